@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the packet at some place of the receive queue is.
+ */
+#ifndef _MQTT_FRAMING_H
+#define _MQTT_FRAMING_H
+
+#include <linux/types.h>
+#include <mqtt/wire.h>
+
+#include "rxq.h"
+
+struct sock;
+
+/* A longer topic name is left to the daemon. */
+#define MQTT_FAST_TOPIC_MAX	4096
+/* Fixed header and the length of a PUBLISH's topic name */
+#define MQTT_FRAME_HEAD_MAX	(MQTT_FIXED_HEADER_MAX + 2)
+
+enum mqtt_frame_kind {
+	MQTT_FRAME_INCOMPLETE,	/* too few bytes to tell */
+	MQTT_FRAME_FAST,	/* a PUBLISH that the kernel forwards */
+	MQTT_FRAME_SLOW,	/* the daemon's */
+	MQTT_FRAME_BARRIER,	/* the daemon's, and later packets wait for it */
+	MQTT_FRAME_MALFORMED,	/* and nothing behind it can be trusted */
+};
+
+/**
+ * struct mqtt_frame - a packet as far as its first bytes tell
+ * @head: those bytes, copied once: nothing is decided from a second look at
+ *	memory that a local sender may still be changing
+ * @head_len: how many
+ * @header: decoded fixed header
+ * @len: bytes of the whole packet
+ * @topic_len: bytes of its topic name, if it is MQTT_FRAME_FAST
+ */
+struct mqtt_frame {
+	u8 head[MQTT_FRAME_HEAD_MAX];
+	u8 head_len;
+	struct mqtt_fixed_header header;
+	u32 len;
+	u16 topic_len;
+};
+
+enum mqtt_frame_kind mqtt_frame_look(struct mqtt_frame *frame, struct mqtt_cursor cur,
+				     struct sock *sk, u32 max_packet);
+
+#endif /* _MQTT_FRAMING_H */

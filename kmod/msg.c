@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory of packets on their way.
+ *
+ * The headers, and all of a short packet, stand in one piece behind struct
+ * mqtt_msg, where they can be parsed; a long payload stands in single pages,
+ * because larger pieces are not to be had reliably in softirq.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "msg.h"
+
+static int mqtt_msg_alloc_pages(struct mqtt_msg *msg, gfp_t gfp)
+{
+	u32 nr = DIV_ROUND_UP(msg->len - msg->head_len, PAGE_SIZE);
+
+	if (!nr)
+		return 0;
+	msg->pages = kmalloc_array(nr, sizeof(*msg->pages), gfp);
+	if (!msg->pages)
+		return -ENOMEM;
+	msg->truesize += nr * (PAGE_SIZE + sizeof(*msg->pages));
+
+	while (msg->nr_pages < nr) {
+		struct page *page = alloc_page(gfp);
+
+		if (!page)
+			return -ENOMEM;
+		msg->pages[msg->nr_pages++] = page;
+	}
+	return 0;
+}
+
+/**
+ * mqtt_msg_alloc() - room for a packet
+ * @len: bytes of the packet
+ * @head_len: bytes of its fixed and variable header; all of a packet of at
+ *	most MQTT_MSG_INLINE_MAX bytes is put there whatever this says
+ * @gfp: GFP_ATOMIC in softirq
+ *
+ * Return: a message with one reference, its bytes unset, or NULL.
+ */
+struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, gfp_t gfp)
+{
+	struct mqtt_msg *msg;
+
+	if (len <= MQTT_MSG_INLINE_MAX)
+		head_len = len;
+	gfp |= __GFP_NOWARN;
+	msg = kmalloc(struct_size(msg, head, head_len), gfp);
+	if (!msg)
+		return NULL;
+
+	refcount_set(&msg->refs, 1);
+	msg->len = len;
+	msg->head_len = head_len;
+	msg->nr_pages = 0;
+	msg->pages = NULL;
+	msg->truesize = ksize(msg);
+
+	if (mqtt_msg_alloc_pages(msg, gfp)) {
+		mqtt_msg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+/**
+ * mqtt_msg_free() - free a message whose last reference is gone
+ * @msg: message
+ */
+void mqtt_msg_free(struct mqtt_msg *msg)
+{
+	while (msg->nr_pages)
+		__free_page(msg->pages[--msg->nr_pages]);
+	kfree(msg->pages);
+	kfree(msg);
+}
+
+/**
+ * mqtt_msg_bvec() - describe a message from some byte on
+ * @msg: message
+ * @off: first byte wanted, less than its length
+ * @bv: where to describe
+ * @room: entries at @bv, at least one
+ * @bytes: incremented by the bytes described
+ *
+ * Return: entries used. The message may be longer than they reach.
+ */
+unsigned int mqtt_msg_bvec(const struct mqtt_msg *msg, u32 off, struct bio_vec *bv,
+			   unsigned int room, u32 *bytes)
+{
+	unsigned int n = 0;
+
+	while (n < room && off < msg->len) {
+		u32 len;
+
+		if (off < msg->head_len) {
+			len = msg->head_len - off;
+			bvec_set_page(&bv[n], virt_to_page(&msg->head[off]), len,
+				      offset_in_page(&msg->head[off]));
+		} else {
+			u32 pos = off - msg->head_len;
+
+			len = min_t(u32, PAGE_SIZE - offset_in_page(pos), msg->len - off);
+			bvec_set_page(&bv[n], msg->pages[pos >> PAGE_SHIFT], len,
+				      offset_in_page(pos));
+		}
+		off += len;
+		*bytes += len;
+		n++;
+	}
+	return n;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A packet to be delivered, held once whatever the number of its receivers.
+ */
+#ifndef _MQTT_MSG_H
+#define _MQTT_MSG_H
+
+#include <linux/bvec.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+
+/* A packet up to this long is kept in one piece with the structure. */
+#define MQTT_MSG_INLINE_MAX	2048
+
+/**
+ * struct mqtt_msg - a whole PUBLISH packet in kernel-only memory
+ * @refs: one per queue it stands in, one of whoever builds it
+ * @len: bytes of the packet
+ * @head_len: bytes of it in @head; the rest is in @pages
+ * @nr_pages: number of @pages, all full but the last
+ * @truesize: memory that it takes, which queues are charged with
+ * @pages: payload, or none for a packet that fits into @head
+ * @head: fixed and variable header, perhaps payload
+ *
+ * Immutable once it is queued.
+ */
+struct mqtt_msg {
+	refcount_t refs;
+	u32 len;
+	u32 head_len;
+	u32 nr_pages;
+	u32 truesize;
+	struct page **pages;
+	u8 head[];
+};
+
+struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, gfp_t gfp);
+void mqtt_msg_free(struct mqtt_msg *msg);
+unsigned int mqtt_msg_bvec(const struct mqtt_msg *msg, u32 off, struct bio_vec *bv,
+			   unsigned int room, u32 *bytes);
+
+static inline void mqtt_msg_hold(struct mqtt_msg *msg)
+{
+	refcount_inc(&msg->refs);
+}
+
+static inline void mqtt_msg_put(struct mqtt_msg *msg)
+{
+	if (refcount_dec_and_test(&msg->refs))
+		mqtt_msg_free(msg);
+}
+
+#endif /* _MQTT_MSG_H */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Generic netlink: what the files of each object share.
+ */
+#ifndef _MQTT_NETLINK_H
+#define _MQTT_NETLINK_H
+
+#include <net/genetlink.h>
+#include <linux/mqtt.h>
+
+struct mqtt_peer;
+struct mqtt_router;
+
+extern struct genl_family mqtt_genl_family;
+
+/* netlink.c */
+/* Not const, because the policies of 6.1 do not take it. */
+extern struct netlink_range_validation mqtt_nl_queue_limit_range;
+
+struct mqtt_router *mqtt_nl_router(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_dump_start(struct netlink_callback *cb);
+int mqtt_nl_dump_done(struct netlink_callback *cb);
+struct sk_buff *mqtt_nl_reply_new(struct genl_info *info, void **hdr);
+
+/* netlink_peer.c */
+extern const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1];
+extern const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1];
+extern const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1];
+
+int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *id);
+void mqtt_nl_bad_peer_id(struct genl_info *info);
+int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_peer_get(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_peer_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+/* netlink_sub.c */
+extern const struct nla_policy mqtt_nl_sub_policy[MQTT_A_SUB + 1];
+
+int mqtt_nl_sub_add(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_sub_del(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_sub_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+/**
+ * struct mqtt_nl_dump - what a dump keeps between its messages, in cb->ctx
+ * @router: held
+ * @peer_id: the peer to go on with; ids and numbers of subscriptions only
+ *	grow, so nothing is shown twice and nothing left out that stays
+ * @sub_seq: its last subscription that was shown
+ * @one_peer: shows no other peer than @peer_id
+ */
+struct mqtt_nl_dump {
+	struct mqtt_router *router;
+	u32 peer_id;
+	u32 sub_seq;
+	bool one_peer;
+};
+
+static inline struct mqtt_nl_dump *mqtt_nl_dump(struct netlink_callback *cb)
+{
+	BUILD_BUG_ON(sizeof(struct mqtt_nl_dump) > sizeof(cb->ctx));
+	return (struct mqtt_nl_dump *)cb->ctx;
+}
+
+int mqtt_netlink_module_init(void);
+void mqtt_netlink_module_exit(void);
+
+#endif /* _MQTT_NETLINK_H */

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Generic netlink: peers.
+ */
+#include <linux/file.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <net/inet_sock.h>
+#include <net/ipv6.h>
+
+#include "netlink.h"
+#include "peer.h"
+#include "router.h"
+#include "socket.h"
+
+static struct netlink_range_validation mqtt_nl_fd_range = {
+	.max = INT_MAX,
+};
+
+static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
+	[MQTT_A_PEER_FD] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_fd_range),
+	[MQTT_A_PEER_CLIENT_ID] = { .type = NLA_STRING, .len = MQTT_CLIENT_ID_MAX },
+	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V311, MQTT_PROTOCOL_V311),
+	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
+	[MQTT_A_PEER_QUEUE_LIMIT] =
+		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
+};
+
+const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1] = {
+	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1] = {
+	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_attach_nest),
+};
+
+const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
+	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_id_nest),
+};
+
+/**
+ * mqtt_nl_peer_id() - the peer id that a request names
+ * @attrs: its attributes
+ * @extack: is told what is wrong
+ * @id: result
+ *
+ * Return: 0 or -EINVAL.
+ */
+int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *id)
+{
+	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
+	int err;
+
+	if (!attrs[MQTT_A_PEER]) {
+		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
+		NL_SET_ERR_MSG(extack, "the peer is missing");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], mqtt_nl_peer_id_nest, extack);
+	if (err)
+		return err;
+	if (!tb[MQTT_A_PEER_ID]) {
+		NL_SET_ERR_ATTR_MISS(extack, attrs[MQTT_A_PEER], MQTT_A_PEER_ID);
+		NL_SET_ERR_MSG(extack, "the peer's id is missing");
+		return -EINVAL;
+	}
+	*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
+	return 0;
+}
+
+static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
+{
+	struct nlattr *nest = info->attrs[MQTT_A_PEER];
+	int err;
+
+	if (!nest) {
+		NL_SET_ERR_ATTR_MISS(info->extack, NULL, MQTT_A_PEER);
+		NL_SET_ERR_MSG(info->extack, "the peer is missing");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, nest, mqtt_nl_attach_nest, info->extack);
+	if (err)
+		return err;
+	if (!tb[MQTT_A_PEER_FD] || !tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, nest,
+				    "fd, client-id and protocol are needed to attach");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* @tb has been checked; the socket's file is held by the caller. */
+static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struct nlattr **tb,
+			  u32 *id, struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer_params params = {};
+	char *client_id;
+	int err;
+
+	client_id = nla_strdup(tb[MQTT_A_PEER_CLIENT_ID], GFP_KERNEL);
+	if (!client_id)
+		return -ENOMEM;
+	params.client_id = client_id;
+	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
+		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
+	if (tb[MQTT_A_PEER_RX_RESIDUE]) {
+		params.residue = nla_data(tb[MQTT_A_PEER_RX_RESIDUE]);
+		params.residue_len = nla_len(tb[MQTT_A_PEER_RX_RESIDUE]);
+	}
+
+	mutex_lock(&router->lock);
+	if (router->dead) {
+		NL_SET_ERR_MSG(extack, "the router has just ended");
+		err = -ENODEV;
+	} else {
+		err = mqtt_peer_attach(router, sock, &params, id, extack);
+	}
+	mutex_unlock(&router->lock);
+	kfree(client_id);
+	return err;
+}
+
+static int mqtt_nl_attach_fd(struct mqtt_router *router, struct nlattr **tb, u32 *id,
+			     struct genl_info *info)
+{
+	struct socket *sock;
+	int err;
+
+	sock = sockfd_lookup(nla_get_u32(tb[MQTT_A_PEER_FD]), &err);
+	if (!sock) {
+		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
+		if (err == -ENOTSOCK)
+			NL_SET_ERR_MSG(info->extack, "fd is not a socket");
+		else
+			NL_SET_ERR_MSG(info->extack, "fd is not open");
+		return err;
+	}
+	err = mqtt_socket_check(sock, genl_info_net(info), info->extack);
+	if (err)
+		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
+	else
+		err = mqtt_nl_attach(router, sock, tb, id, info->extack);
+	sockfd_put(sock);
+	return err;
+}
+
+static int mqtt_nl_put_id(struct sk_buff *skb, u32 id)
+{
+	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER);
+
+	if (!nest || nla_put_u32(skb, MQTT_A_PEER_ID, id))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
+	struct mqtt_router *router;
+	struct sk_buff *reply;
+	void *hdr;
+	u32 id;
+	int err;
+
+	err = mqtt_nl_attach_parse(tb, info);
+	if (err)
+		return err;
+	router = mqtt_nl_router(skb, info);
+	if (IS_ERR(router))
+		return PTR_ERR(router);
+
+	/* First, so that an attached socket is always told of. */
+	reply = mqtt_nl_reply_new(info, &hdr);
+	if (!reply) {
+		err = -ENOMEM;
+		goto out;
+	}
+	err = mqtt_nl_attach_fd(router, tb, &id, info);
+	if (!err)
+		err = mqtt_nl_put_id(reply, id);
+	if (err) {
+		nlmsg_free(reply);
+		goto out;
+	}
+	genlmsg_end(reply, hdr);
+	err = genlmsg_reply(reply, info);
+out:
+	mqtt_router_put(router);
+	return err;
+}
+
+/* The id that a request named is nobody's: point at it. */
+void mqtt_nl_bad_peer_id(struct genl_info *info)
+{
+	NL_SET_BAD_ATTR(info->extack, nla_find_nested(info->attrs[MQTT_A_PEER], MQTT_A_PEER_ID));
+}
+
+int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
+{
+	struct mqtt_router *router;
+	u32 id;
+	int err;
+
+	err = mqtt_nl_peer_id(info->attrs, info->extack, &id);
+	if (err)
+		return err;
+	router = mqtt_nl_router(skb, info);
+	if (IS_ERR(router))
+		return PTR_ERR(router);
+	err = mqtt_peer_detach(router, id, info->extack);
+	if (err == -ENOENT)
+		mqtt_nl_bad_peer_id(info);
+	mqtt_router_put(router);
+	return err;
+}
+
+static int mqtt_nl_put_addr4(struct sk_buff *skb, int attr, __be32 addr, __be16 port)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = port,
+		.sin_addr.s_addr = addr,
+	};
+
+	return nla_put(skb, attr, sizeof(sin), &sin);
+}
+
+static int mqtt_nl_put_addr6(struct sk_buff *skb, int attr, const struct in6_addr *addr,
+			     __be16 port)
+{
+	struct sockaddr_in6 sin6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = port,
+		.sin6_addr = *addr,
+	};
+
+	return nla_put(skb, attr, sizeof(sin6), &sin6);
+}
+
+static int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		return mqtt_nl_put_addr6(skb, MQTT_A_PEER_LOCAL, &sk->sk_v6_rcv_saddr,
+					 inet->inet_sport) ?:
+		       mqtt_nl_put_addr6(skb, MQTT_A_PEER_REMOTE, &sk->sk_v6_daddr,
+					 inet->inet_dport);
+#endif
+	return mqtt_nl_put_addr4(skb, MQTT_A_PEER_LOCAL, inet->inet_rcv_saddr,
+				 inet->inet_sport) ?:
+	       mqtt_nl_put_addr4(skb, MQTT_A_PEER_REMOTE, inet->inet_daddr, inet->inet_dport);
+}
+
+static int mqtt_nl_put_stat(struct sk_buff *skb, int attr, u64 n)
+{
+	return nla_put_u64_64bit(skb, attr, n, MQTT_A_PEER_STATS_PAD);
+}
+
+static int mqtt_nl_put_stats(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER_STATS);
+	const struct mqtt_rx *rx = &peer->rx;
+	const struct mqtt_tx *tx = &peer->tx;
+
+	if (!nest ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PACKETS, READ_ONCE(rx->packets)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_BYTES, READ_ONCE(rx->bytes)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_SLOW_PACKETS,
+			     READ_ONCE(rx->slow_packets)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_TX_PACKETS, READ_ONCE(tx->sent_packets)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_TX_BYTES, READ_ONCE(tx->sent_bytes)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_QUEUE_FULL,
+			     READ_ONCE(tx->drop_queue_full)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_NO_MEMORY,
+			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* The router's lock is held. Numbers change meanwhile: each is right by itself. */
+static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER);
+	const struct mqtt_tx *tx = &peer->tx;
+
+	if (!nest ||
+	    nla_put_u32(skb, MQTT_A_PEER_ID, peer->id) ||
+	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
+	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, MQTT_PROTOCOL_V311) ||
+	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_LIMIT, tx->limit, MQTT_A_PEER_PAD) ||
+	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->bytes),
+			      MQTT_A_PEER_PAD) ||
+	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->packets)) ||
+	    nla_put_u32(skb, MQTT_A_PEER_SUBSCRIPTIONS, peer->nr_subs) ||
+	    nla_put_u32(skb, MQTT_A_PEER_STATE, READ_ONCE(peer->rx.state)) ||
+	    mqtt_nl_put_addrs(skb, peer->sk) ||
+	    mqtt_nl_put_stats(skb, peer))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+int mqtt_nl_peer_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct mqtt_router *router;
+	struct mqtt_peer *peer;
+	struct sk_buff *reply;
+	void *hdr;
+	u32 id;
+	int err;
+
+	err = mqtt_nl_peer_id(info->attrs, info->extack, &id);
+	if (err)
+		return err;
+	router = mqtt_nl_router(skb, info);
+	if (IS_ERR(router))
+		return PTR_ERR(router);
+
+	reply = mqtt_nl_reply_new(info, &hdr);
+	if (!reply) {
+		err = -ENOMEM;
+		goto out;
+	}
+	mutex_lock(&router->lock);
+	peer = mqtt_peer_find(router, id, info->extack);
+	err = IS_ERR(peer) ? PTR_ERR(peer) : mqtt_nl_put_peer(reply, peer);
+	mutex_unlock(&router->lock);
+	if (err) {
+		if (err == -ENOENT)
+			mqtt_nl_bad_peer_id(info);
+		nlmsg_free(reply);
+		goto out;
+	}
+	genlmsg_end(reply, hdr);
+	err = genlmsg_reply(reply, info);
+out:
+	mqtt_router_put(router);
+	return err;
+}
+
+static int mqtt_nl_dump_peer(struct sk_buff *skb, struct netlink_callback *cb,
+			     const struct mqtt_peer *peer)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				&mqtt_genl_family, NLM_F_MULTI, MQTT_CMD_PEER_GET);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (mqtt_nl_put_peer(skb, peer)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+int mqtt_nl_peer_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct mqtt_nl_dump *dump = mqtt_nl_dump(cb);
+	struct mqtt_peer *peer;
+	unsigned long id;
+
+	mutex_lock(&dump->router->lock);
+	xa_for_each_start(&dump->router->peers, id, peer, dump->peer_id) {
+		if (dump->one_peer && id != dump->peer_id)
+			break;
+		if (mqtt_nl_dump_peer(skb, cb, peer))
+			goto out;
+		dump->peer_id = id + 1;
+		if (dump->one_peer)
+			break;
+	}
+	/* Behind the last one; ids end at INT_MAX. */
+	dump->peer_id = U32_MAX;
+	dump->one_peer = false;
+out:
+	mutex_unlock(&dump->router->lock);
+	return skb->len;
+}

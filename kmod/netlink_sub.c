@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Generic netlink: subscriptions.
+ */
+#include <mqtt/topic.h>
+
+#include "netlink.h"
+#include "peer.h"
+#include "router.h"
+
+static const struct nla_policy mqtt_nl_sub_nest[MQTT_A_SUB_MAX + 1] = {
+	[MQTT_A_SUB_FILTER] = { .type = NLA_BINARY, .len = MQTT_FILTER_MAX },
+};
+
+const struct nla_policy mqtt_nl_sub_policy[MQTT_A_SUB + 1] = {
+	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_id_nest),
+	[MQTT_A_SUB] = NLA_POLICY_NESTED(mqtt_nl_sub_nest),
+};
+
+/* The filter in a nest, or NULL and extack set. */
+static struct nlattr *mqtt_nl_filter(struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[MQTT_A_SUB_MAX + 1];
+	struct nlattr *filter;
+
+	if (nla_parse_nested(tb, MQTT_A_SUB_MAX, nest, mqtt_nl_sub_nest, extack))
+		return NULL;
+	filter = tb[MQTT_A_SUB_FILTER];
+	if (!filter) {
+		NL_SET_ERR_ATTR_MISS(extack, nest, MQTT_A_SUB_FILTER);
+		NL_SET_ERR_MSG(extack, "the filter is missing");
+		return NULL;
+	}
+	if (!mqtt_topic_filter_valid(nla_data(filter), nla_len(filter))) {
+		NL_SET_ERR_MSG_ATTR(extack, filter, "not a valid topic filter");
+		return NULL;
+	}
+	if (mqtt_topic_levels(nla_data(filter), nla_len(filter)) > MQTT_FILTER_LEVELS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, filter, "the topic filter has too many levels");
+		return NULL;
+	}
+	return filter;
+}
+
+#define mqtt_nl_for_each_sub(attr, info, rem)						\
+	nlmsg_for_each_attr(attr, (info)->nlhdr, GENL_HDRLEN, rem)			\
+		if (nla_type(attr) == MQTT_A_SUB)
+
+/* Everything is looked at before anything is changed. */
+static int mqtt_nl_subs_check(struct genl_info *info)
+{
+	struct nlattr *attr;
+	bool any = false;
+	int rem;
+
+	mqtt_nl_for_each_sub(attr, info, rem) {
+		if (!mqtt_nl_filter(attr, info->extack))
+			return -EINVAL;
+		any = true;
+	}
+	if (!any) {
+		NL_SET_ERR_ATTR_MISS(info->extack, NULL, MQTT_A_SUB);
+		NL_SET_ERR_MSG(info->extack, "there is no subscription in the request");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The router's lock is held. All or none. */
+static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
+{
+	u32 before = peer->next_sub_seq;
+	struct nlattr *attr, *filter;
+	int rem;
+
+	mqtt_nl_for_each_sub(attr, info, rem) {
+		filter = mqtt_nl_filter(attr, info->extack);
+		if (mqtt_peer_sub_add(peer, nla_data(filter), nla_len(filter)) < 0) {
+			mqtt_peer_sub_undo(peer, before);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* The router's lock is held. All or none. */
+static int mqtt_nl_subs_del(struct mqtt_peer *peer, struct genl_info *info)
+{
+	struct nlattr *attr, *filter;
+	int rem;
+
+	mqtt_nl_for_each_sub(attr, info, rem) {
+		filter = mqtt_nl_filter(attr, info->extack);
+		if (!mqtt_peer_sub_exists(peer, nla_data(filter), nla_len(filter))) {
+			NL_SET_ERR_MSG_ATTR(info->extack, filter,
+					    "the peer has no such subscription");
+			return -ENOENT;
+		}
+	}
+	/* The same filter twice is gone the second time, which is as good. */
+	mqtt_nl_for_each_sub(attr, info, rem) {
+		filter = mqtt_nl_filter(attr, info->extack);
+		mqtt_peer_sub_del(peer, nla_data(filter), nla_len(filter));
+	}
+	return 0;
+}
+
+static int mqtt_nl_subs_change(struct sk_buff *skb, struct genl_info *info,
+			       int (*change)(struct mqtt_peer *peer, struct genl_info *info))
+{
+	struct mqtt_router *router;
+	struct mqtt_peer *peer;
+	u32 id;
+	int err;
+
+	err = mqtt_nl_peer_id(info->attrs, info->extack, &id) ?: mqtt_nl_subs_check(info);
+	if (err)
+		return err;
+	router = mqtt_nl_router(skb, info);
+	if (IS_ERR(router))
+		return PTR_ERR(router);
+
+	mutex_lock(&router->lock);
+	peer = mqtt_peer_find(router, id, info->extack);
+	err = IS_ERR(peer) ? PTR_ERR(peer) : change(peer, info);
+	mutex_unlock(&router->lock);
+	if (IS_ERR(peer))
+		mqtt_nl_bad_peer_id(info);
+	mqtt_router_put(router);
+	return err;
+}
+
+int mqtt_nl_sub_add(struct sk_buff *skb, struct genl_info *info)
+{
+	return mqtt_nl_subs_change(skb, info, mqtt_nl_subs_add);
+}
+
+int mqtt_nl_sub_del(struct sk_buff *skb, struct genl_info *info)
+{
+	return mqtt_nl_subs_change(skb, info, mqtt_nl_subs_del);
+}
+
+static int mqtt_nl_put_sub(struct sk_buff *skb, const struct mqtt_peer_sub *sub)
+{
+	struct nlattr *nest = nla_nest_start(skb, MQTT_A_SUB);
+	size_t len = mqtt_trie_filter(&sub->trie, NULL, 0);
+	struct nlattr *filter;
+
+	if (!nest || nla_put_u32(skb, MQTT_A_SUB_PEER_ID, sub->peer->id) ||
+	    nla_put_u32(skb, MQTT_A_SUB_SEQ, sub->seq))
+		return -EMSGSIZE;
+	filter = nla_reserve(skb, MQTT_A_SUB_FILTER, len);
+	if (!filter)
+		return -EMSGSIZE;
+	mqtt_trie_filter(&sub->trie, nla_data(filter), len);
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int mqtt_nl_dump_sub(struct sk_buff *skb, struct netlink_callback *cb,
+			    const struct mqtt_peer_sub *sub)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				&mqtt_genl_family, NLM_F_MULTI, MQTT_CMD_SUB_GET);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (mqtt_nl_put_sub(skb, sub)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+/* Returns -EMSGSIZE if the message is full. */
+static int mqtt_nl_dump_subs_of(struct sk_buff *skb, struct netlink_callback *cb,
+				const struct mqtt_peer *peer)
+{
+	struct mqtt_nl_dump *dump = mqtt_nl_dump(cb);
+	const struct mqtt_peer_sub *sub;
+
+	list_for_each_entry(sub, &peer->subs, list) {
+		if (sub->seq <= dump->sub_seq)
+			continue;
+		if (mqtt_nl_dump_sub(skb, cb, sub))
+			return -EMSGSIZE;
+		dump->sub_seq = sub->seq;
+	}
+	return 0;
+}
+
+int mqtt_nl_sub_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct mqtt_nl_dump *dump = mqtt_nl_dump(cb);
+	struct mqtt_peer *peer;
+	unsigned long id;
+
+	mutex_lock(&dump->router->lock);
+	xa_for_each_start(&dump->router->peers, id, peer, dump->peer_id) {
+		if (id != dump->peer_id) {
+			if (dump->one_peer)
+				break;
+			dump->peer_id = id;
+			dump->sub_seq = 0;
+		}
+		if (mqtt_nl_dump_subs_of(skb, cb, peer))
+			goto out;
+	}
+	dump->peer_id = U32_MAX;
+	dump->one_peer = false;
+out:
+	mutex_unlock(&dump->router->lock);
+	return skb->len;
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Clients come and go, and subscribe.
+ *
+ * A peer ends once, by whichever comes first: its socket's last file is
+ * closed, it is detached, or its router ends. Each way does the same three
+ * things, and each of them finds out by itself whether it is still to be
+ * done: unlist it and take its subscriptions out of the table (under the
+ * router's lock), give the socket back (under the socket's lock), and drop
+ * the references that the list and the socket had. Memory stays for a grace
+ * period, for readers of the table and of sk_user_data.
+ */
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "peer.h"
+#include "router.h"
+#include "socket.h"
+
+/**
+ * mqtt_peer_free() - free a peer whose last reference is gone
+ * @peer: peer, not listed, not hooked
+ *
+ * Context: any but hard interrupt.
+ */
+void mqtt_peer_free(struct mqtt_peer *peer)
+{
+	mqtt_tx_close(peer);
+	sock_put(peer->sk);
+	mqtt_router_put(peer->router);
+	kfree(peer->client_id);
+	kfree_rcu(peer, rcu);
+}
+
+/*
+ * A peer with one reference, to be dropped by mqtt_peer_put(). Takes
+ * references of its own to @router and @sk.
+ */
+static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock *sk,
+					 const struct mqtt_peer_params *params)
+{
+	struct mqtt_peer *peer;
+
+	peer = kzalloc(struct_size(peer, stamps, nr_cpu_ids), GFP_KERNEL_ACCOUNT);
+	if (!peer)
+		return NULL;
+	peer->client_id = kstrdup(params->client_id, GFP_KERNEL_ACCOUNT);
+	if (!peer->client_id) {
+		kfree(peer);
+		return NULL;
+	}
+	refcount_set(&peer->refs, 1);
+	INIT_LIST_HEAD(&peer->subs);
+	mqtt_rx_init(&peer->rx);
+	mqtt_tx_init(&peer->tx, params->queue_limit ?: router->queue_limit);
+
+	sock_hold(sk);
+	peer->sk = sk;
+	refcount_inc(&router->refs);
+	peer->router = router;
+	return peer;
+}
+
+static void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)
+{
+	struct mqtt_peer *peer = sub->peer;
+
+	mqtt_trie_del(&peer->router->trie, &sub->trie);
+	list_del(&sub->list);
+	peer->nr_subs--;
+	kfree_rcu(sub, rcu);
+}
+
+/* Returns false if somebody else has done it. */
+static bool mqtt_peer_unlist(struct mqtt_peer *peer)
+{
+	struct mqtt_router *router = peer->router;
+	struct mqtt_peer_sub *sub, *next;
+
+	lockdep_assert_held(&router->lock);
+	if (!peer->listed)
+		return false;
+	peer->listed = false;
+	xa_erase(&router->peers, peer->id);
+	router->nr_peers--;
+	list_for_each_entry_safe(sub, next, &peer->subs, list) {
+		mqtt_peer_sub_free(sub);
+		cond_resched();
+	}
+	return true;
+}
+
+/**
+ * mqtt_peer_attach() - make a socket a peer
+ * @router: whose; its lock is held and it is not dead
+ * @sock: socket that mqtt_socket_check() found good; the caller holds its file
+ * @params: what the daemon says of it; copied
+ * @id: result, the peer's number
+ * @extack: is told what is wrong
+ *
+ * Return: 0; what mqtt_socket_hook() returns; -ENOMEM; -ENOSPC if no id is free.
+ */
+int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
+		     const struct mqtt_peer_params *params, u32 *id,
+		     struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+	int err;
+
+	lockdep_assert_held(&router->lock);
+	peer = mqtt_peer_alloc(router, sock->sk, params);
+	if (!peer)
+		return -ENOMEM;
+	err = xa_alloc_cyclic(&router->peers, &peer->id, peer, XA_LIMIT(1, INT_MAX),
+			      &router->next_id, GFP_KERNEL_ACCOUNT);
+	if (err < 0) {
+		err = err == -EBUSY ? -ENOSPC : err;
+		goto err_id;
+	}
+	err = mqtt_socket_hook(peer, sock, params->residue, params->residue_len, extack);
+	if (err)
+		goto err_hook;
+	peer->listed = true;
+	router->nr_peers++;
+	*id = peer->id;
+	return 0;
+
+err_hook:
+	xa_erase(&router->peers, peer->id);
+err_id:
+	mqtt_peer_put(peer);
+	return err;
+}
+
+/*
+ * Give the socket back with its stream at a packet border. @force: even if
+ * that means to abort the connection. Returns 0, and in @hooked whether
+ * mqtt_socket_forget() is to follow; or -ENOBUFS, and nothing has changed.
+ */
+static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
+{
+	struct sock *sk = peer->sk;
+	bool abort = false;
+	int err = 0;
+
+	lock_sock(sk);
+	*hooked = peer->hooked;
+	if (peer->hooked)
+		err = mqtt_tx_finish(peer);
+	if (err && force) {
+		abort = true;
+		err = 0;
+	}
+	if (peer->hooked && !err)
+		mqtt_socket_unhook_locked(peer);
+	release_sock(sk);
+
+	if (abort)
+		sk->sk_prot->diag_destroy(sk, ECONNABORTED);
+	return err;
+}
+
+/**
+ * mqtt_peer_detach() - give a peer's socket back to the daemon
+ * @router: router, not locked
+ * @id: the peer's number
+ * @extack: is told what is wrong
+ *
+ * A packet that is half sent is ended first. What else is in the peer's queue
+ * and does not fit into TCP's buffer is dropped and counted.
+ *
+ * Context: may sleep, for a grace period too.
+ * Return: 0; -ENOENT; -ENOBUFS if the packet could not be ended, and the peer
+ * is as before.
+ */
+int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+	bool hooked;
+	int err;
+
+	mutex_lock(&router->lock);
+	peer = mqtt_peer_find(router, id, extack);
+	if (IS_ERR(peer)) {
+		mutex_unlock(&router->lock);
+		return PTR_ERR(peer);
+	}
+	err = mqtt_peer_give_back(peer, false, &hooked);
+	if (!err)
+		mqtt_peer_unlist(peer);
+	mutex_unlock(&router->lock);
+
+	if (err) {
+		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
+		return err;
+	}
+	if (hooked) {
+		synchronize_rcu();
+		mqtt_socket_forget(peer);
+	}
+	mqtt_peer_put(peer);
+	return 0;
+}
+
+/**
+ * mqtt_peer_close() - a peer's socket is about to be closed
+ * @peer: peer; the caller has a reference
+ *
+ * Context: may sleep. No file refers to the socket any more.
+ */
+void mqtt_peer_close(struct mqtt_peer *peer)
+{
+	struct mqtt_router *router = peer->router;
+	bool listed;
+
+	mutex_lock(&router->lock);
+	listed = mqtt_peer_unlist(peer);
+	mutex_unlock(&router->lock);
+
+	if (mqtt_socket_unhook(peer))
+		mqtt_socket_forget(peer);
+	if (listed)
+		mqtt_peer_put(peer);
+}
+
+/**
+ * mqtt_peer_end_all() - give all sockets of a router back
+ * @router: router; dead, so that no peer is added
+ *
+ * Context: may sleep.
+ */
+void mqtt_peer_end_all(struct mqtt_router *router)
+{
+	struct mqtt_peer *peer, *next;
+	unsigned long id;
+	LIST_HEAD(ended);
+	LIST_HEAD(gone);
+
+	mutex_lock(&router->lock);
+	xa_for_each(&router->peers, id, peer) {
+		bool hooked;
+
+		mqtt_peer_give_back(peer, true, &hooked);
+		mqtt_peer_unlist(peer);
+		/* The subscriptions are gone, their list is free for this. */
+		list_add(&peer->subs, hooked ? &ended : &gone);
+		cond_resched();
+	}
+	mutex_unlock(&router->lock);
+
+	synchronize_rcu();
+	list_for_each_entry_safe(peer, next, &ended, subs) {
+		mqtt_socket_forget(peer);
+		mqtt_peer_put(peer);
+	}
+	list_for_each_entry_safe(peer, next, &gone, subs)
+		mqtt_peer_put(peer);
+}
+
+/**
+ * mqtt_peer_find() - look a peer up
+ * @router: router; its lock is held, and protects the result
+ * @id: the peer's number
+ * @extack: is told what is wrong
+ *
+ * Return: the peer or ERR_PTR(-ENOENT).
+ */
+struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
+				 struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer = xa_load(&router->peers, id);
+
+	lockdep_assert_held(&router->lock);
+	if (peer && peer->listed)
+		return peer;
+	NL_SET_ERR_MSG(extack, "no peer has this id");
+	return ERR_PTR(-ENOENT);
+}
+
+/* Looks through the shorter of the peer's list and the filter's. */
+static struct mqtt_peer_sub *mqtt_peer_sub_find(struct mqtt_peer *peer, const u8 *filter,
+						u32 len)
+{
+	struct mqtt_trie_node *node;
+	struct mqtt_peer_sub *sub;
+	bool hash;
+
+	node = mqtt_trie_lookup(&peer->router->trie, filter, len, &hash);
+	if (!node)
+		return NULL;
+	if (mqtt_trie_node_subs(node) < peer->nr_subs) {
+		hlist_for_each_entry(sub, mqtt_trie_node_list(node), trie.link)
+			if (sub->peer == peer && sub->trie.hash == hash)
+				return sub;
+		return NULL;
+	}
+	list_for_each_entry(sub, &peer->subs, list)
+		if (sub->trie.node == node && sub->trie.hash == hash)
+			return sub;
+	return NULL;
+}
+
+/**
+ * mqtt_peer_sub_exists() - has a peer subscribed to a filter?
+ * @peer: peer; its router's lock is held
+ * @filter: topic filter
+ * @len: bytes of it
+ */
+bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len)
+{
+	return mqtt_peer_sub_find(peer, filter, len);
+}
+
+/**
+ * mqtt_peer_sub_add() - subscribe
+ * @peer: peer, listed; its router's lock is held
+ * @filter: valid topic filter, copied
+ * @len: bytes of it
+ *
+ * To have subscribed already is as good (MQTT 3.8.4).
+ *
+ * Return: 1 if it is new, 0 if not, -ENOMEM.
+ */
+int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len)
+{
+	struct mqtt_peer_sub *sub;
+	int err;
+
+	lockdep_assert_held(&peer->router->lock);
+	if (mqtt_peer_sub_find(peer, filter, len))
+		return 0;
+	sub = kzalloc(sizeof(*sub), GFP_KERNEL_ACCOUNT);
+	if (!sub)
+		return -ENOMEM;
+	sub->peer = peer;
+	sub->seq = ++peer->next_sub_seq;
+	err = mqtt_trie_add(&peer->router->trie, filter, len, &sub->trie);
+	if (err) {
+		kfree(sub);
+		return err;
+	}
+	list_add_tail(&sub->list, &peer->subs);
+	peer->nr_subs++;
+	return 1;
+}
+
+/**
+ * mqtt_peer_sub_del() - unsubscribe
+ * @peer: peer, listed; its router's lock is held
+ * @filter: topic filter
+ * @len: bytes of it
+ *
+ * Return: 0, or -ENOENT if there is no such subscription.
+ */
+int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len)
+{
+	struct mqtt_peer_sub *sub;
+
+	lockdep_assert_held(&peer->router->lock);
+	sub = mqtt_peer_sub_find(peer, filter, len);
+	if (!sub)
+		return -ENOENT;
+	mqtt_peer_sub_free(sub);
+	return 0;
+}
+
+/**
+ * mqtt_peer_sub_undo() - take back the latest subscriptions
+ * @peer: peer, listed; its router's lock is held
+ * @seq: all that came after this one
+ */
+void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq)
+{
+	struct mqtt_peer_sub *sub, *next;
+
+	list_for_each_entry_safe_reverse(sub, next, &peer->subs, list) {
+		if (sub->seq <= seq)
+			break;
+		mqtt_peer_sub_free(sub);
+	}
+}

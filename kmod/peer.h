@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A connected client whose TCP socket is attached to a router.
+ */
+#ifndef _MQTT_PEER_H
+#define _MQTT_PEER_H
+
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include <mqtt/trie.h>
+
+#include "rx.h"
+#include "tx.h"
+
+struct mqtt_router;
+struct mqtt_proto;
+struct netlink_ext_ack;
+struct socket;
+struct sock;
+
+/**
+ * struct mqtt_peer - a client
+ * @sk: its socket, held until the peer is freed
+ * @router: its router, held
+ * @id: its number, of @router->peers
+ * @refs: one of the router while it is listed, one of the socket while it is
+ *	hooked, one of every pending work and every thread inside our operations
+ * @listed: is in @router->peers; under @router->lock
+ * @hooked: the socket calls us; under the socket's lock
+ * @proto: operations that the socket has while hooked, and those before
+ * @saved_data_ready: as found at attach
+ * @saved_write_space: as found at attach
+ * @rx: receive side
+ * @tx: transmit side
+ * @subs: its subscriptions, by age; under @router->lock
+ * @nr_subs: length of @subs
+ * @next_sub_seq: number of the next one
+ * @client_id: text for people
+ * @rcu: for freeing
+ * @stamps: per CPU, the last message that was given to this peer there, to
+ *	give it one copy however many of its filters match
+ */
+struct mqtt_peer {
+	struct sock *sk;
+	struct mqtt_router *router;
+	const struct mqtt_proto *proto;
+	void (*saved_data_ready)(struct sock *sk);
+	void (*saved_write_space)(struct sock *sk);
+	u32 id;
+	refcount_t refs;
+	bool listed;
+	bool hooked;
+
+	struct mqtt_rx rx;
+	struct mqtt_tx tx;
+
+	struct list_head subs;
+	u32 nr_subs;
+	u32 next_sub_seq;
+	char *client_id;
+	struct rcu_head rcu;
+	u64 stamps[];
+};
+
+/**
+ * struct mqtt_peer_sub - one subscription of a peer
+ * @trie: its place in the topic table
+ * @peer: whose it is; valid as long as @trie is in the table
+ * @list: in @peer->subs
+ * @seq: number within the peer
+ * @rcu: for freeing
+ */
+struct mqtt_peer_sub {
+	struct mqtt_sub trie;
+	struct mqtt_peer *peer;
+	struct list_head list;
+	u32 seq;
+	struct rcu_head rcu;
+};
+
+/* What a daemon says about a client at attach. */
+struct mqtt_peer_params {
+	const char *client_id;
+	u64 queue_limit;
+	const void *residue;
+	u32 residue_len;
+};
+
+int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
+		     const struct mqtt_peer_params *params, u32 *id,
+		     struct netlink_ext_ack *extack);
+int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack *extack);
+struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
+				 struct netlink_ext_ack *extack);
+void mqtt_peer_close(struct mqtt_peer *peer);
+void mqtt_peer_end_all(struct mqtt_router *router);
+void mqtt_peer_free(struct mqtt_peer *peer);
+
+int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len);
+int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len);
+void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
+bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len);
+
+static inline void mqtt_peer_hold(struct mqtt_peer *peer)
+{
+	refcount_inc(&peer->refs);
+}
+
+static inline void mqtt_peer_put(struct mqtt_peer *peer)
+{
+	if (refcount_dec_and_test(&peer->refs))
+		mqtt_peer_free(peer);
+}
+
+#endif /* _MQTT_PEER_H */

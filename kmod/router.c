@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A router's life: made by a netlink request, ended by another one, by the
+ * death of its owner socket, or with its network namespace.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+#include "peer.h"
+#include "router.h"
+
+struct workqueue_struct *mqtt_wq;
+
+/* @router: the namespace's, or NULL; @lock: protects it */
+struct mqtt_net {
+	struct mutex lock;
+	struct mqtt_router *router;
+};
+
+static unsigned int mqtt_net_id;
+
+static struct mqtt_net *mqtt_net(const struct net *net)
+{
+	return net_generic(net, mqtt_net_id);
+}
+
+static void mqtt_router_free_work(struct work_struct *work)
+{
+	struct mqtt_router *router = container_of(work, struct mqtt_router, free_work);
+
+	mqtt_trie_destroy(&router->trie);
+	xa_destroy(&router->peers);
+	free_percpu(router->stats);
+	mutex_destroy(&router->lock);
+	kfree(router);
+	module_put(THIS_MODULE);
+}
+
+static struct mqtt_router *mqtt_router_alloc(u32 portid)
+{
+	struct mqtt_router *router;
+
+	router = kzalloc(sizeof(*router), GFP_KERNEL_ACCOUNT);
+	if (!router)
+		return NULL;
+	router->stats = mqtt_stats_alloc();
+	if (!router->stats)
+		goto err_stats;
+	if (mqtt_trie_init(&router->trie))
+		goto err_trie;
+
+	refcount_set(&router->refs, 1);
+	mutex_init(&router->lock);
+	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
+	INIT_WORK(&router->free_work, mqtt_router_free_work);
+	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
+	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
+	router->owner_portid = portid;
+	__module_get(THIS_MODULE);
+	return router;
+
+err_trie:
+	free_percpu(router->stats);
+err_stats:
+	kfree(router);
+	return NULL;
+}
+
+/**
+ * mqtt_router_new() - make a namespace's router
+ * @net: namespace
+ * @portid: netlink socket that will own it
+ *
+ * Context: may sleep.
+ * Return: the router with a reference for the caller; ERR_PTR(-EEXIST) if
+ * the namespace has one; ERR_PTR(-ENOMEM).
+ */
+struct mqtt_router *mqtt_router_new(struct net *net, u32 portid)
+{
+	struct mqtt_net *mn = mqtt_net(net);
+	struct mqtt_router *router;
+
+	mutex_lock(&mn->lock);
+	if (mn->router) {
+		router = ERR_PTR(-EEXIST);
+	} else {
+		router = mqtt_router_alloc(portid);
+		if (router) {
+			refcount_inc(&router->refs);
+			mn->router = router;
+		} else {
+			router = ERR_PTR(-ENOMEM);
+		}
+	}
+	mutex_unlock(&mn->lock);
+	return router;
+}
+
+/**
+ * mqtt_router_get() - a namespace's router
+ * @net: namespace
+ *
+ * Context: may sleep.
+ * Return: the router with a reference for the caller, or NULL.
+ */
+struct mqtt_router *mqtt_router_get(struct net *net)
+{
+	struct mqtt_net *mn = mqtt_net(net);
+	struct mqtt_router *router;
+
+	mutex_lock(&mn->lock);
+	router = mn->router;
+	if (router)
+		refcount_inc(&router->refs);
+	mutex_unlock(&mn->lock);
+	return router;
+}
+
+/**
+ * mqtt_router_put() - drop a reference
+ * @router: router
+ *
+ * Context: any but hard interrupt.
+ */
+void mqtt_router_put(struct mqtt_router *router)
+{
+	if (refcount_dec_and_test(&router->refs))
+		queue_work(mqtt_wq, &router->free_work);
+}
+
+/**
+ * mqtt_router_end() - end a namespace's router
+ * @net: namespace
+ * @portid: only if this socket owns it; 0: whoever does
+ *
+ * Its peers' sockets go back to the daemon.
+ *
+ * Context: may sleep, for a grace period too.
+ * Return: false if there is no such router.
+ */
+bool mqtt_router_end(struct net *net, u32 portid)
+{
+	struct mqtt_net *mn = mqtt_net(net);
+	struct mqtt_router *router;
+
+	mutex_lock(&mn->lock);
+	router = mn->router;
+	if (router && portid && router->owner_portid != portid)
+		router = NULL;
+	if (router)
+		mn->router = NULL;
+	mutex_unlock(&mn->lock);
+	if (!router)
+		return false;
+
+	mutex_lock(&router->lock);
+	router->dead = true;
+	mutex_unlock(&router->lock);
+	mqtt_peer_end_all(router);
+	mqtt_router_put(router);
+	return true;
+}
+
+static int __net_init mqtt_net_init(struct net *net)
+{
+	mutex_init(&mqtt_net(net)->lock);
+	return 0;
+}
+
+/*
+ * A router's owner is a socket of the namespace, and its peers are, so none
+ * is left when the namespace goes. Were it otherwise, this ends it.
+ */
+static void __net_exit mqtt_net_exit(struct net *net)
+{
+	mqtt_router_end(net, 0);
+}
+
+static struct pernet_operations mqtt_net_ops = {
+	.init = mqtt_net_init,
+	.exit = mqtt_net_exit,
+	.id = &mqtt_net_id,
+	.size = sizeof(struct mqtt_net),
+};
+
+int __init mqtt_router_module_init(void)
+{
+	int err;
+
+	mqtt_wq = alloc_workqueue("mqtt", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!mqtt_wq)
+		return -ENOMEM;
+	err = register_pernet_subsys(&mqtt_net_ops);
+	if (err)
+		destroy_workqueue(mqtt_wq);
+	return err;
+}
+
+void mqtt_router_module_exit(void)
+{
+	unregister_pernet_subsys(&mqtt_net_ops);
+	destroy_workqueue(mqtt_wq);
+}

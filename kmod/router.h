@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A network namespace's router: its topic table, peers, limits and counters.
+ */
+#ifndef _MQTT_ROUTER_H
+#define _MQTT_ROUTER_H
+
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <mqtt/trie.h>
+
+#include "stats.h"
+
+struct net;
+struct mqtt_peer;
+
+#define MQTT_QUEUE_LIMIT_MIN		4096ULL
+#define MQTT_QUEUE_LIMIT_MAX		U32_MAX
+#define MQTT_QUEUE_LIMIT_DEFAULT	(16ULL << 20)
+#define MQTT_OFFLOAD_MAX_PACKET_MIN	64
+#define MQTT_OFFLOAD_MAX_PACKET_MAX	(1U << 20)
+#define MQTT_OFFLOAD_MAX_PACKET_DEFAULT	(256U << 10)
+
+/**
+ * struct mqtt_router - a router
+ * @refs: one of its namespace while it is the namespace's router, one of each
+ *	peer, one of each operation on it
+ * @lock: serialises changes: peers come and go, subscriptions, limits. Taken
+ *	before a socket's lock, never inside one
+ * @dead: it has ended, no peer can be attached; under @lock
+ * @peers: by id; changed under @lock
+ * @nr_peers: how many
+ * @next_id: where to look for a free id
+ * @trie: topic table; changed under @lock, read under RCU
+ * @queue_limit: default of peers attached from now on, bytes
+ * @offload_max_packet: longest packet that is forwarded here, bytes
+ * @owner_portid: netlink socket that created it
+ * @stats: counters
+ * @free_work: frees it in process context
+ */
+struct mqtt_router {
+	refcount_t refs;
+	struct mutex lock;
+	bool dead;
+	struct xarray peers;
+	u32 nr_peers;
+	u32 next_id;
+	struct mqtt_trie trie;
+	u64 queue_limit;
+	u32 offload_max_packet;
+	u32 owner_portid;
+	struct mqtt_stats __percpu *stats;
+	struct work_struct free_work;
+};
+
+struct mqtt_router *mqtt_router_new(struct net *net, u32 portid);
+struct mqtt_router *mqtt_router_get(struct net *net);
+void mqtt_router_put(struct mqtt_router *router);
+bool mqtt_router_end(struct net *net, u32 portid);
+
+/* Runs what packets' handlers put off, and the end of routers. */
+extern struct workqueue_struct *mqtt_wq;
+
+int mqtt_router_module_init(void);
+void mqtt_router_module_exit(void);
+
+#endif /* _MQTT_ROUTER_H */

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Takes the kernel's packets off TCP's receive queue and leaves the others.
+ *
+ *            tp->copied_seq          rx->end                tp->rcv_nxt
+ *   taken         │ the daemon's bytes  │ not looked at yet      │
+ *   ──────────────┼─────────────────────┼────────────────────────┤
+ *
+ * Only what stands at tp->copied_seq can be taken, so a packet of the
+ * kernel's behind bytes that the daemon has not read waits its turn: order is
+ * kept, and the receive window, FIN, reset and detach are TCP's own business.
+ * Nothing is ever taken in part. A packet that the receive buffer cannot hold
+ * whole is therefore the daemon's.
+ *
+ * Barrier: behind a packet that changes what later ones mean, nothing is
+ * looked at until the daemon has read it and comes back for more; by then it
+ * has acted on it.
+ */
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "framing.h"
+#include "msg.h"
+#include "peer.h"
+#include "route.h"
+#include "router.h"
+#include "rx.h"
+
+/* How many packets one run handles before it lets others in. */
+#define MQTT_RX_BUDGET	1024
+
+/* One run of the framer over the receive queue. */
+struct mqtt_rx_run {
+	struct mqtt_cursor cur;		/* the next packet */
+	struct mqtt_frame frame;
+	u32 end;			/* rx->end to be */
+	u32 taken;			/* bytes from tp->copied_seq on, to be taken off */
+	u32 packets;
+	u32 waits_for;			/* bytes of a packet that is not whole yet */
+};
+
+static void mqtt_rx_count(struct mqtt_peer *peer, unsigned int attr)
+{
+	mqtt_stats_add(peer->router->stats, attr, 1);
+}
+
+/* From here on the stream is the daemon's. */
+static void mqtt_rx_give_up(struct mqtt_peer *peer)
+{
+	WRITE_ONCE(peer->rx.state, MQTT_PEER_STATE_RAW);
+}
+
+static bool mqtt_rx_copy(struct mqtt_msg *msg, const struct mqtt_frame *frame,
+			 struct mqtt_cursor *cur, struct sock *sk)
+{
+	u32 left = msg->len - msg->head_len;
+	unsigned int i;
+	u32 n;
+
+	memcpy(msg->head, frame->head, frame->head_len);
+	if (frame->head_len < frame->len && !mqtt_cursor_skip(cur, sk, frame->head_len))
+		return false;
+	n = msg->head_len - frame->head_len;
+	if (mqtt_cursor_copy(cur, sk, msg->head + frame->head_len, n) != n)
+		return false;
+	for (i = 0; i < msg->nr_pages; i++) {
+		n = min_t(u32, left, PAGE_SIZE);
+		if (mqtt_cursor_copy(cur, sk, page_address(msg->pages[i]), n) != n)
+			return false;
+		left -= n;
+	}
+	return true;
+}
+
+/*
+ * Forward the packet at run->cur.
+ * Returns -EAGAIN if it is not whole, -EBADMSG if it is malformed.
+ */
+static int mqtt_rx_forward(struct mqtt_peer *peer, struct mqtt_rx_run *run)
+{
+	const struct mqtt_frame *frame = &run->frame;
+	struct mqtt_cursor cur = run->cur;
+	struct sock *sk = peer->sk;
+	struct mqtt_publish pub;
+	struct mqtt_msg *msg;
+	u32 head_len;
+	int err = 0;
+
+	if (tcp_sk(sk)->rcv_nxt - cur.seq < frame->len)
+		return -EAGAIN;
+
+	head_len = max_t(u32, frame->head_len, frame->header.size + 2 + frame->topic_len);
+	msg = mqtt_msg_alloc(frame->len, head_len, GFP_ATOMIC);
+	if (unlikely(!msg)) {
+		peer->rx.drop_no_memory++;
+		mqtt_rx_count(peer, MQTT_A_STATS_DROP_NO_MEMORY);
+		return 0;
+	}
+	if (!mqtt_rx_copy(msg, frame, &cur, sk))
+		err = -EAGAIN;		/* the last byte counted was a FIN */
+	else
+		err = mqtt_publish_parse(msg->head + frame->header.size, frame->header.remaining,
+					 frame->header.byte1, &pub);
+	if (!err)
+		mqtt_route(peer->router, msg, pub.topic, pub.topic_len);
+	mqtt_msg_put(msg);
+	return err;
+}
+
+/* Leave the packet at run->cur to the daemon. */
+static void mqtt_rx_leave(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool barrier)
+{
+	run->end += run->frame.len;
+	peer->rx.slow_packets++;
+	mqtt_rx_count(peer, MQTT_A_STATS_RX_SLOW_PACKETS);
+	if (barrier) {
+		WRITE_ONCE(peer->rx.state, MQTT_PEER_STATE_BARRIER);
+		mqtt_rx_count(peer, MQTT_A_STATS_RX_BARRIERS);
+	}
+}
+
+/* Handle the packet at run->cur. Returns whether to go on to the next one. */
+static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
+{
+	const struct mqtt_frame *frame = &run->frame;
+	struct sock *sk = peer->sk;
+	int err;
+
+	switch (mqtt_frame_look(&run->frame, run->cur, sk,
+				READ_ONCE(peer->router->offload_max_packet))) {
+	case MQTT_FRAME_INCOMPLETE:
+		return false;
+	case MQTT_FRAME_SLOW:
+		mqtt_rx_leave(peer, run, false);
+		break;
+	case MQTT_FRAME_BARRIER:
+		mqtt_rx_leave(peer, run, true);
+		return false;
+	case MQTT_FRAME_FAST:
+		/* Behind bytes that the daemon has not read: its turn comes. */
+		if (run->end != tcp_sk(sk)->copied_seq + run->taken)
+			return false;
+		err = mqtt_rx_forward(peer, run);
+		if (err == -EAGAIN) {
+			run->waits_for = frame->len;
+			return false;
+		}
+		if (!err) {
+			run->end += frame->len;
+			run->taken += frame->len;
+			run->packets++;
+			break;
+		}
+		fallthrough;
+	case MQTT_FRAME_MALFORMED:
+		mqtt_rx_give_up(peer);
+		mqtt_rx_count(peer, MQTT_A_STATS_RX_MALFORMED);
+		return false;
+	}
+	return mqtt_cursor_skip(&run->cur, sk, frame->len);
+}
+
+/* Take off the queue what has been forwarded. */
+static void mqtt_rx_commit(struct mqtt_peer *peer, const struct mqtt_rx_run *run)
+{
+	if (run->taken) {
+		tcp_read_done(peer->sk, run->taken);
+		peer->rx.packets += run->packets;
+		peer->rx.bytes += run->taken;
+		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_PACKETS, run->packets);
+		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_BYTES, run->taken);
+	}
+	WRITE_ONCE(peer->rx.end, run->end);
+}
+
+/*
+ * As tcp_set_rcvlowat() does, let the buffer grow: to twice what is needed,
+ * because a packet that arrives in small segments takes more than its bytes.
+ */
+static void mqtt_rx_grow(struct sock *sk, u32 len)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	int space;
+
+	len *= 2;
+	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK || tcp_full_space(sk) >= len)
+		return;
+	space = mqtt_space_from_win(sk, len);
+	if (space <= sk->sk_rcvbuf || space > READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]))
+		return;
+	WRITE_ONCE(sk->sk_rcvbuf, space);
+	if (tp->window_clamp && tp->window_clamp < len)
+		WRITE_ONCE(tp->window_clamp, len);
+}
+
+/*
+ * Will a packet of @len bytes, of which some are in the queue and nothing
+ * else is, become whole? If the window is about to close on it the sender
+ * would wait for us, and we for the sender.
+ */
+static bool mqtt_rx_will_fit(struct sock *sk, u32 len)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 have = tp->rcv_nxt - tp->copied_seq;
+	int full;
+
+	mqtt_rx_grow(sk, len);
+	full = tcp_full_space(sk);
+	if (full < len)
+		return false;
+	/* What is in the backlog counts as used, and will be looked at soon. */
+	if (READ_ONCE(sk->sk_backlog.tail) || sk->sk_shutdown & RCV_SHUTDOWN)
+		return true;
+	return tcp_receive_window(tp) >= len - min(have, len) ||
+	       tcp_space(sk) > max_t(int, full >> 4, inet_csk(sk)->icsk_ack.rcv_mss) ||
+	       mqtt_rxq_compact(sk);
+}
+
+/*
+ * Look at everything that has arrived and not been looked at.
+ *
+ * The socket is locked and bottom halves are off. Returns true if the budget
+ * ended it and the rest has to be looked at soon.
+ */
+static bool mqtt_rx_run(struct mqtt_peer *peer)
+{
+	struct mqtt_rx_run run = { .end = peer->rx.end };
+	unsigned int budget = MQTT_RX_BUDGET;
+	struct sock *sk = peer->sk;
+	bool more;
+
+	if (peer->rx.state != MQTT_PEER_STATE_FAST)
+		return false;
+	if (unlikely(tcp_sk(sk)->urg_data)) {
+		mqtt_rx_give_up(peer);
+		mqtt_rx_count(peer, MQTT_A_STATS_RX_URGENT);
+		return false;
+	}
+
+	more = mqtt_cursor_init(&run.cur, sk, run.end);
+	while (more && budget--)
+		more = mqtt_rx_step(peer, &run);
+	mqtt_rx_commit(peer, &run);
+
+	if (unlikely(run.waits_for) && !mqtt_rx_will_fit(sk, run.waits_for)) {
+		mqtt_rx_leave(peer, &run, true);
+		WRITE_ONCE(peer->rx.end, run.end);
+		mqtt_rx_count(peer, MQTT_A_STATS_RX_NO_BUFFER);
+	}
+	return more;
+}
+
+static void mqtt_rx_schedule(struct mqtt_peer *peer)
+{
+	mqtt_peer_hold(peer);
+	if (!queue_work(mqtt_wq, &peer->rx.work))
+		mqtt_peer_put(peer);
+}
+
+/**
+ * mqtt_rx_readable() - would the daemon's recv() return something?
+ * @peer: whose socket
+ *
+ * At the end of a barrier packet it would return EAGAIN, but it has to be
+ * called.
+ *
+ * Context: any, no lock; then the answer may be old as soon as it is given.
+ */
+bool mqtt_rx_readable(const struct mqtt_peer *peer)
+{
+	const struct tcp_sock *tp = tcp_sk(peer->sk);
+	u8 state = READ_ONCE(peer->rx.state);
+	u32 copied = READ_ONCE(tp->copied_seq);
+	s32 left = READ_ONCE(peer->rx.end) - copied;
+	bool data = READ_ONCE(tp->rcv_nxt) != copied;
+
+	switch (state) {
+	case MQTT_PEER_STATE_RAW:
+		return data;
+	case MQTT_PEER_STATE_BARRIER:
+		return left <= 0 || data;
+	default:
+		return left > 0 && data;
+	}
+}
+
+/**
+ * mqtt_rx_data_ready() - bytes have arrived
+ * @peer: whose
+ *
+ * Context: the socket is locked: its spinlock in softirq, or its owner works
+ * off the backlog.
+ */
+void mqtt_rx_data_ready(struct mqtt_peer *peer)
+{
+	local_bh_disable();
+	if (mqtt_rx_run(peer))
+		mqtt_rx_schedule(peer);
+	local_bh_enable();
+	if (mqtt_rx_readable(peer))
+		peer->saved_data_ready(peer->sk);
+}
+
+static void mqtt_rx_work(struct work_struct *work)
+{
+	struct mqtt_peer *peer = container_of(work, struct mqtt_peer, rx.work);
+
+	lock_sock(peer->sk);
+	if (peer->hooked)
+		mqtt_rx_data_ready(peer);
+	release_sock(peer->sk);
+	mqtt_peer_put(peer);
+}
+
+/* Has the connection come to an end that the daemon has to be told of? */
+static bool mqtt_rx_ended(const struct sock *sk)
+{
+	return sk->sk_err || sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE;
+}
+
+static size_t mqtt_rx_user_bytes_locked(struct mqtt_peer *peer, int flags)
+{
+	struct mqtt_rx *rx = &peer->rx;
+	struct sock *sk = peer->sk;
+	s32 left = rx->end - tcp_sk(sk)->copied_seq;
+	bool more;
+
+	if (rx->state == MQTT_PEER_STATE_BARRIER && left <= 0) {
+		if (flags & MSG_PEEK)
+			return 0;
+		WRITE_ONCE(rx->state, MQTT_PEER_STATE_FAST);
+	}
+	local_bh_disable();
+	more = mqtt_rx_run(peer);
+	local_bh_enable();
+	if (more)
+		mqtt_rx_schedule(peer);
+
+	left = rx->end - tcp_sk(sk)->copied_seq;
+	if (rx->state != MQTT_PEER_STATE_RAW && left > 0)
+		return left;
+	if (rx->state == MQTT_PEER_STATE_FAST && mqtt_rx_ended(sk) && !more)
+		mqtt_rx_give_up(peer);	/* what is left will not become whole */
+	return rx->state == MQTT_PEER_STATE_RAW ? MQTT_RX_ALL : 0;
+}
+
+/**
+ * mqtt_rx_user_bytes() - how much may the daemon receive now?
+ * @peer: whose socket
+ * @flags: MSG_PEEK or not
+ *
+ * Without MSG_PEEK it ends a barrier whose packet has been read, and lets the
+ * kernel take its packets first.
+ *
+ * Context: process, the socket not locked; rx->read_lock is held, and as long
+ * as it is, so many bytes at the head of the receive queue stay the daemon's.
+ * Return: bytes, of which some may not have arrived; 0 if there are none;
+ * MQTT_RX_ALL if there is no limit, as behind the end of the stream.
+ */
+size_t mqtt_rx_user_bytes(struct mqtt_peer *peer, int flags)
+{
+	size_t bytes = MQTT_RX_ALL;
+
+	lock_sock(peer->sk);
+	if (peer->hooked)
+		bytes = mqtt_rx_user_bytes_locked(peer, flags);
+	release_sock(peer->sk);
+	return bytes;
+}
+
+/**
+ * mqtt_rx_user_done() - the daemon has received
+ * @peer: whose socket
+ *
+ * If it has read all of its bytes, the packets behind them are looked at.
+ *
+ * Context: process, the socket not locked.
+ */
+void mqtt_rx_user_done(struct mqtt_peer *peer)
+{
+	lock_sock(peer->sk);
+	if (peer->hooked && peer->rx.end == tcp_sk(peer->sk)->copied_seq)
+		mqtt_rx_data_ready(peer);
+	release_sock(peer->sk);
+}
+
+/**
+ * mqtt_rx_init() - prepare the receive side of a new peer
+ * @rx: receive side, zeroed
+ */
+void mqtt_rx_init(struct mqtt_rx *rx)
+{
+	mutex_init(&rx->read_lock);
+	INIT_WORK(&rx->work, mqtt_rx_work);
+	rx->state = MQTT_PEER_STATE_FAST;
+}

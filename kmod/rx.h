@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The receive side of a peer: whose the bytes in TCP's receive queue are.
+ */
+#ifndef _MQTT_RX_H
+#define _MQTT_RX_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/mqtt.h>
+
+struct mqtt_peer;
+
+/**
+ * struct mqtt_rx - receive side of a peer
+ * @end: sequence number behind the last byte that was left to the daemon; the
+ *	bytes from tp->copied_seq to here are its, and none behind it has been
+ *	looked at for good
+ * @state: enum mqtt_peer_state
+ * @read_lock: serialises the daemon's readers from the look at @end to the end
+ *	of TCP's recvmsg
+ * @work: frames on when one run had too much to do; holds a reference to the
+ *	peer while pending
+ *
+ * @end, @state and the counters change under the socket's lock and are read
+ * without it by poll.
+ */
+struct mqtt_rx {
+	u32 end;
+	u8 state;
+	struct mutex read_lock;
+	struct work_struct work;
+
+	u64 packets;
+	u64 bytes;
+	u64 slow_packets;
+	u64 drop_no_memory;
+};
+
+/* mqtt_rx_user_bytes(): TCP's recvmsg may do as it likes */
+#define MQTT_RX_ALL	SIZE_MAX
+
+void mqtt_rx_init(struct mqtt_rx *rx);
+bool mqtt_rx_readable(const struct mqtt_peer *peer);
+void mqtt_rx_data_ready(struct mqtt_peer *peer);
+size_t mqtt_rx_user_bytes(struct mqtt_peer *peer, int flags);
+void mqtt_rx_user_done(struct mqtt_peer *peer);
+
+#endif /* _MQTT_RX_H */

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Taking over a TCP socket and giving it back.
+ *
+ * Hooked, a socket has our operations (tcp.c) and callbacks, and its
+ * sk_user_data is the peer. All of it changes under the socket's lock, so the
+ * callbacks, which TCP calls under that lock, find a hooked peer or are not
+ * called. Operations are called without a lock and look the peer up by
+ * mqtt_socket_peer(). For them sk_user_data is only believed while the
+ * socket's operations are ours, and it is cleared a grace period after these
+ * are gone: so no reader takes for a peer what somebody else has put there.
+ */
+#include <linux/slab.h>
+#include <net/mptcp.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "peer.h"
+#include "rxq.h"
+#include "socket.h"
+#include "tcp.h"
+
+static LIST_HEAD(mqtt_protos);
+static DEFINE_MUTEX(mqtt_protos_lock);
+
+static struct mqtt_proto *mqtt_proto_find(const struct socket *sock)
+{
+	struct mqtt_proto *proto;
+
+	list_for_each_entry(proto, &mqtt_protos, list)
+		if (proto->base == sock->sk->sk_prot && proto->base_ops == sock->ops)
+			return proto;
+	return NULL;
+}
+
+static struct mqtt_proto *mqtt_proto_get(struct socket *sock)
+{
+	struct mqtt_proto *proto;
+
+	mutex_lock(&mqtt_protos_lock);
+	proto = mqtt_proto_find(sock);
+	if (proto)
+		goto out;
+	proto = kzalloc(sizeof(*proto), GFP_KERNEL);
+	if (!proto)
+		goto out;
+	proto->base = sock->sk->sk_prot;
+	proto->base_ops = sock->ops;
+	proto->prot = *proto->base;
+	proto->ops = *proto->base_ops;
+	mqtt_tcp_override(proto);
+	list_add(&proto->list, &mqtt_protos);
+out:
+	mutex_unlock(&mqtt_protos_lock);
+	return proto;
+}
+
+/**
+ * mqtt_socket_check() - can this be a client's socket at all?
+ * @sock: socket
+ * @net: namespace that it has to be in
+ * @extack: is told what is wrong
+ *
+ * Looks at what does not change; mqtt_socket_hook() looks at the rest.
+ *
+ * Return: 0; -EPROTOTYPE if it is not a TCP socket; -EXDEV if it is in
+ * another network namespace; -EBUSY if it is attached already.
+ */
+int mqtt_socket_check(struct socket *sock, const struct net *net,
+		      struct netlink_ext_ack *extack)
+{
+	const struct sock *sk = sock->sk;
+
+	if ((sk->sk_family != AF_INET && sk->sk_family != AF_INET6) || !sk_is_tcp(sk)) {
+		NL_SET_ERR_MSG(extack, "not a TCP socket");
+		return -EPROTOTYPE;
+	}
+	if (!net_eq(sock_net(sk), net)) {
+		NL_SET_ERR_MSG(extack, "the socket is in another network namespace");
+		return -EXDEV;
+	}
+	if (mqtt_tcp_is_ours(READ_ONCE(sk->sk_prot))) {
+		NL_SET_ERR_MSG(extack, "the socket is attached already");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static bool mqtt_socket_is_plain(struct sock *sk)
+{
+	const struct proto *prot = sk->sk_prot;
+
+	return prot->recvmsg == tcp_prot.recvmsg && prot->sendmsg == tcp_prot.sendmsg &&
+	       prot->close == tcp_prot.close && !inet_csk_has_ulp(sk) &&
+	       !rcu_access_pointer(sk->sk_user_data) && !sk_is_mptcp(sk);
+}
+
+/* The socket is locked. */
+static int mqtt_socket_hookable(struct sock *sk, struct netlink_ext_ack *extack)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) || sk->sk_err) {
+		NL_SET_ERR_MSG(extack, "the socket is not connected");
+		return -ENOTCONN;
+	}
+	if (!mqtt_socket_is_plain(sk)) {
+		NL_SET_ERR_MSG(extack, "the socket is in use by a ULP, sockmap or another module");
+		return -EBUSY;
+	}
+	if (tp->repair) {
+		NL_SET_ERR_MSG(extack, "the socket is in repair mode");
+		return -EBUSY;
+	}
+	if (sk->sk_rcvlowat > 1 || mqtt_peek_off_set(sk)) {
+		NL_SET_ERR_MSG(extack, "the socket has SO_RCVLOWAT or SO_PEEK_OFF set");
+		return -EINVAL;
+	}
+	if (tp->urg_data) {
+		NL_SET_ERR_MSG(extack, "urgent data is pending on the socket");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * Put bytes that have been received last back in front of the receive queue,
+ * as if they had not been. They get their old sequence numbers; a FIN that
+ * was read with them stays read, which TCP knows by SOCK_DONE.
+ */
+static int mqtt_socket_unread(struct sock *sk, const void *data, u32 len,
+			      struct netlink_ext_ack *extack)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	bool fin = sk->sk_shutdown & RCV_SHUTDOWN && tp->copied_seq == tp->rcv_nxt;
+	u32 end = tp->copied_seq - fin;
+	struct sk_buff *skb;
+
+	if (!len)
+		return 0;
+	if (len > tp->bytes_received - (tp->rcv_nxt - end)) {
+		NL_SET_ERR_MSG(extack, "rx-residue is longer than what the socket has received");
+		return -EINVAL;
+	}
+	skb = mqtt_rxq_alloc(len, GFP_KERNEL);
+	if (!skb)
+		return -ENOMEM;
+	if (skb_store_bits(skb, 0, data, len) || mqtt_rxq_unread(sk, skb, end)) {
+		kfree_skb(skb);
+		NL_SET_ERR_MSG(extack, "no receive memory for rx-residue");
+		return -ENOBUFS;
+	}
+	return 0;
+}
+
+/* The socket is locked. */
+static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock)
+{
+	struct sock *sk = peer->sk;
+
+	mqtt_peer_hold(peer);
+	peer->rx.end = tcp_sk(sk)->copied_seq;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	rcu_assign_sk_user_data(sk, peer);
+	peer->saved_data_ready = sk->sk_data_ready;
+	peer->saved_write_space = sk->sk_write_space;
+	sk->sk_data_ready = mqtt_tcp_data_ready;
+	sk->sk_write_space = mqtt_tcp_write_space;
+	/* Whoever sees our operations sees the peer. */
+	smp_store_release(&sk->sk_prot, (struct proto *)&peer->proto->prot);
+	WRITE_ONCE(sock->ops, &peer->proto->ops);
+	write_unlock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(peer->hooked, true);
+}
+
+/**
+ * mqtt_socket_hook() - take over a peer's socket
+ * @peer: peer, complete but for its operations; @peer->sk is @sock's
+ * @sock: socket that mqtt_socket_check() found good; the caller holds its file
+ * @residue: bytes to put back in front of the stream
+ * @residue_len: how many, 0 for none
+ * @extack: is told what is wrong
+ *
+ * What has arrived already is looked at before this returns.
+ *
+ * Context: process; the socket not locked.
+ * Return: 0, and the socket holds a reference to @peer; -ENOTCONN, -EBUSY or
+ * -EINVAL if the socket is in a state that is refused; -EINVAL for a residue
+ * that was not received; -ENOMEM, -ENOBUFS.
+ */
+int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *residue,
+		     u32 residue_len, struct netlink_ext_ack *extack)
+{
+	struct sock *sk = peer->sk;
+	int err;
+
+	lock_sock(sk);
+	err = mqtt_socket_hookable(sk, extack);
+	if (err)
+		goto out;
+	peer->proto = mqtt_proto_get(sock);
+	if (!peer->proto) {
+		err = -ENOMEM;
+		goto out;
+	}
+	err = mqtt_socket_unread(sk, residue, residue_len, extack);
+	if (err)
+		goto out;
+	mqtt_socket_take(peer, sock);
+	mqtt_rx_data_ready(peer);
+out:
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * mqtt_socket_unhook_locked() - give a socket back
+ * @peer: peer, hooked
+ *
+ * What is in the peer's queue is lost; a packet must not be half sent if the
+ * socket is to live on. The caller has to call mqtt_socket_forget().
+ *
+ * Context: process, the socket locked by lock_sock().
+ */
+void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
+{
+	struct sock *sk = peer->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(sk->sk_prot, peer->proto->base);
+	if (sk->sk_socket)
+		WRITE_ONCE(sk->sk_socket->ops, peer->proto->base_ops);
+	sk->sk_data_ready = peer->saved_data_ready;
+	sk->sk_write_space = peer->saved_write_space;
+	write_unlock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(peer->hooked, false);
+
+	mqtt_tx_close(peer);
+	/* Threads that sleep in our operations go on in TCP's. */
+	if (!sock_flag(sk, SOCK_DEAD)) {
+		sk->sk_state_change(sk);
+		sk->sk_data_ready(sk);
+		sk->sk_write_space(sk);
+	}
+}
+
+/**
+ * mqtt_socket_unhook() - give a socket back unless somebody else has
+ * @peer: peer
+ *
+ * Context: process, the socket not locked.
+ * Return: true if this call did it; then mqtt_socket_forget() is to follow.
+ */
+bool mqtt_socket_unhook(struct mqtt_peer *peer)
+{
+	bool hooked;
+
+	lock_sock(peer->sk);
+	hooked = peer->hooked;
+	if (hooked)
+		mqtt_socket_unhook_locked(peer);
+	release_sock(peer->sk);
+	return hooked;
+}
+
+/**
+ * mqtt_socket_forget() - the last trace of a peer on its socket
+ * @peer: peer, given back; loses the reference that the socket had
+ *
+ * Context: process. A grace period after the socket was given back, unless no
+ * file refers to it any more.
+ */
+void mqtt_socket_forget(struct mqtt_peer *peer)
+{
+	struct sock *sk = peer->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	rcu_assign_sk_user_data(sk, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+	mqtt_peer_put(peer);
+}
+
+/**
+ * mqtt_socket_peer() - the peer that a socket is attached as
+ * @sk: socket, not locked
+ *
+ * Return: the peer with a reference for the caller, or NULL.
+ */
+struct mqtt_peer *mqtt_socket_peer(struct sock *sk)
+{
+	struct mqtt_peer *peer;
+
+	rcu_read_lock();
+	peer = rcu_dereference_sk_user_data(sk);
+	if (!peer || !mqtt_tcp_is_ours(READ_ONCE(sk->sk_prot)) ||
+	    !refcount_inc_not_zero(&peer->refs))
+		peer = NULL;
+	rcu_read_unlock();
+	return peer;
+}
+
+/* Nothing is attached and no thread is inside an operation. */
+void mqtt_socket_module_exit(void)
+{
+	struct mqtt_proto *proto, *next;
+
+	list_for_each_entry_safe(proto, next, &mqtt_protos, list)
+		kfree(proto);
+}

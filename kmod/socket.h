@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Taking over a TCP socket and giving it back.
+ */
+#ifndef _MQTT_SOCKET_H
+#define _MQTT_SOCKET_H
+
+#include <linux/net.h>
+#include <net/sock.h>
+
+struct mqtt_peer;
+struct netlink_ext_ack;
+
+/**
+ * struct mqtt_proto - a socket's operations while it is attached
+ * @list: all of them
+ * @base: operations before, and again after
+ * @base_ops: the same of struct socket
+ * @prot: a copy of @base with ours in some places
+ * @ops: a copy of @base_ops likewise
+ *
+ * One for each kind of socket. They stay until the module goes, because a
+ * thread may still be on its way into them when a socket is given back.
+ */
+struct mqtt_proto {
+	struct list_head list;
+	struct proto *base;
+	const struct proto_ops *base_ops;
+	struct proto prot;
+	struct proto_ops ops;
+};
+
+int mqtt_socket_check(struct socket *sock, const struct net *net,
+		      struct netlink_ext_ack *extack);
+int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *residue,
+		     u32 residue_len, struct netlink_ext_ack *extack);
+bool mqtt_socket_unhook(struct mqtt_peer *peer);
+void mqtt_socket_unhook_locked(struct mqtt_peer *peer);
+void mqtt_socket_forget(struct mqtt_peer *peer);
+struct mqtt_peer *mqtt_socket_peer(struct sock *sk);
+
+void mqtt_socket_module_exit(void);
+
+#endif /* _MQTT_SOCKET_H */

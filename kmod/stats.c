@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters of a router, summed up for netlink.
+ */
+#include <linux/netdevice.h>
+#include <net/netlink.h>
+
+#include "stats.h"
+
+/**
+ * mqtt_stats_alloc() - a set of counters, all zero
+ *
+ * Context: may sleep.
+ * Return: to be freed with free_percpu(), or NULL.
+ */
+struct mqtt_stats __percpu *mqtt_stats_alloc(void)
+{
+	return netdev_alloc_pcpu_stats(struct mqtt_stats);
+}
+
+static u64 mqtt_stats_sum(const struct mqtt_stats __percpu *stats, unsigned int attr)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct mqtt_stats *s = per_cpu_ptr(stats, cpu);
+		unsigned int start;
+		u64 n;
+
+		do {
+			start = u64_stats_fetch_begin(&s->syncp);
+			n = u64_stats_read(&s->count[attr]);
+		} while (u64_stats_fetch_retry(&s->syncp, start));
+		sum += n;
+	}
+	return sum;
+}
+
+/**
+ * mqtt_stats_put() - write all counters as attributes
+ * @skb: message, inside the nest they belong to
+ * @stats: counters
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int mqtt_stats_put(struct sk_buff *skb, const struct mqtt_stats __percpu *stats)
+{
+	unsigned int attr;
+
+	for (attr = MQTT_A_STATS_UNSPEC + 1; attr < MQTT_A_STATS_PAD; attr++)
+		if (nla_put_u64_64bit(skb, attr, mqtt_stats_sum(stats, attr), MQTT_A_STATS_PAD))
+			return -EMSGSIZE;
+	return 0;
+}

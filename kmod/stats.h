@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counters of a router: per CPU, indexed by the number of their netlink
+ * attribute so that there is one list of them only.
+ */
+#ifndef _MQTT_STATS_H
+#define _MQTT_STATS_H
+
+#include <linux/percpu.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/mqtt.h>
+
+struct sk_buff;
+
+struct mqtt_stats {
+	u64_stats_t count[MQTT_A_STATS_MAX + 1];
+	struct u64_stats_sync syncp;
+};
+
+struct mqtt_stats __percpu *mqtt_stats_alloc(void);
+int mqtt_stats_put(struct sk_buff *skb, const struct mqtt_stats __percpu *stats);
+
+/**
+ * mqtt_stats_add() - count
+ * @stats: a router's counters
+ * @attr: which one, enum mqtt_stats_attr
+ * @n: how much
+ *
+ * Context: any but hard interrupt; cheap with bottom halves off, which they
+ * are wherever packets are handled.
+ */
+static inline void mqtt_stats_add(struct mqtt_stats __percpu *stats, unsigned int attr, u64 n)
+{
+	struct mqtt_stats *s;
+
+	local_bh_disable();
+	s = this_cpu_ptr(stats);
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_add(&s->count[attr], n);
+	u64_stats_update_end(&s->syncp);
+	local_bh_enable();
+}
+
+#endif /* _MQTT_STATS_H */

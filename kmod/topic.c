@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Rules for topic names and topic filters, MQTT 4.7.
+ */
+#include <mqtt/topic.h>
+#include <mqtt/utf8.h>
+#include <mqtt/word.h>
+
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+
+#define TOPIC_MAX	65535
+
+/*
+ * In the high bit of each byte: is it neither U+0000 nor a wildcard? Right for
+ * words of ASCII: adding 0x7f carries into the high bit of each byte but a zero
+ * and no further. '+' and '#' differ in one bit, which is set in '+'.
+ */
+static u64 plain(u64 w)
+{
+	u64 wildcard = (w | MQTT_WORD_REPEAT('+' ^ '#')) ^ MQTT_WORD_REPEAT('+');
+
+	return (w + MQTT_WORD_REPEAT(0x7f)) & (wildcard + MQTT_WORD_REPEAT(0x7f));
+}
+
+static bool name_valid_slow(const u8 *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (name[i] == '+' || name[i] == '#')
+			return false;
+	return mqtt_utf8_valid(name, len);
+}
+
+/**
+ * mqtt_topic_name_valid() - may a PUBLISH be sent to this topic name?
+ * @name: topic name, without its length prefix
+ * @len: bytes at @name
+ *
+ * Context: any. O(@len).
+ * Return: true if @name is a valid UTF-8 encoded string of 1 to 65,535 bytes
+ * without wildcards: [MQTT-4.7.3-1], [MQTT-4.7.3-2], [MQTT-4.7.3-3],
+ * [MQTT-3.3.2-2] (5.0: and [MQTT-4.7.0-1]).
+ */
+bool mqtt_topic_name_valid(const u8 *name, size_t len)
+{
+	u64 w, good = MQTT_WORD_HIGH, bad = 0;
+	size_t i;
+
+	if (len - 1 >= TOPIC_MAX)
+		return false;
+	if (len < 8) {
+		/* 0x01 for the bytes that are not there */
+		w = mqtt_word_load_part(name, len) | MQTT_WORD_REPEAT(0x01) << (8 * len);
+	} else {
+		for (i = 0; i + 8 < len; i += 8) {
+			w = mqtt_word_load(name + i);
+			good &= plain(w);
+			bad |= w;
+		}
+		w = mqtt_word_load(name + len - 8);
+	}
+	good &= plain(w);
+	bad |= w;
+	return likely((good & ~bad) == MQTT_WORD_HIGH) || name_valid_slow(name, len);
+}
+
+/**
+ * mqtt_topic_filter_valid() - may this topic filter be subscribed to?
+ * @filter: topic filter, without its length prefix. Of a shared subscription:
+ *	    what follows "$share/{ShareName}/"
+ * @len: bytes at @filter
+ *
+ * Context: any. O(@len).
+ * Return: true if @filter is a valid UTF-8 encoded string of 1 to 65,535 bytes
+ * in which '#' is only the last level and wildcards are alone in their levels:
+ * [MQTT-4.7.1-2], [MQTT-4.7.1-3] (5.0: [MQTT-4.7.1-1], [MQTT-4.7.1-2]),
+ * [MQTT-4.7.3-1], [MQTT-4.7.3-2], [MQTT-4.7.3-3].
+ */
+bool mqtt_topic_filter_valid(const u8 *filter, size_t len)
+{
+	size_t i;
+
+	if (len - 1 >= TOPIC_MAX)
+		return false;
+	for (i = 0; i < len; i++) {
+		if (filter[i] != '+' && filter[i] != '#')
+			continue;
+		if (i && filter[i - 1] != '/')
+			return false;
+		if (i + 1 < len && (filter[i] == '#' || filter[i + 1] != '/'))
+			return false;
+	}
+	return mqtt_utf8_valid(filter, len);
+}
+
+/**
+ * mqtt_topic_levels() - count the levels of a topic name or filter
+ * @topic: a valid topic name or topic filter
+ * @len: bytes at @topic
+ *
+ * Empty levels count: "/" has two.
+ *
+ * Context: any. O(@len).
+ * Return: 1 to 65,536; 0 if @len is 0.
+ */
+unsigned int mqtt_topic_levels(const u8 *topic, size_t len)
+{
+	const u64 low = MQTT_WORD_REPEAT(0x7f);
+	unsigned int levels = 1;
+	u64 other;
+	size_t i;
+
+	if (!len)
+		return 0;
+	for (i = 0; i + 8 <= len; i += 8) {
+		other = mqtt_word_load(topic + i) ^ MQTT_WORD_REPEAT('/');
+		/* the high bit of each byte that is not a slash */
+		other |= (other & low) + low;
+		levels += hweight64(~other & MQTT_WORD_HIGH);
+	}
+	for (; i < len; i++)
+		levels += topic[i] == '/';
+	return levels;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The transmit side of a peer: its queue, and whose turn it is on its socket.
+ */
+#ifndef _MQTT_TX_H
+#define _MQTT_TX_H
+
+#include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/uio.h>
+#include <linux/workqueue.h>
+#include <mqtt/wire.h>
+
+struct mqtt_msg;
+struct mqtt_peer;
+struct sock;
+
+#define MQTT_TX_CHUNK_MSGS	61
+
+/* A piece of a queue; a FIFO of messages, filled at @tail, emptied at @head. */
+struct mqtt_tx_chunk {
+	struct mqtt_tx_chunk *next;
+	u32 head;
+	u32 tail;
+	struct mqtt_msg *msg[MQTT_TX_CHUNK_MSGS];
+};
+
+/* Bits of struct mqtt_tx.flags */
+enum mqtt_tx_flag {
+	MQTT_TX_DIRTY,		/* on a CPU's list of peers to be sent for */
+	MQTT_TX_BLOCKED,	/* waits for write_space or the retry work */
+	MQTT_TX_DEFERRED,	/* its socket's owner shall send in release_cb */
+	MQTT_TX_USER_WANTS,	/* the daemon waits for the kernel's packet to end */
+};
+
+/**
+ * struct mqtt_tx - transmit side of a peer
+ * @lock: protects the queue: @first to @closed
+ * @first: oldest chunk, the one that is sent from
+ * @last: newest chunk, the one that is filled
+ * @bytes: memory charged to the queue, messages and chunks
+ * @limit: most that @bytes may become
+ * @packets: messages in the queue
+ * @closed: nothing may be queued any more
+ * @flags: enum mqtt_tx_flag
+ * @dirty: link in a CPU's list, owned by whoever set MQTT_TX_DIRTY
+ * @work: sends in process context, holds a reference to the peer while pending
+ * @user_lock: serialises the daemon's senders, held while one sends
+ * @off: bytes of the first message that TCP has taken; not zero means that a
+ *	kernel packet is open and the daemon has to wait
+ * @running: the kernel is sending; release_cb must not begin again
+ * @user_open: the daemon is sending or stands in the middle of a packet
+ * @user_raw: what the daemon sends is not MQTT, so no border can be found
+ * @user_left: bytes that the daemon's packet still lacks behind its header
+ * @user_header_len: bytes in @user_header
+ * @user_header: a fixed header that the daemon has sent in part
+ * @sent_packets: packets that TCP has taken whole
+ * @sent_bytes: their bytes
+ * @drop_queue_full: not queued, @limit; under @lock
+ * @drop_no_memory: not queued, no memory; under @lock
+ *
+ * @off, @running, @user_open and @sent_* change under the socket's lock;
+ * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
+ */
+struct mqtt_tx {
+	spinlock_t lock;
+	bool closed;
+	u32 packets;
+	struct mqtt_tx_chunk *first;
+	struct mqtt_tx_chunk *last;
+	u64 bytes;
+	u64 limit;
+
+	unsigned long flags;
+	struct llist_node dirty;
+	struct delayed_work work;
+
+	struct mutex user_lock;
+	u32 off;
+	bool running;
+	bool user_open;
+	bool user_raw;
+	u8 user_header_len;
+	u8 user_header[MQTT_FIXED_HEADER_MAX];
+	u32 user_left;
+
+	u64 sent_packets;
+	u64 sent_bytes;
+	u64 drop_queue_full;
+	u64 drop_no_memory;
+};
+
+int mqtt_tx_module_init(void);
+void mqtt_tx_module_exit(void);
+
+void mqtt_tx_init(struct mqtt_tx *tx, u64 limit);
+void mqtt_tx_close(struct mqtt_peer *peer);
+bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg);
+int mqtt_tx_flush(struct mqtt_peer *peer);
+int mqtt_tx_finish(struct mqtt_peer *peer);
+void mqtt_tx_write_space(struct mqtt_peer *peer);
+void mqtt_tx_release_cb(struct mqtt_peer *peer);
+
+int mqtt_tx_user_begin(struct mqtt_peer *peer, int flags);
+void mqtt_tx_user_end(struct mqtt_peer *peer, struct iov_iter *from, size_t sent);
+
+#endif /* _MQTT_TX_H */
