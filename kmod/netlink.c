@@ -266,8 +266,6 @@ static int mqtt_nl_router_del(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-#define MQTT_NL_POLICY(p)	.policy = (p), .maxattr = ARRAY_SIZE(p) - 1
-
 /* Refuses every attribute; with none at all genetlink would not look at them. */
 static const struct nla_policy mqtt_nl_empty_policy[MQTT_A_ROUTER + 1] = {};
 
@@ -276,52 +274,63 @@ static const struct genl_ops mqtt_genl_ops[] = {
 		.cmd = MQTT_CMD_ROUTER_NEW,
 		.doit = mqtt_nl_router_new,
 		.flags = GENL_UNS_ADMIN_PERM,
-		MQTT_NL_POLICY(mqtt_nl_router_policy),
+		.policy = mqtt_nl_router_policy,
+		.maxattr = MQTT_A_ROUTER,
 	}, {
 		.cmd = MQTT_CMD_ROUTER_GET,
 		.doit = mqtt_nl_router_get,
-		MQTT_NL_POLICY(mqtt_nl_empty_policy),
+		.policy = mqtt_nl_empty_policy,
+		.maxattr = MQTT_A_ROUTER,
 	}, {
 		.cmd = MQTT_CMD_ROUTER_SET,
 		.doit = mqtt_nl_router_set,
-		MQTT_NL_POLICY(mqtt_nl_router_policy),
+		.policy = mqtt_nl_router_policy,
+		.maxattr = MQTT_A_ROUTER,
 	}, {
 		.cmd = MQTT_CMD_ROUTER_DEL,
 		.doit = mqtt_nl_router_del,
-		MQTT_NL_POLICY(mqtt_nl_empty_policy),
+		.policy = mqtt_nl_empty_policy,
+		.maxattr = MQTT_A_ROUTER,
 	}, {
 		.cmd = MQTT_CMD_PEER_ATTACH,
 		.doit = mqtt_nl_peer_attach,
-		MQTT_NL_POLICY(mqtt_nl_peer_attach_policy),
+		.policy = mqtt_nl_peer_attach_policy,
+		.maxattr = MQTT_A_PEER,
 	}, {
 		.cmd = MQTT_CMD_PEER_DETACH,
 		.doit = mqtt_nl_peer_detach,
-		MQTT_NL_POLICY(mqtt_nl_peer_id_policy),
+		.policy = mqtt_nl_peer_id_policy,
+		.maxattr = MQTT_A_PEER,
 	}, {
 		.cmd = MQTT_CMD_PEER_GET,
 		.doit = mqtt_nl_peer_get,
 		.start = mqtt_nl_dump_start,
 		.dumpit = mqtt_nl_peer_dump,
 		.done = mqtt_nl_dump_done,
-		MQTT_NL_POLICY(mqtt_nl_peer_id_policy),
+		.policy = mqtt_nl_peer_id_policy,
+		.maxattr = MQTT_A_PEER,
 	}, {
 		.cmd = MQTT_CMD_SUB_ADD,
 		.doit = mqtt_nl_sub_add,
-		MQTT_NL_POLICY(mqtt_nl_sub_policy),
+		.policy = mqtt_nl_sub_policy,
+		.maxattr = MQTT_A_SUB,
 	}, {
 		.cmd = MQTT_CMD_SUB_DEL,
 		.doit = mqtt_nl_sub_del,
-		MQTT_NL_POLICY(mqtt_nl_sub_policy),
+		.policy = mqtt_nl_sub_policy,
+		.maxattr = MQTT_A_SUB,
 	}, {
 		.cmd = MQTT_CMD_SUB_GET,
 		.start = mqtt_nl_dump_start,
 		.dumpit = mqtt_nl_sub_dump,
 		.done = mqtt_nl_dump_done,
-		MQTT_NL_POLICY(mqtt_nl_peer_id_policy),
+		.policy = mqtt_nl_peer_id_policy,
+		.maxattr = MQTT_A_PEER,
 	}, {
 		.cmd = MQTT_CMD_STATS_GET,
 		.doit = mqtt_nl_stats_get,
-		MQTT_NL_POLICY(mqtt_nl_empty_policy),
+		.policy = mqtt_nl_empty_policy,
+		.maxattr = MQTT_A_ROUTER,
 	},
 };
 

@@ -56,7 +56,8 @@ int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *
 		NL_SET_ERR_MSG(extack, "the peer is missing");
 		return -EINVAL;
 	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], mqtt_nl_peer_id_nest, extack);
+	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], mqtt_nl_peer_id_nest,
+			       extack);
 	if (err)
 		return err;
 	if (!tb[MQTT_A_PEER_ID]) {

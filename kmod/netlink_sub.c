@@ -42,27 +42,34 @@ static struct nlattr *mqtt_nl_filter(struct nlattr *nest, struct netlink_ext_ack
 	return filter;
 }
 
-#define mqtt_nl_for_each_sub(attr, info, rem)						\
-	nlmsg_for_each_attr(attr, (info)->nlhdr, GENL_HDRLEN, rem)			\
-		if (nla_type(attr) == MQTT_A_SUB)
+/* The request's next subscription behind @prev, or its first, or NULL */
+static struct nlattr *mqtt_nl_sub_next(const struct genl_info *info, const struct nlattr *prev)
+{
+	const struct nlattr *first = nlmsg_attrdata(info->nlhdr, GENL_HDRLEN);
+	int left = nlmsg_attrlen(info->nlhdr, GENL_HDRLEN);
+	const struct nlattr *attr = first;
+
+	if (prev) {
+		attr = (void *)prev + NLA_ALIGN(prev->nla_len);
+		left -= (void *)attr - (void *)first;
+	}
+	return nla_find(attr, left, MQTT_A_SUB);
+}
 
 /* Everything is looked at before anything is changed. */
 static int mqtt_nl_subs_check(struct genl_info *info)
 {
 	struct nlattr *attr;
-	bool any = false;
-	int rem;
 
-	mqtt_nl_for_each_sub(attr, info, rem) {
-		if (!mqtt_nl_filter(attr, info->extack))
-			return -EINVAL;
-		any = true;
-	}
-	if (!any) {
+	attr = mqtt_nl_sub_next(info, NULL);
+	if (!attr) {
 		NL_SET_ERR_ATTR_MISS(info->extack, NULL, MQTT_A_SUB);
 		NL_SET_ERR_MSG(info->extack, "there is no subscription in the request");
 		return -EINVAL;
 	}
+	for (; attr; attr = mqtt_nl_sub_next(info, attr))
+		if (!mqtt_nl_filter(attr, info->extack))
+			return -EINVAL;
 	return 0;
 }
 
@@ -71,9 +78,8 @@ static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 {
 	u32 before = peer->next_sub_seq;
 	struct nlattr *attr, *filter;
-	int rem;
 
-	mqtt_nl_for_each_sub(attr, info, rem) {
+	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
 		filter = mqtt_nl_filter(attr, info->extack);
 		if (mqtt_peer_sub_add(peer, nla_data(filter), nla_len(filter)) < 0) {
 			mqtt_peer_sub_undo(peer, before);
@@ -87,9 +93,8 @@ static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 static int mqtt_nl_subs_del(struct mqtt_peer *peer, struct genl_info *info)
 {
 	struct nlattr *attr, *filter;
-	int rem;
 
-	mqtt_nl_for_each_sub(attr, info, rem) {
+	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
 		filter = mqtt_nl_filter(attr, info->extack);
 		if (!mqtt_peer_sub_exists(peer, nla_data(filter), nla_len(filter))) {
 			NL_SET_ERR_MSG_ATTR(info->extack, filter,
@@ -98,7 +103,7 @@ static int mqtt_nl_subs_del(struct mqtt_peer *peer, struct genl_info *info)
 		}
 	}
 	/* The same filter twice is gone the second time, which is as good. */
-	mqtt_nl_for_each_sub(attr, info, rem) {
+	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
 		filter = mqtt_nl_filter(attr, info->extack);
 		mqtt_peer_sub_del(peer, nla_data(filter), nla_len(filter));
 	}

@@ -13,9 +13,9 @@
 
 struct workqueue_struct *mqtt_wq;
 
-/* @router: the namespace's, or NULL; @lock: protects it */
+/* What a namespace has: a router, or NULL */
 struct mqtt_net {
-	struct mutex lock;
+	struct mutex lock;	/* of @router */
 	struct mqtt_router *router;
 };
 

@@ -20,7 +20,7 @@ struct mqtt_peer;
 #define MQTT_QUEUE_LIMIT_MAX		U32_MAX
 #define MQTT_QUEUE_LIMIT_DEFAULT	(16ULL << 20)
 #define MQTT_OFFLOAD_MAX_PACKET_MIN	64
-#define MQTT_OFFLOAD_MAX_PACKET_MAX	(1U << 20)
+#define MQTT_OFFLOAD_MAX_PACKET_MAX	BIT(20)
 #define MQTT_OFFLOAD_MAX_PACKET_DEFAULT	(256U << 10)
 
 /**
@@ -42,7 +42,7 @@ struct mqtt_peer;
  */
 struct mqtt_router {
 	refcount_t refs;
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	bool dead;
 	struct xarray peers;
 	u32 nr_peers;

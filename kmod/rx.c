@@ -2,9 +2,9 @@
 /*
  * Takes the kernel's packets off TCP's receive queue and leaves the others.
  *
- *            tp->copied_seq          rx->end                tp->rcv_nxt
- *   taken         │ the daemon's bytes  │ not looked at yet      │
- *   ──────────────┼─────────────────────┼────────────────────────┤
+ *          tp->copied_seq       rx->end            tp->rcv_nxt
+ *   taken        | the daemon's bytes | not looked at yet |
+ *  --------------+--------------------+-------------------+
  *
  * Only what stands at tp->copied_seq can be taken, so a packet of the
  * kernel's behind bytes that the daemon has not read waits its turn: order is

@@ -29,7 +29,7 @@ struct mqtt_peer;
 struct mqtt_rx {
 	u32 end;
 	u8 state;
-	struct mutex read_lock;
+	struct mutex read_lock;	/* see above */
 	struct work_struct work;
 
 	u64 packets;

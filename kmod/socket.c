@@ -92,7 +92,7 @@ static bool mqtt_socket_is_plain(struct sock *sk)
 
 	return prot->recvmsg == tcp_prot.recvmsg && prot->sendmsg == tcp_prot.sendmsg &&
 	       prot->close == tcp_prot.close && !inet_csk_has_ulp(sk) &&
-	       !rcu_access_pointer(sk->sk_user_data) && !sk_is_mptcp(sk);
+	       !READ_ONCE(sk->sk_user_data) && !sk_is_mptcp(sk);
 }
 
 /* The socket is locked. */

@@ -40,7 +40,8 @@ static struct proto *mqtt_tcp_base(struct sock *sk)
 	return mqtt_tcp_is_ours(prot) ? container_of(prot, struct mqtt_proto, prot)->base : prot;
 }
 
-static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock, poll_table *wait);
+static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock,
+			      struct poll_table_struct *wait);
 
 static const struct proto_ops *mqtt_tcp_base_ops(struct socket *sock)
 {
@@ -310,7 +311,8 @@ static bool mqtt_tcp_out_masked(struct mqtt_peer *peer)
 	return READ_ONCE(peer->tx.off);
 }
 
-static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock, poll_table *wait)
+static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock,
+			      struct poll_table_struct *wait)
 {
 	const __poll_t out = EPOLLOUT | EPOLLWRNORM;
 	const __poll_t in = EPOLLIN | EPOLLRDNORM;

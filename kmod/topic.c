@@ -12,9 +12,13 @@
 #define TOPIC_MAX	65535
 
 /*
- * In the high bit of each byte: is it neither U+0000 nor a wildcard? Right for
- * words of ASCII: adding 0x7f carries into the high bit of each byte but a zero
- * and no further. '+' and '#' differ in one bit, which is set in '+'.
+ * The high bits of all bytes are set if these are ASCII without U+0000 and
+ * wildcards; the high bit of the first byte that is not is clear.
+ *
+ * Adding 0x7f sets the high bit of an ASCII byte but 0, and there is no carry.
+ * Of the others only 0x80 keeps it, with a carry if it is another; and in the
+ * second sum only those two keep it that are 0x80 in it. '+' and '#' differ in
+ * one bit, which is set in '+', so they are both 0 in it.
  */
 static u64 plain(u64 w)
 {
@@ -45,7 +49,7 @@ static bool name_valid_slow(const u8 *name, size_t len)
  */
 bool mqtt_topic_name_valid(const u8 *name, size_t len)
 {
-	u64 w, good = MQTT_WORD_HIGH, bad = 0;
+	u64 w, good = MQTT_WORD_HIGH;
 	size_t i;
 
 	if (len - 1 >= TOPIC_MAX)
@@ -54,16 +58,12 @@ bool mqtt_topic_name_valid(const u8 *name, size_t len)
 		/* 0x01 for the bytes that are not there */
 		w = mqtt_word_load_part(name, len) | MQTT_WORD_REPEAT(0x01) << (8 * len);
 	} else {
-		for (i = 0; i + 8 < len; i += 8) {
-			w = mqtt_word_load(name + i);
-			good &= plain(w);
-			bad |= w;
-		}
+		for (i = 0; i + 8 < len; i += 8)
+			good &= plain(mqtt_word_load(name + i));
 		w = mqtt_word_load(name + len - 8);
 	}
 	good &= plain(w);
-	bad |= w;
-	return likely((good & ~bad) == MQTT_WORD_HIGH) || name_valid_slow(name, len);
+	return likely(good == MQTT_WORD_HIGH) || name_valid_slow(name, len);
 }
 
 /**

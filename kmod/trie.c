@@ -164,7 +164,7 @@ struct level {
 /* Writers only, whose lock is the caller's */
 #define writer_dereference(p)	rcu_dereference_protected(p, true)
 
-/* --- levels -------------------------------------------------------------- */
+/* --- levels --------------------------------------------------------------- */
 
 /* The end of a level of eight bytes or more */
 static const u8 *level_end(const u8 *text, const u8 *end)
@@ -196,7 +196,7 @@ static const u8 *level_read(struct level *level, const u8 *text, const u8 *end)
 	if (slash) {
 		level->len = __builtin_ctzll(slash) / 8;
 		word &= (slash ^ (slash - 1)) >> 8;	/* what is below the slash */
-	} else if (left <= 8) {
+	} else if (left < 8) {
 		level->len = left;
 	} else {
 		level->len = level_end(text, end) - text;
@@ -224,7 +224,7 @@ static u32 bucket_index(const struct mqtt_trie_table *table, u32 hash)
 	return (u64)hash * table->size >> 32;
 }
 
-/* --- nodes --------------------------------------------------------------- */
+/* --- nodes ---------------------------------------------------------------- */
 
 static bool node_is(const struct mqtt_trie_node *node, const struct level *level)
 {
@@ -405,7 +405,7 @@ static void node_prune(struct mqtt_trie *trie, struct mqtt_trie_node *node)
 	}
 }
 
-/* --- the hash table ------------------------------------------------------ */
+/* --- the hash table ------------------------------------------------------- */
 
 static struct mqtt_trie_table *table_alloc(size_t bytes)
 {
@@ -483,7 +483,7 @@ static void table_adapt(struct mqtt_trie *trie)
 	table_move(trie, table, newer);
 }
 
-/* --- for writers --------------------------------------------------------- */
+/* --- for writers ---------------------------------------------------------- */
 
 /**
  * mqtt_trie_init() - make an empty topic table
@@ -711,7 +711,7 @@ size_t mqtt_trie_filter(const struct mqtt_sub *sub, u8 *buf, size_t size)
 	return len;
 }
 
-/* --- for readers --------------------------------------------------------- */
+/* --- for readers ---------------------------------------------------------- */
 
 /*
  * A topic in its levels. Those beyond LEVELS_KEPT share the last entry, which

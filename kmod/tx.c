@@ -2,14 +2,14 @@
 /*
  * From a peer's queue to its socket.
  *
- *   route, on any CPU          a CPU's tasklet              the socket
- *   -----------------          ---------------              ----------
- *   enqueue ──► queue ──┐
- *          └──► dirty list ──► one flush per dirty peer ──► tcp_sendmsg_locked
- *                                  │ owned by a user: release_cb flushes
- *                                  │ budget spent:    the worker flushes
- *                                  │ socket full:     write_space makes dirty
- *                                  └ no memory:       the worker, a bit later
+ *   route, on any CPU         a CPU's tasklet            the socket
+ *   -----------------         ---------------            ----------
+ *   enqueue --> queue --+
+ *         +--> dirty list --> a flush per dirty peer --> tcp_sendmsg_locked()
+ *                               | owned by a user: release_cb flushes
+ *                               | budget spent:    the worker flushes
+ *                               | socket full:     write_space makes dirty
+ *                               + no memory:       the worker, a bit later
  *
  * A message is only queued while its publisher's socket is locked; nothing is
  * sent then. The tasklet runs when that softirq is through, takes one

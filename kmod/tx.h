@@ -64,7 +64,7 @@ enum mqtt_tx_flag {
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
  */
 struct mqtt_tx {
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	bool closed;
 	u32 packets;
 	struct mqtt_tx_chunk *first;
@@ -76,7 +76,7 @@ struct mqtt_tx {
 	struct llist_node dirty;
 	struct delayed_work work;
 
-	struct mutex user_lock;
+	struct mutex user_lock;	/* see above */
 	u32 off;
 	bool running;
 	bool user_open;
