@@ -232,6 +232,9 @@ static bool mqtt_rx_run(struct mqtt_peer *peer)
 
 	if (peer->rx.state != MQTT_PEER_STATE_FAST)
 		return false;
+	/* Nothing can be taken before the daemon's bytes; when it has read them. */
+	if (run.end != tcp_sk(sk)->copied_seq)
+		return false;
 	if (unlikely(tcp_sk(sk)->urg_data)) {
 		mqtt_rx_give_up(peer);
 		mqtt_rx_count(peer, MQTT_A_STATS_RX_URGENT);
