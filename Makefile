@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+#
+# `make run` runs the broker, `make check` tests everything, `make help` tells
+# the rest. All that is built lands in build/:
+#
+#   build/mqttd, build/mqttctl      programs
+#   build/<kernel release>/mqtt.ko  the module, with its objects
+#   build/unit/, build/selftests/   test programs
+#   build/obj/                      objects of programs and tests
+
+KERNEL ?= 6.12
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+PACKAGES := libnl-genl-3.0 liburcu
+
+# One set of flags for everything, one addition for what ships, one for what is
+# tested under the sanitizers.
+flags := -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -MMD -MP \
+	 -Iinclude -Iinclude/uapi -Iinclude/shim -Iuserspace/lib \
+	 $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+harden := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover -fno-omit-frame-pointer
+libs = $(shell pkg-config --libs $(PACKAGES)) -pthread
+harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+
+# Pure code, the same file in the module and in the programs
+pure_src := $(wildcard kmod/wire.c kmod/topic.c kmod/utf8.c kmod/trie.c)
+lib_src := $(wildcard userspace/lib/*.c) $(pure_src)
+mqttd_src := $(wildcard userspace/mqttd/*.c userspace/mqttd/*/*.c)
+mqttctl_src := $(wildcard tools/mqttctl/*.c)
+unit_src := $(wildcard selftests/unit/*.c)
+kselftest_src := $(wildcard selftests/mqtt/*.c)
+kselftest_lib_src := $(wildcard selftests/mqtt/lib/*.c)
+
+# The programs there are sources for
+programs := $(if $(mqttd_src),build/mqttd) $(if $(mqttctl_src),build/mqttctl)
+unit_tests := $(patsubst selftests/unit/%.c,build/unit/%,$(filter selftests/unit/test_%,$(unit_src)))
+kselftests := $(kselftest_src:selftests/mqtt/%.c=build/selftests/%)
+
+# One short line per command, unless V=1
+quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
+
+objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
+
+.PHONY: all programs modules run check unit kselftest static install clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+## all        the programs and the module (default)
+all: programs modules
+
+## programs   build/mqttd and build/mqttctl
+programs: $(programs)
+
+## modules    build/<release>/mqtt.ko for KERNEL
+ifeq ($(KERNEL),all)
+modules: module-6.1 module-6.12 module-debug
+else
+modules: $(addprefix module-,$(KERNEL))
+endif
+
+## run        run the broker on port 1883 (PORT=) until Ctrl-C, with the module
+##            in this kernel, or else in a virtual machine's
+run:
+	@tools/run
+
+## check      run all tests; PARTS="unit kselftest-6.12 ..." runs only these
+check:
+	@selftests/check $(PARTS)
+
+## unit       run the unit tests under AddressSanitizer and UBSan
+unit:
+	@selftests/check unit
+
+## kselftest  run the kernel tests in a virtual machine with KERNEL
+kselftest:
+	@selftests/check $(if $(filter all,$(KERNEL)),kselftest,$(addprefix kselftest-,$(KERNEL)))
+
+## static     checkpatch, sparse and more warnings
+static:
+	@selftests/check static
+
+## install    the programs and manual pages, below DESTDIR and PREFIX
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/sbin
+	install $(programs) $(DESTDIR)$(PREFIX)/sbin
+	@for page in $(wildcard Documentation/man/*.[1-8]); do \
+		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
+		install -d $$dir && install -m 644 $$page $$dir && \
+		echo "install -m 644 $$page $$dir" || exit 1; \
+	done
+
+## clean      remove build/ (downloaded and built kernels stay in ~/.cache)
+clean:
+	rm -rf build
+
+## help       this list
+help:
+	@sed -n 's/^## //p' Makefile
+	@echo
+	@echo 'Variables:'
+	@echo '  KERNEL=6.12  of modules and kselftest: 6.1, 6.12, debug, host, several of them, or all'
+	@echo '  PORT=1883, PARTS=, DESTDIR=, PREFIX=/usr/local, CC=cc, CFLAGS="-O2 -g", V=1'
+
+# --- the module ---------------------------------------------------------------
+
+# Kbuild knows best what has to be rebuilt. Whoever uses the module looks at
+# build/<release>/mqtt.ko, which appears when it is complete.
+module-%:
+	@release=$$(tools/module $* %) && dir=build/$$release && \
+	{ cmp -s $$dir/kmod/mqtt.ko $$dir/mqtt.ko || \
+	  { cp $$dir/kmod/mqtt.ko $$dir/mqtt.ko.new && mv $$dir/mqtt.ko.new $$dir/mqtt.ko; }; }
+
+# --- the programs -------------------------------------------------------------
+
+build/mqttd: $(call objects,user,$(mqttd_src)) build/obj/user/lib.a
+build/mqttctl: $(call objects,user,$(mqttctl_src)) build/obj/user/lib.a
+build/mqttd build/mqttctl:
+	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
+
+build/obj/user/lib.a: $(call objects,user,$(lib_src))
+
+build/obj/user/userspace/mqttd/%.o: flags += -Iuserspace/mqttd
+build/obj/user/%.o: %.c | libraries
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(flags) $(harden) $(CFLAGS) -c -o $@ $<
+
+# --- the tests ----------------------------------------------------------------
+
+.PHONY: unit-programs kselftest-programs
+unit-programs: $(unit_tests)
+kselftest-programs: $(kselftests)
+
+# What is not a test is a helper of all tests; the daemon is there but for main()
+unit_helpers := $(call objects,sanitize,$(filter-out selftests/unit/test_%,$(unit_src)))
+daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
+
+build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(lib_src))
+build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
+
+build/obj/sanitize/%.o: %.c | libraries
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(flags) -Iuserspace/mqttd $(sanitize) $(CFLAGS) -c -o $@ $<
+
+build/obj/user/kselftest.a: $(call objects,user,$(kselftest_lib_src) $(lib_src))
+build/selftests/%: build/obj/user/selftests/mqtt/%.o build/obj/user/kselftest.a
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
+
+# --- common -------------------------------------------------------------------
+
+# Made anew, or it would keep members whose sources are gone; q and not r, or of
+# two members with the same name one would go
+%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call quiet,AR)$(AR) qcs $@ $^
+
+.PHONY: libraries
+libraries:
+	@pkg-config --exists $(PACKAGES) 2>/dev/null || \
+	{ echo "make: the libraries to build with are missing: run tools/packages build" >&2; exit 1; }
+
+-include $(patsubst %.c,build/obj/user/%.d,$(lib_src) $(mqttd_src) $(mqttctl_src) \
+	   $(kselftest_src) $(kselftest_lib_src))
+-include $(patsubst %.c,build/obj/sanitize/%.d,$(lib_src) $(mqttd_src) $(unit_src))
