@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Requests and answers of the netlink client. sendmsg() and recvmsg() are
+ * replaced by a kernel of our own, which takes messages apart and puts answers
+ * together without the library's help.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+
+#include <linux/genetlink.h>
+#include <linux/mqtt.h>
+#include <linux/netlink.h>
+#include <netlink/socket.h>
+
+#include "exchange.h"
+#include "netlink.h"
+
+#define FAMILY		77
+#define REQUESTS_MAX	64
+#define DATAGRAMS_MAX	64
+
+struct bytes {
+	uint8_t *data;
+	size_t len;
+};
+
+/* What the client has sent, but for the family's look-up. */
+static struct bytes requests[REQUESTS_MAX];
+static size_t nr_requests;
+
+/* What it will receive. */
+static struct bytes datagrams[DATAGRAMS_MAX];
+static size_t first_datagram, nr_datagrams;
+
+/* How the kernel answers the request with this number; NULL: acknowledges. */
+static void (*answer)(size_t number, const struct nlmsghdr *request);
+static bool no_family;
+
+/*
+ * Messages, written
+ */
+
+static struct bytes message;
+
+static void put(const void *data, size_t len)
+{
+	size_t padded = NLMSG_ALIGN(len);
+
+	message.data = realloc(message.data, message.len + padded);
+	memset(message.data + message.len, 0, padded);
+	if (len)
+		memcpy(message.data + message.len, data, len);
+	message.len += padded;
+}
+
+static void put_attr(int type, const void *data, size_t len)
+{
+	struct nlattr attr = { .nla_type = (uint16_t)type,
+			       .nla_len = (uint16_t)(NLA_HDRLEN + len) };
+
+	put(&attr, sizeof(attr));
+	put(data, len);
+}
+
+static void put_attr_u32(int type, uint32_t value)
+{
+	put_attr(type, &value, sizeof(value));
+}
+
+static size_t nest_begin(int type)
+{
+	put_attr(type | NLA_F_NESTED, NULL, 0);
+	return message.len - NLA_HDRLEN;
+}
+
+static void nest_end(size_t nest)
+{
+	((struct nlattr *)(message.data + nest))->nla_len = (uint16_t)(message.len - nest);
+}
+
+static size_t message_begin(const struct nlmsghdr *request, int type, int flags)
+{
+	struct nlmsghdr header = { .nlmsg_type = (uint16_t)type,
+				   .nlmsg_flags = (uint16_t)flags,
+				   .nlmsg_seq = request->nlmsg_seq,
+				   .nlmsg_pid = request->nlmsg_pid };
+	size_t start = message.len;
+
+	put(&header, sizeof(header));
+	return start;
+}
+
+static void message_end(size_t start)
+{
+	((struct nlmsghdr *)(message.data + start))->nlmsg_len = (uint32_t)(message.len - start);
+}
+
+/* The messages written so far become one datagram. */
+static void datagram(void)
+{
+	assert_true(nr_datagrams < DATAGRAMS_MAX);
+	datagrams[nr_datagrams++] = message;
+	message = (struct bytes){ 0 };
+}
+
+static void put_extack(const char *text)
+{
+	put_attr_u32(NLMSGERR_ATTR_OFFS, 20);
+	put_attr(NLMSGERR_ATTR_MSG, text, strlen(text) + 1);
+}
+
+/* @err: 0 for an acknowledgement; @capped: without the request's payload */
+static void reply_error(const struct nlmsghdr *request, int err, const char *text, bool capped)
+{
+	int flags = (capped ? NLM_F_CAPPED : 0) | (text ? NLM_F_ACK_TLVS : 0);
+	size_t start = message_begin(request, NLMSG_ERROR, flags);
+
+	put(&err, sizeof(err));
+	put(request, capped ? sizeof(*request) : request->nlmsg_len);
+	if (text)
+		put_extack(text);
+	message_end(start);
+	datagram();
+}
+
+static void reply_done(const struct nlmsghdr *request, int flags, int err, const char *text)
+{
+	size_t start = message_begin(request, NLMSG_DONE,
+				     flags | NLM_F_MULTI | (text ? NLM_F_ACK_TLVS : 0));
+
+	put(&err, sizeof(err));
+	if (text)
+		put_extack(text);
+	message_end(start);
+}
+
+static size_t genl_begin(const struct nlmsghdr *request, int flags)
+{
+	struct genlmsghdr genl = { .cmd = 1, .version = 1 };
+	size_t start = message_begin(request, request->nlmsg_type, flags);
+
+	put(&genl, sizeof(genl));
+	return start;
+}
+
+static void put_peer(uint32_t id)
+{
+	size_t nest = nest_begin(MQTT_A_PEER);
+
+	put_attr_u32(MQTT_A_PEER_ID, id);
+	put_attr_u32(MQTT_A_PEER_MAX + 1, 1);		/* of a newer kernel */
+	nest_end(nest);
+}
+
+/*
+ * The kernel
+ */
+
+static void answer_family(const struct nlmsghdr *request)
+{
+	uint16_t id = FAMILY;
+	size_t start;
+
+	if (no_family) {
+		reply_error(request, -ENOENT, NULL, true);
+		return;
+	}
+	start = genl_begin(request, 0);
+	put_attr(CTRL_ATTR_FAMILY_ID, &id, sizeof(id));
+	put_attr(CTRL_ATTR_FAMILY_NAME, MQTT_GENL_NAME, sizeof(MQTT_GENL_NAME));
+	message_end(start);
+	datagram();
+	reply_error(request, 0, NULL, true);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	const struct nlmsghdr *request = msg->msg_iov[0].iov_base;
+	size_t len = request->nlmsg_len;
+	struct bytes copy;
+
+	(void)fd;
+	(void)flags;
+	if (request->nlmsg_type == GENL_ID_CTRL) {
+		answer_family(request);
+		return (ssize_t)len;
+	}
+	assert_true(nr_requests < REQUESTS_MAX);
+	copy = (struct bytes){ malloc(len), len };
+	memcpy(copy.data, request, len);
+	requests[nr_requests++] = copy;
+	if (answer)
+		answer(nr_requests - 1, request);
+	else
+		reply_error(request, 0, NULL, true);
+	return (ssize_t)len;
+}
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	const struct sockaddr_nl from = { .nl_family = AF_NETLINK };
+	struct bytes *d = &datagrams[first_datagram];
+	size_t room = msg->msg_iov[0].iov_len;
+
+	(void)fd;
+	if (first_datagram == nr_datagrams) {
+		errno = EAGAIN;
+		return -1;
+	}
+	memcpy(msg->msg_iov[0].iov_base, d->data, d->len < room ? d->len : room);
+	memcpy(msg->msg_name, &from, sizeof(from));
+	msg->msg_flags = d->len > room ? MSG_TRUNC : 0;
+	msg->msg_controllen = 0;
+	if (!(flags & MSG_PEEK))
+		first_datagram++;
+	return (ssize_t)((flags & MSG_TRUNC) || d->len < room ? d->len : room);
+}
+
+/*
+ * Messages, read: "COMMAND FLAGS: TYPE(TYPE=HEX ...) ..."; "!" is a nest
+ * without its flag, "..." cuts long values.
+ */
+
+static char *describe_value(char *at, const struct nlattr *attr)
+{
+	size_t len = attr->nla_len - (size_t)NLA_HDRLEN;
+	const uint8_t *value = (const uint8_t *)attr + NLA_HDRLEN;
+
+	at += sprintf(at, "=");
+	for (size_t i = 0; i < len && i < 8; i++)
+		at += sprintf(at, "%02x", value[i]);
+	return len > 8 ? at + sprintf(at, "...%zu", len) : at;
+}
+
+static char *describe_attrs(char *at, const uint8_t *data, size_t len)
+{
+	const struct nlattr *attr;
+
+	for (size_t off = 0; off < len; off += NLA_ALIGN(attr->nla_len)) {
+		attr = (const void *)(data + off);
+		assert_true(attr->nla_len >= NLA_HDRLEN && off + attr->nla_len <= len);
+		at += sprintf(at, "%s%d", off ? " " : "", attr->nla_type & NLA_TYPE_MASK);
+		if (attr->nla_type & NLA_F_NESTED) {
+			at = describe_attrs(at + sprintf(at, "("),
+					    (const uint8_t *)attr + NLA_HDRLEN,
+					    attr->nla_len - (size_t)NLA_HDRLEN);
+			at += sprintf(at, ")");
+		} else {
+			at = describe_value(at, attr);
+		}
+	}
+	return at;
+}
+
+static const char *describe(size_t number)
+{
+	const struct nlmsghdr *request = (const void *)requests[number].data;
+	const struct genlmsghdr *genl = (const void *)(request + 1);
+	const size_t skip = sizeof(*request) + sizeof(*genl);
+	static char text[1 << 20];
+	char *at = text;
+
+	assert_int_equal(request->nlmsg_type, FAMILY);
+	assert_int_equal(genl->version, MQTT_GENL_VERSION);
+	at += sprintf(at, "%d %#x: ", genl->cmd, request->nlmsg_flags);
+	describe_attrs(at, requests[number].data + skip, requests[number].len - skip);
+	return text;
+}
+
+/*
+ * Every test begins with a handle and an obedient kernel
+ */
+
+static void forget(struct bytes *list, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++)
+		free(list[i].data);
+	*n = 0;
+}
+
+static int setup(void **state)
+{
+	answer = NULL;
+	no_family = false;
+	return mqtt_nl_open((struct mqtt_nl **)state);
+}
+
+static int teardown(void **state)
+{
+	mqtt_nl_close(*state);
+	forget(requests, &nr_requests);
+	forget(datagrams, &nr_datagrams);
+	first_datagram = 0;
+	return 0;
+}
+
+static int count(struct nlattr **attrs, void *arg)
+{
+	(void)attrs;
+	++*(int *)arg;
+	return 0;
+}
+
+static void test_open(void **state)
+{
+	struct mqtt_nl *nl = *state;
+	struct mqtt_nl *other = nl;
+
+	assert_true(fcntl(nl_socket_get_fd(nl->sock), F_GETFD) & FD_CLOEXEC);
+	no_family = true;
+	assert_int_equal(mqtt_nl_open(&other), -ENOENT);
+	assert_null(other);
+	mqtt_nl_close(NULL);
+	assert_non_null(mqtt_nl_error(NULL));
+}
+
+static void test_requests(void **state)
+{
+	const struct mqtt_nl_filter filters[] = {
+		{ (const uint8_t *)"a/b", 3 }, { (const uint8_t *)"#", 1 },
+	};
+	struct mqtt_nl *nl = *state;
+	int n = 0;
+
+	assert_int_equal(mqtt_nl_router_new(nl, &(struct mqtt_nl_router){ 0 }), 0);
+	assert_string_equal(describe(0), "1 0x5: 1()");
+	assert_int_equal(mqtt_nl_router_set(nl, &(struct mqtt_nl_router){ 0x10203, 0x40506 }), 0);
+	assert_string_equal(describe(1), "3 0x5: 1(1=0302010000000000 2=06050400)");
+	assert_int_equal(mqtt_nl_router_del(nl), 0);
+	assert_string_equal(describe(2), "4 0x5: ");
+	assert_int_equal(mqtt_nl_router_get(nl, count, &n), 0);
+	assert_string_equal(describe(3), "2 0x5: ");
+	assert_int_equal(mqtt_nl_stats_get(nl, count, &n), 0);
+	assert_string_equal(describe(4), "11 0x5: ");
+	assert_int_equal(mqtt_nl_peer_detach(nl, 7), 0);
+	assert_string_equal(describe(5), "6 0x5: 2(1=07000000)");
+	assert_int_equal(mqtt_nl_peer_get(nl, 7, count, &n), 0);
+	assert_string_equal(describe(6), "7 0x5: 2(1=07000000)");
+	assert_int_equal(mqtt_nl_sub_add(nl, 7, filters, 2), 0);
+	assert_string_equal(describe(7), "8 0x5: 2(1=07000000) 3(1=612f62) 3(1=23)");
+	assert_int_equal(mqtt_nl_sub_del(nl, 7, filters, 1), 0);
+	assert_string_equal(describe(8), "9 0x5: 2(1=07000000) 3(1=612f62)");
+	assert_int_equal(mqtt_nl_sub_add(nl, 7, NULL, 0), 0);
+	assert_int_equal(nr_requests, 9);
+	assert_int_equal(n, 0);
+}
+
+static void answer_dump_empty(size_t number, const struct nlmsghdr *request)
+{
+	(void)number;
+	reply_done(request, 0, 0, NULL);
+	datagram();
+}
+
+static void test_dump_requests(void **state)
+{
+	struct mqtt_nl *nl = *state;
+	int n = 0;
+
+	answer = answer_dump_empty;
+	assert_int_equal(mqtt_nl_peer_dump(nl, count, &n), 0);
+	assert_string_equal(describe(0), "7 0x305: ");
+	assert_int_equal(mqtt_nl_sub_dump(nl, 0, count, &n), 0);
+	assert_string_equal(describe(1), "10 0x305: ");
+	assert_int_equal(mqtt_nl_sub_dump(nl, 9, count, &n), 0);
+	assert_string_equal(describe(2), "10 0x305: 2(1=09000000)");
+	assert_int_equal(n, 0);
+}
+
+/*
+ * Attach
+ */
+
+static void answer_peer_42(size_t number, const struct nlmsghdr *request)
+{
+	size_t start = genl_begin(request, 0);
+
+	(void)number;
+	put_peer(42);
+	message_end(start);
+	datagram();
+	reply_error(request, 0, NULL, true);
+}
+
+static void test_attach(void **state)
+{
+	struct mqtt_nl_attach attach = { .fd = 5, .protocol = 4, .client_id = "id" };
+	struct mqtt_nl *nl = *state;
+	uint32_t id;
+
+	answer = answer_peer_42;
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_int_equal(id, 42);
+	assert_string_equal(describe(0), "5 0x5: 2(2=05000000 4=04 3=696400)");
+
+	attach.rx_residue = calloc(1, MQTT_RX_RESIDUE_MAX);
+	attach.rx_residue_len = MQTT_RX_RESIDUE_MAX;
+	attach.queue_limit = 1;
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 4=04 3=696400 "
+			    "5=0000000000000000...32768 6=0100000000000000)");
+
+	attach.rx_residue_len++;
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EMSGSIZE);
+	assert_int_equal(nr_requests, 2);
+	free((void *)attach.rx_residue);
+
+	answer = NULL;
+	attach.rx_residue_len = 0;
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EBADMSG);
+}
+
+/* A client id is cut, but not within a character. */
+static void test_client_id(void **state)
+{
+	char client_id[MQTT_CLIENT_ID_MAX + 3];
+	struct mqtt_nl_attach attach = { .fd = 0, .protocol = 4, .client_id = client_id };
+	uint32_t id;
+
+	answer = answer_peer_42;
+	memset(client_id, 'x', sizeof(client_id));
+	strcpy(client_id + MQTT_CLIENT_ID_MAX - 1, "\xc3\xa9");
+	assert_int_equal(mqtt_nl_peer_attach(*state, &attach, &id), 0);
+	assert_string_equal(describe(0), "5 0x5: 2(2=00000000 4=04 3=7878787878787878...256)");
+	strcpy(client_id + MQTT_CLIENT_ID_MAX - 2, "\xc3\xa9");
+	assert_int_equal(mqtt_nl_peer_attach(*state, &attach, &id), 0);
+	assert_string_equal(describe(1), "5 0x5: 2(2=00000000 4=04 3=7878787878787878...257)");
+	attach.client_id = "";
+	assert_int_equal(mqtt_nl_peer_attach(*state, &attach, &id), 0);
+	assert_string_equal(describe(2), "5 0x5: 2(2=00000000 4=04 3=00)");
+}
+
+/*
+ * Many filters
+ */
+
+#define MANY 4000
+
+static struct mqtt_nl_filter *many_filters(void)
+{
+	struct mqtt_nl_filter *filters = calloc(MANY, sizeof(*filters));
+	static char names[MANY][16];
+
+	for (size_t i = 0; i < MANY; i++) {
+		filters[i].len = (size_t)sprintf(names[i], "f/%zu", i);
+		filters[i].filter = (const uint8_t *)names[i];
+	}
+	return filters;
+}
+
+/* How many sub nests a request has; it begins with the one peer nest. */
+static size_t count_filters(size_t number, const char *begin)
+{
+	const char *text = describe(number);
+	size_t n = 0;
+
+	assert_memory_equal(text, begin, strlen(begin));
+	assert_null(strstr(text + strlen(begin), " 2("));
+	while ((text = strstr(text, " 3(1="))) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+static void test_split(void **state)
+{
+	struct mqtt_nl_filter *filters = many_filters();
+	size_t n = 0;
+
+	assert_int_equal(mqtt_nl_sub_add(*state, 7, filters, MANY), 0);
+	assert_true(nr_requests > 1 && nr_requests < 4);
+	for (size_t i = 0; i < nr_requests; i++) {
+		assert_true(requests[i].len < 33 * 1024);
+		n += count_filters(i, "8 0x5: 2(1=07000000) 3(");
+	}
+	assert_int_equal(n, MANY);
+	free(filters);
+}
+
+static void answer_refuse_third(size_t number, const struct nlmsghdr *request)
+{
+	if (number == 2)
+		reply_error(request, -ENOMEM, "third", true);
+	else if (number > 2)
+		reply_error(request, -ENOENT, "rollback", true);
+	else
+		reply_error(request, 0, NULL, true);
+}
+
+static void test_rollback(void **state)
+{
+	struct mqtt_nl_filter filters[4];
+	uint8_t *longest = calloc(1, MQTT_FILTER_MAX);
+
+	for (int i = 0; i < 4; i++)
+		filters[i] = (struct mqtt_nl_filter){ longest, MQTT_FILTER_MAX };
+	filters[0].len = 20000;
+	filters[1].len = 10;
+	answer = answer_refuse_third;
+	assert_int_equal(mqtt_nl_sub_add(*state, 7, filters, 4), -ENOMEM);
+	assert_string_equal(mqtt_nl_error(*state), "third");
+	assert_int_equal(nr_requests, 6);
+	assert_string_equal(describe(2), "8 0x5: 2(1=07000000) 3(1=0000000000000000...32768)");
+	assert_string_equal(describe(3), "9 0x5: 2(1=07000000) 3(1=0000000000000000...20000)");
+	assert_string_equal(describe(4), "9 0x5: 2(1=07000000) 3(1=0000000000000000...10)");
+	assert_string_equal(describe(5), "9 0x5: 2(1=07000000) 3(1=0000000000000000...32768)");
+	free(longest);
+}
+
+static void test_filter_too_long(void **state)
+{
+	uint8_t *longest = calloc(1, MQTT_FILTER_MAX + 1);
+	const struct mqtt_nl_filter filters[] = {
+		{ longest, 1 }, { longest, MQTT_FILTER_MAX + 1 },
+	};
+
+	assert_int_equal(mqtt_nl_sub_add(*state, 7, filters, 2), -EMSGSIZE);
+	assert_int_equal(mqtt_nl_sub_del(*state, 7, filters, 2), -EMSGSIZE);
+	assert_int_equal(nr_requests, 0);
+	free(longest);
+}
+
+/*
+ * Errors
+ */
+
+static void reply_range(const struct nlmsghdr *request)
+{
+	const uint64_t least = 1, most = UINT32_MAX;
+	const int err = -ERANGE;
+	size_t start = message_begin(request, NLMSG_ERROR, NLM_F_CAPPED | NLM_F_ACK_TLVS);
+	size_t nest;
+
+	put(&err, sizeof(err));
+	put(request, sizeof(*request));
+	put_extack("integer out of range");
+	nest = nest_begin(NLMSGERR_ATTR_POLICY);
+	put_attr(NL_POLICY_TYPE_ATTR_MIN_VALUE_U, &least, sizeof(least));
+	put_attr(NL_POLICY_TYPE_ATTR_MAX_VALUE_U, &most, sizeof(most));
+	nest_end(nest);
+	message_end(start);
+	datagram();
+}
+
+static void answer_errors(size_t number, const struct nlmsghdr *request)
+{
+	if (number == 0)
+		reply_error(request, -EBUSY, "socket is attached", true);
+	else if (number == 1)
+		reply_error(request, -EBUSY, "whole request", false);
+	else if (number == 2)
+		reply_error(request, -EEXIST, NULL, false);
+	else
+		reply_range(request);
+}
+
+static void test_errors(void **state)
+{
+	struct mqtt_nl *nl = *state;
+
+	answer = answer_errors;
+	assert_int_equal(mqtt_nl_peer_detach(nl, 1), -EBUSY);
+	assert_string_equal(mqtt_nl_error(nl), "socket is attached");
+	assert_int_equal(mqtt_nl_peer_detach(nl, 1), -EBUSY);
+	assert_string_equal(mqtt_nl_error(nl), "whole request");
+	assert_int_equal(mqtt_nl_peer_detach(nl, 1), -EEXIST);
+	assert_string_equal(mqtt_nl_error(nl), strerror(EEXIST));
+	assert_int_equal(mqtt_nl_peer_detach(nl, 1), -ERANGE);
+	assert_string_equal(mqtt_nl_error(nl), "integer out of range (1 to 4294967295)");
+}
+
+/* Silence; then the answer comes after all, when the next one is awaited. */
+static struct nlmsghdr late;
+
+static void answer_late(size_t number, const struct nlmsghdr *request)
+{
+	if (number == 0) {
+		late = *request;
+		late.nlmsg_len = sizeof(late);
+		return;
+	}
+	reply_error(&late, -EBUSY, "late", true);
+	reply_error(request, 0, NULL, true);
+}
+
+static void test_timeout(void **state)
+{
+	struct mqtt_nl *nl = *state;
+
+	answer = answer_late;
+	assert_int_equal(mqtt_nl_peer_detach(nl, 1), -ETIMEDOUT);
+	assert_int_equal(mqtt_nl_peer_detach(nl, 1), 0);
+	assert_int_equal(first_datagram, nr_datagrams);
+}
+
+/*
+ * Dumps
+ */
+
+static int dump_flags, dump_err;
+static const char *dump_text;
+
+/* Two datagrams, three messages, four peers, and the end. */
+static void answer_dump(size_t number, const struct nlmsghdr *request)
+{
+	size_t start = genl_begin(request, NLM_F_MULTI | dump_flags);
+
+	(void)number;
+	put_peer(1);
+	put_peer(2);
+	message_end(start);
+	start = genl_begin(request, NLM_F_MULTI);
+	put_peer(3);
+	message_end(start);
+	datagram();
+	start = genl_begin(request, NLM_F_MULTI);
+	put_attr_u32(MQTT_A_MAX + 1, 5);
+	put_peer(4);
+	message_end(start);
+	reply_done(request, 0, dump_err, dump_text);
+	datagram();
+}
+
+static int sum_until(struct nlattr **attrs, void *arg)
+{
+	uint32_t *ids = arg;
+
+	*ids = *ids * 10 + nla_get_u32(attrs[MQTT_A_PEER_ID]);
+	return *ids == 12 ? 99 : 0;
+}
+
+static int sum(struct nlattr **attrs, void *arg)
+{
+	uint32_t *ids = arg;
+
+	*ids = *ids * 10 + nla_get_u32(attrs[MQTT_A_PEER_ID]);
+	return 0;
+}
+
+static void test_dump(void **state)
+{
+	struct mqtt_nl *nl = *state;
+	uint32_t ids = 0;
+
+	answer = answer_dump;
+	assert_int_equal(mqtt_nl_peer_dump(nl, sum, &ids), 0);
+	assert_int_equal(ids, 1234);
+
+	/* The caller has enough: the rest is read all the same. */
+	ids = 0;
+	assert_int_equal(mqtt_nl_peer_dump(nl, sum_until, &ids), 99);
+	assert_int_equal(ids, 12);
+	assert_int_equal(first_datagram, nr_datagrams);
+
+	/* The kernel's table has changed. */
+	ids = 0;
+	dump_flags = NLM_F_DUMP_INTR;
+	assert_int_equal(mqtt_nl_peer_dump(nl, sum, &ids), -EINTR);
+	assert_int_equal(ids, 1234);
+	dump_flags = 0;
+
+	/* The kernel fails half way. */
+	dump_err = -ENOMEM;
+	dump_text = "half way";
+	assert_int_equal(mqtt_nl_peer_dump(nl, sum, &ids), -ENOMEM);
+	assert_string_equal(mqtt_nl_error(nl), "half way");
+	dump_err = 0;
+	dump_text = NULL;
+}
+
+/* A filter of the longest kind, in a message larger than the usual buffer. */
+static void answer_long_filter(size_t number, const struct nlmsghdr *request)
+{
+	uint8_t *longest = calloc(1, MQTT_FILTER_MAX);
+	size_t start = genl_begin(request, NLM_F_MULTI);
+	size_t nest = nest_begin(MQTT_A_SUB);
+
+	(void)number;
+	put_attr(MQTT_A_SUB_FILTER, longest, MQTT_FILTER_MAX);
+	nest_end(nest);
+	message_end(start);
+	datagram();
+	reply_done(request, 0, 0, NULL);
+	datagram();
+	free(longest);
+}
+
+static int filter_len(struct nlattr **attrs, void *arg)
+{
+	*(int *)arg = nla_len(attrs[MQTT_A_SUB_FILTER]);
+	return 0;
+}
+
+static void test_long_filter(void **state)
+{
+	int len = 0;
+
+	answer = answer_long_filter;
+	assert_int_equal(mqtt_nl_sub_dump(*state, 0, filter_len, &len), 0);
+	assert_int_equal(len, MQTT_FILTER_MAX);
+}
+
+/* An attribute that is too short is not shown, however it came about. */
+static void answer_nonsense(size_t number, const struct nlmsghdr *request)
+{
+	size_t start = genl_begin(request, 0);
+	size_t nest = nest_begin(MQTT_A_PEER);
+
+	(void)number;
+	put_attr(MQTT_A_PEER_ID, "", 1);
+	nest_end(nest);
+	message_end(start);
+	datagram();
+	reply_error(request, 0, NULL, true);
+}
+
+static void test_nonsense(void **state)
+{
+	int n = 0;
+
+	answer = answer_nonsense;
+	assert_int_equal(mqtt_nl_peer_get(*state, 1, count, &n), -EBADMSG);
+	assert_int_equal(n, 0);
+	assert_int_equal(first_datagram, nr_datagrams);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_open),
+		TEST(test_requests),
+		TEST(test_dump_requests),
+		TEST(test_attach),
+		TEST(test_client_id),
+		TEST(test_split),
+		TEST(test_rollback),
+		TEST(test_filter_too_long),
+		TEST(test_errors),
+		TEST(test_timeout),
+		TEST(test_dump),
+		TEST(test_long_filter),
+		TEST(test_nonsense),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

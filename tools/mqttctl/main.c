@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/* mqttctl: options, the way to a command, help, and errors. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mqttctl.h"
+
+static const struct command objects[] = {
+	{ "router", router_main, "the router and its limits" },
+	{ "peer", peer_main, "connected clients in the kernel" },
+	{ "sub", sub_main, "their subscriptions" },
+	{ "stat", stat_main, "counters" },
+	{ 0 }
+};
+
+/*
+ * Errors
+ */
+
+int ctl_usage(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("mqttctl: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputs("; try 'mqttctl help'\n", stderr);
+	return USAGE;
+}
+
+static int fail(const char *sentence)
+{
+	fprintf(stderr, "mqttctl: %s\n", sentence);
+	return FAILED;
+}
+
+int ctl_open(struct ctl *ctl)
+{
+	int err = mqtt_nl_open(&ctl->nl);
+
+	if (err == -ENOENT)
+		return fail("the kernel module mqtt is not loaded: run 'modprobe mqtt' as root");
+	return err ? fail(strerror(-err)) : DONE;
+}
+
+int ctl_result(const struct ctl *ctl, int err)
+{
+	if (!err)
+		return DONE;
+	if (err == -EPERM)
+		return fail("not permitted: CAP_NET_ADMIN in this network namespace is needed");
+	if (err == -ENODEV)
+		return fail("no router in this network namespace: "
+			    "is mqttd running with the kernel data plane?");
+	return fail(mqtt_nl_error(ctl->nl));
+}
+
+/*
+ * Arguments
+ */
+
+bool ctl_is(const char *word, const char *keyword)
+{
+	return *word && !strncmp(word, keyword, strlen(word));
+}
+
+/* Digits and nothing else up to *@end; strtoull() would take a sign and blanks. */
+static bool number_parse(const char *word, uint64_t *number, char **end)
+{
+	if (!isdigit((unsigned char)*word))
+		return false;
+	errno = 0;
+	*number = strtoull(word, end, 10);
+	return !errno;
+}
+
+int ctl_peer_id(const char *word, uint32_t *id)
+{
+	uint64_t number;
+	char *end;
+
+	if (!number_parse(word, &number, &end) || *end || !number || number > UINT32_MAX)
+		return ctl_usage("'%s' is not a peer id", word);
+	*id = (uint32_t)number;
+	return 0;
+}
+
+int ctl_bytes(const char *word, uint64_t *bytes)
+{
+	static const char units[] = "kmg";
+	unsigned int shift = 0;
+	const char *unit;
+	char *end;
+
+	if (!number_parse(word, bytes, &end))
+		return ctl_usage("'%s' is not a number of bytes", word);
+	unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned int)(unit - units + 1);
+		end++;
+		end += 2 * !strcmp(end, "iB");
+	}
+	if (*end || !*bytes || *bytes > UINT64_MAX >> shift)
+		return ctl_usage("'%s' is not a number of bytes", word);
+	*bytes <<= shift;
+	return 0;
+}
+
+/*
+ * Help
+ */
+
+static int help_top(void)
+{
+	printf("Usage: mqttctl [ -json ] [ -pretty ] [ -statistics ] OBJECT { COMMAND | help }\n"
+	       "\n");
+	for (const struct command *object = objects; object->name; object++)
+		printf("    %-8s %s\n", object->name, object->help);
+	printf("\n"
+	       "    -j       JSON\n"
+	       "    -p       JSON with line breaks\n"
+	       "    -s       all there is to know\n");
+	return DONE;
+}
+
+static int help_command(const char *lead, const char *object, const struct command *command)
+{
+	printf("%s mqttctl %s %s%s%s\n", lead, object, command->name,
+	       *command->help ? " " : "", command->help);
+	return DONE;
+}
+
+static int help(const char *object, const struct command *table)
+{
+	if (!object)
+		return help_top();
+	for (const struct command *command = table; command->name; command++)
+		help_command(command == table ? "Usage:" : "      ", object, command);
+	return DONE;
+}
+
+/*
+ * The way to a command
+ */
+
+/* NULL if no name begins with @word, or more than one and none is equal. */
+static const struct command *find(const struct command *table, const char *word, int *matches)
+{
+	const struct command *found = NULL;
+
+	*matches = 0;
+	for (const struct command *command = table; command->name; command++) {
+		if (!strcmp(word, command->name))
+			return command;
+		if (!ctl_is(word, command->name))
+			continue;
+		found = command;
+		++*matches;
+	}
+	return *matches == 1 ? found : NULL;
+}
+
+int ctl_dispatch(struct ctl *ctl, const char *object, const struct command *table,
+		 int argc, char **argv)
+{
+	const struct command *command;
+	int matches;
+
+	if (!argc)
+		return table->function(ctl, 0, argv);
+	command = find(table, argv[0], &matches);
+	if (!command && matches)
+		return ctl_usage("'%s' is ambiguous", argv[0]);
+	if (!command && ctl_is(argv[0], "help"))
+		return help(object, table);
+	if (!command)
+		return ctl_usage("there is no %s '%s'", object ? "command" : "object", argv[0]);
+	if (object && argc == 2 && !strcmp(argv[1], "help"))
+		return help_command("Usage:", object, command);
+	return command->function(ctl, argc - 1, argv + 1);
+}
+
+/* Return: -1 to go on, or the exit status. */
+static int options(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "pretty", no_argument, NULL, 'p' },
+		{ "statistics", no_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	unsigned int flags = 0;
+	int option;
+
+	while ((option = getopt_long_only(argc, argv, "jpsh", names, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			flags |= OUT_JSON;
+			break;
+		case 'p':
+			flags |= OUT_PRETTY;
+			break;
+		case 's':
+			ctl->statistics = true;
+			break;
+		case 'h':
+			return help_top();
+		default:
+			return USAGE;		/* getopt has said why */
+		}
+	}
+	out_init(&ctl->out, stdout, flags);
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = { 0 };
+	int status = options(&ctl, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (optind == argc)
+		return ctl_usage("which object?");
+	status = ctl_dispatch(&ctl, NULL, objects, argc - optind, argv + optind);
+	if (out_finish(&ctl.out))
+		status = fail("cannot write the output");
+	mqtt_nl_close(ctl.nl);
+	return status;
+}

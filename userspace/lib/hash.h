@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hash table of nodes that are embedded in the objects they find. It grows
+ * with its content, never shrinks, owns nothing but its array, and does not
+ * lock. Hashing and comparing are the caller's.
+ */
+#ifndef MQTT_LIB_HASH_H
+#define MQTT_LIB_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hash_node {
+	struct hash_node *next;
+	uint64_t hash;
+};
+
+/* All zero is an empty table. */
+struct hash_table {
+	struct hash_node **buckets;
+	size_t mask;
+	size_t count;
+};
+
+/* Returns 0, or -ENOMEM when the first node finds no memory for a table. */
+int hash_add(struct hash_table *table, struct hash_node *node, uint64_t hash);
+void hash_del(struct hash_table *table, struct hash_node *node);
+
+/* First node of @hash, then the following ones; NULL at the end. */
+struct hash_node *hash_first(const struct hash_table *table, uint64_t hash);
+struct hash_node *hash_next(const struct hash_node *node);
+
+/* Empties the table, frees its array and calls @drop for each node, which may free it. */
+void hash_clear(struct hash_table *table, void (*drop)(struct hash_node *node, void *ctx),
+		void *ctx);
+
+#endif /* MQTT_LIB_HASH_H */

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The router's objects as netlink messages: one function builds the request of
+ * one command; exchange.c sends it and reads the answers.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <netlink/errno.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+
+#include <linux/mqtt.h>
+
+#include "exchange.h"
+
+#define SOCKET_BUFFER	(128 * 1024)
+/* Bytes of filters in one request; a filter that is longer goes alone. */
+#define BATCH_MAX	(32 * 1024)
+/* Headers, the peer nest and whatever else is not a filter. */
+#define REQUEST_SLACK	1024
+
+static const struct nla_policy router_policy[MQTT_A_ROUTER_MAX + 1] = {
+	[MQTT_A_ROUTER_QUEUE_LIMIT]		= { .type = NLA_U64 },
+	[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET]	= { .type = NLA_U32 },
+	[MQTT_A_ROUTER_PEERS]			= { .type = NLA_U32 },
+	[MQTT_A_ROUTER_SUBSCRIPTIONS]		= { .type = NLA_U32 },
+	[MQTT_A_ROUTER_OWNER_PORTID]		= { .type = NLA_U32 },
+	[MQTT_A_ROUTER_NODES]			= { .type = NLA_U32 },
+};
+
+static const struct nla_policy peer_policy[MQTT_A_PEER_MAX + 1] = {
+	[MQTT_A_PEER_ID]		= { .type = NLA_U32 },
+	[MQTT_A_PEER_PROTOCOL]		= { .type = NLA_U8 },
+	[MQTT_A_PEER_QUEUE_LIMIT]	= { .type = NLA_U64 },
+	[MQTT_A_PEER_QUEUE_BYTES]	= { .type = NLA_U64 },
+	[MQTT_A_PEER_QUEUE_PACKETS]	= { .type = NLA_U32 },
+	[MQTT_A_PEER_SUBSCRIPTIONS]	= { .type = NLA_U32 },
+	[MQTT_A_PEER_STATE]		= { .type = NLA_U32 },
+	[MQTT_A_PEER_STATS]		= { .type = NLA_NESTED },
+};
+
+static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
+	[MQTT_A_SUB_PEER_ID]		= { .type = NLA_U32 },
+	[MQTT_A_SUB_SEQ]		= { .type = NLA_U32 },
+};
+
+static const struct nla_policy stats_policy[MQTT_A_STATS_MAX + 1] = {
+	[MQTT_A_STATS_RX_PACKETS ... MQTT_A_STATS_TX_RETRIES] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy peer_stats_policy[MQTT_A_PEER_STATS_MAX + 1] = {
+	[MQTT_A_PEER_STATS_RX_PACKETS ... MQTT_A_PEER_STATS_DROP_NO_MEMORY] = {
+		.type = NLA_U64
+	},
+};
+
+static const struct exchange_reply router_reply = {
+	MQTT_A_ROUTER, MQTT_A_ROUTER_MAX, router_policy
+};
+
+static const struct exchange_reply peer_reply = {
+	MQTT_A_PEER, MQTT_A_PEER_MAX, peer_policy
+};
+
+static const struct exchange_reply sub_reply = {
+	MQTT_A_SUB, MQTT_A_SUB_MAX, sub_policy
+};
+
+static const struct exchange_reply stats_reply = {
+	MQTT_A_STATS, MQTT_A_STATS_MAX, stats_policy
+};
+
+#define FITS(max)	_Static_assert((max) < EXCHANGE_ATTRS_MAX, "exchange.h has too few")
+FITS(MQTT_A_ROUTER_MAX);
+FITS(MQTT_A_PEER_MAX);
+FITS(MQTT_A_SUB_MAX);
+FITS(MQTT_A_STATS_MAX);
+
+/* Requests */
+
+/* A request without attributes; NULL if there is no memory. exchange_run() frees it. */
+static struct nl_msg *request_new(struct mqtt_nl *nl, uint8_t cmd, int flags, size_t room)
+{
+	struct nl_msg *msg = nlmsg_alloc_size(REQUEST_SLACK + room);
+
+	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, flags, cmd,
+				MQTT_GENL_VERSION)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+/* @msg if all of its attributes found room (@err is 0), else NULL. */
+static struct nl_msg *request_finish(struct nl_msg *msg, int err)
+{
+	if (!err)
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+/* The answer to a request that only does something is an acknowledgement. */
+static int command(struct mqtt_nl *nl, struct nl_msg *msg)
+{
+	return exchange_run(nl, msg, NULL, NULL, NULL);
+}
+
+/* Each returns 0 or the library's negative error; -NLE_NOMEM is all there is. */
+
+static int put_router(struct nl_msg *msg, const struct mqtt_nl_router *router)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_ROUTER);
+	int err = nest ? 0 : -NLE_NOMEM;
+
+	if (!err && router->queue_limit)
+		err = nla_put_u64(msg, MQTT_A_ROUTER_QUEUE_LIMIT, router->queue_limit);
+	if (!err && router->offload_max_packet)
+		err = nla_put_u32(msg, MQTT_A_ROUTER_OFFLOAD_MAX_PACKET,
+				  router->offload_max_packet);
+	return err ? err : nla_nest_end_keep_empty(msg, nest);
+}
+
+static int put_peer_id(struct nl_msg *msg, uint32_t peer_id)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
+
+	if (!nest || nla_put_u32(msg, MQTT_A_PEER_ID, peer_id))
+		return -NLE_NOMEM;
+	return nla_nest_end(msg, nest);
+}
+
+/* The label's length: what fits, without half a character at its end. */
+static size_t client_id_len(const char *client_id)
+{
+	size_t len = strnlen(client_id, MQTT_CLIENT_ID_MAX);
+
+	while (len && ((unsigned char)client_id[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+static int put_client_id(struct nl_msg *msg, const char *client_id)
+{
+	char label[MQTT_CLIENT_ID_MAX + 1] = "";
+
+	memcpy(label, client_id, client_id_len(client_id));
+	return nla_put_string(msg, MQTT_A_PEER_CLIENT_ID, label);
+}
+
+static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
+	int err;
+
+	if (!nest)
+		return -NLE_NOMEM;
+	err = nla_put_u32(msg, MQTT_A_PEER_FD, (uint32_t)attach->fd);
+	if (!err)
+		err = nla_put_u8(msg, MQTT_A_PEER_PROTOCOL, attach->protocol);
+	if (!err)
+		err = put_client_id(msg, attach->client_id);
+	if (!err && attach->rx_residue_len)
+		err = nla_put(msg, MQTT_A_PEER_RX_RESIDUE, (int)attach->rx_residue_len,
+			      attach->rx_residue);
+	if (!err && attach->queue_limit)
+		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
+	return err ? err : nla_nest_end(msg, nest);
+}
+
+static int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_SUB);
+
+	if (!nest || nla_put(msg, MQTT_A_SUB_FILTER, (int)filter->len, filter->filter))
+		return -NLE_NOMEM;
+	return nla_nest_end(msg, nest);
+}
+
+/* Handles */
+
+/*
+ * On failure there is no handle to ask for a sentence: errno says it all.
+ * -ENOENT: the family does not exist; others are the socket's.
+ */
+static int handle_connect(struct mqtt_nl *nl)
+{
+	const struct timeval timeout = { .tv_sec = EXCHANGE_TIMEOUT };
+	const int on = 1;
+	int fd, err;
+
+	err = genl_connect(nl->sock);
+	if (err < 0)
+		return exchange_fail_library(nl, err);
+	fd = nl_socket_get_fd(nl->sock);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)))
+		return -errno;
+	nl_socket_set_buffer_size(nl->sock, SOCKET_BUFFER, SOCKET_BUFFER);
+	/* One message can have a filter of 32 KiB: ask its size before reading. */
+	nl_socket_enable_msg_peek(nl->sock);
+
+	nl->family = genl_ctrl_resolve(nl->sock, MQTT_GENL_NAME);
+	if (nl->family == -NLE_OBJ_NOTFOUND)
+		return -ENOENT;
+	return nl->family < 0 ? exchange_fail_library(nl, nl->family) : 0;
+}
+
+int mqtt_nl_open(struct mqtt_nl **result)
+{
+	struct mqtt_nl *nl = calloc(1, sizeof(*nl));
+	int err = -ENOMEM;
+
+	*result = NULL;
+	if (!nl)
+		return -ENOMEM;
+	nl->sock = nl_socket_alloc();
+	if (nl->sock)
+		err = handle_connect(nl);
+	if (err) {
+		mqtt_nl_close(nl);
+		return err;
+	}
+	*result = nl;
+	return 0;
+}
+
+void mqtt_nl_close(struct mqtt_nl *nl)
+{
+	if (!nl)
+		return;
+	nl_socket_free(nl->sock);
+	free(nl);
+}
+
+const char *mqtt_nl_error(const struct mqtt_nl *nl)
+{
+	return nl ? nl->error : "no connection to the kernel's router";
+}
+
+/* Router */
+
+static int router_write(struct mqtt_nl *nl, uint8_t cmd, const struct mqtt_nl_router *router)
+{
+	struct nl_msg *msg = request_new(nl, cmd, 0, 0);
+
+	if (msg)
+		msg = request_finish(msg, put_router(msg, router));
+	return command(nl, msg);
+}
+
+int mqtt_nl_router_new(struct mqtt_nl *nl, const struct mqtt_nl_router *router)
+{
+	return router_write(nl, MQTT_CMD_ROUTER_NEW, router);
+}
+
+int mqtt_nl_router_set(struct mqtt_nl *nl, const struct mqtt_nl_router *router)
+{
+	return router_write(nl, MQTT_CMD_ROUTER_SET, router);
+}
+
+int mqtt_nl_router_del(struct mqtt_nl *nl)
+{
+	return command(nl, request_new(nl, MQTT_CMD_ROUTER_DEL, 0, 0));
+}
+
+int mqtt_nl_router_get(struct mqtt_nl *nl, mqtt_nl_show show, void *arg)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_ROUTER_GET, 0, 0);
+
+	return exchange_run(nl, msg, &router_reply, show, arg);
+}
+
+int mqtt_nl_stats_get(struct mqtt_nl *nl, mqtt_nl_show show, void *arg)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_STATS_GET, 0, 0);
+
+	return exchange_run(nl, msg, &stats_reply, show, arg);
+}
+
+/* Peers */
+
+static int show_peer_id(struct nlattr **attrs, void *arg)
+{
+	uint32_t *peer_id = arg;
+
+	if (attrs[MQTT_A_PEER_ID])
+		*peer_id = nla_get_u32(attrs[MQTT_A_PEER_ID]);
+	return 0;
+}
+
+int mqtt_nl_peer_attach(struct mqtt_nl *nl, const struct mqtt_nl_attach *attach,
+			uint32_t *peer_id)
+{
+	struct nl_msg *msg;
+	int err;
+
+	*peer_id = 0;
+	if (attach->rx_residue_len > MQTT_RX_RESIDUE_MAX)
+		return exchange_fail(nl, -EMSGSIZE, "%zu received bytes are too many to give back",
+				     attach->rx_residue_len);
+	msg = request_new(nl, MQTT_CMD_PEER_ATTACH, 0, attach->rx_residue_len);
+	if (msg)
+		msg = request_finish(msg, put_attach(msg, attach));
+	err = exchange_run(nl, msg, &peer_reply, show_peer_id, peer_id);
+	if (!err && !*peer_id)
+		err = exchange_fail(nl, -EBADMSG, "the kernel did not say which peer it made");
+	return err;
+}
+
+/* A request that names a peer and nothing else. */
+static struct nl_msg *peer_request(struct mqtt_nl *nl, uint8_t cmd, int flags,
+				   uint32_t peer_id)
+{
+	struct nl_msg *msg = request_new(nl, cmd, flags, 0);
+
+	return msg ? request_finish(msg, put_peer_id(msg, peer_id)) : NULL;
+}
+
+int mqtt_nl_peer_detach(struct mqtt_nl *nl, uint32_t peer_id)
+{
+	return command(nl, peer_request(nl, MQTT_CMD_PEER_DETACH, 0, peer_id));
+}
+
+int mqtt_nl_peer_get(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg)
+{
+	struct nl_msg *msg = peer_request(nl, MQTT_CMD_PEER_GET, 0, peer_id);
+
+	return exchange_run(nl, msg, &peer_reply, show, arg);
+}
+
+int mqtt_nl_peer_dump(struct mqtt_nl *nl, mqtt_nl_show show, void *arg)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_PEER_GET, NLM_F_DUMP, 0);
+
+	return exchange_run(nl, msg, &peer_reply, show, arg);
+}
+
+int mqtt_nl_peer_stats(struct nlattr *nest, struct nlattr **attrs)
+{
+	return nla_parse_nested(attrs, MQTT_A_PEER_STATS_MAX, nest, peer_stats_policy) ?
+	       -EBADMSG : 0;
+}
+
+/* Subscriptions */
+
+static size_t filter_size(const struct mqtt_nl_filter *filter)
+{
+	return (size_t)nla_total_size(nla_total_size((int)filter->len));
+}
+
+/* How many of the @n filters go into one request, at least one; their @size. */
+static size_t batch_measure(const struct mqtt_nl_filter *filters, size_t n, size_t *size)
+{
+	size_t i;
+
+	*size = filter_size(&filters[0]);
+	for (i = 1; i < n; i++) {
+		if (*size + filter_size(&filters[i]) > BATCH_MAX)
+			break;
+		*size += filter_size(&filters[i]);
+	}
+	return i;
+}
+
+static int batch_send(struct mqtt_nl *nl, uint8_t cmd, uint32_t peer_id,
+		      const struct mqtt_nl_filter *filters, size_t n, size_t size)
+{
+	struct nl_msg *msg = request_new(nl, cmd, 0, size);
+	int err;
+
+	if (msg) {
+		err = put_peer_id(msg, peer_id);
+		for (size_t i = 0; !err && i < n; i++)
+			err = put_filter(msg, &filters[i]);
+		msg = request_finish(msg, err);
+	}
+	return command(nl, msg);
+}
+
+/* @done: how many filters the kernel has accepted, whatever is returned. */
+static int filters_send(struct mqtt_nl *nl, uint8_t cmd, uint32_t peer_id,
+			const struct mqtt_nl_filter *filters, size_t n, size_t *done)
+{
+	size_t count, size;
+	int err = 0;
+
+	for (*done = 0; *done < n; *done += count) {
+		count = batch_measure(filters + *done, n - *done, &size);
+		err = batch_send(nl, cmd, peer_id, filters + *done, count, size);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* What no message can hold is refused before the first one is sent. */
+static int filters_check(struct mqtt_nl *nl, const struct mqtt_nl_filter *filters, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (filters[i].len > MQTT_FILTER_MAX)
+			return exchange_fail(nl, -EMSGSIZE, "a filter of %zu bytes is too long",
+					     filters[i].len);
+	}
+	return 0;
+}
+
+/*
+ * One by one: a message in which the kernel misses a filter, because an
+ * earlier one has named it too, would delete none.
+ */
+static void filters_withdraw(struct mqtt_nl *nl, uint32_t peer_id,
+			     const struct mqtt_nl_filter *filters, size_t n)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && err != -ETIMEDOUT; i++)
+		err = batch_send(nl, MQTT_CMD_SUB_DEL, peer_id, &filters[i], 1,
+				 filter_size(&filters[i]));
+}
+
+int mqtt_nl_sub_add(struct mqtt_nl *nl, uint32_t peer_id,
+		    const struct mqtt_nl_filter *filters, size_t n)
+{
+	char error[sizeof(nl->error)];
+	size_t done;
+	int err;
+
+	err = filters_check(nl, filters, n);
+	if (err)
+		return err;
+	err = filters_send(nl, MQTT_CMD_SUB_ADD, peer_id, filters, n, &done);
+	if (!err || !done)
+		return err;
+
+	memcpy(error, nl->error, sizeof(error));
+	filters_withdraw(nl, peer_id, filters, done);
+	memcpy(nl->error, error, sizeof(error));
+	return err;
+}
+
+int mqtt_nl_sub_del(struct mqtt_nl *nl, uint32_t peer_id,
+		    const struct mqtt_nl_filter *filters, size_t n)
+{
+	size_t done;
+	int err;
+
+	err = filters_check(nl, filters, n);
+	return err ? err : filters_send(nl, MQTT_CMD_SUB_DEL, peer_id, filters, n, &done);
+}
+
+int mqtt_nl_sub_dump(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg)
+{
+	struct nl_msg *msg;
+
+	if (peer_id)
+		msg = peer_request(nl, MQTT_CMD_SUB_GET, NLM_F_DUMP, peer_id);
+	else
+		msg = request_new(nl, MQTT_CMD_SUB_GET, NLM_F_DUMP, 0);
+	return exchange_run(nl, msg, &sub_reply, show, arg);
+}
