@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/* mqttd.conf: what it means, and what is said about mistakes in it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../userspace/mqttd/config.c"
+#include "../../userspace/mqttd/config_options.c"
+
+static char path[] = "/tmp/mqttd-conf-XXXXXX";
+
+/* Loads a file of this content. Warnings are not of interest here. */
+static int load_bytes(struct config *conf, const char *text, size_t len)
+{
+	struct log_config quiet = {};
+	FILE *file = fopen(path, "w");
+	int err;
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(log_configure(&quiet), 0);
+	assert_int_equal(config_init(conf), 0);
+	err = config_load(conf, path);
+	return err ? err : config_finish(conf, 0);
+}
+
+static void load(struct config *conf, const char *text)
+{
+	int err = load_bytes(conf, text, strlen(text));
+
+	if (err)
+		print_error("%s\n", conf->error);
+	assert_int_equal(err, 0);
+}
+
+static unsigned int listeners(const struct config *conf)
+{
+	const struct listener_config *listener;
+	unsigned int n = 0;
+
+	for (listener = conf->listeners; listener; listener = listener->next)
+		n++;
+	return n;
+}
+
+/* Without a listener: loopback only, for everybody */
+static void test_nothing(void **state)
+{
+	struct config conf;
+
+	(void)state;
+	load(&conf, "# only a comment\n\n  # another\r\n\t\r\nlog_type all\r\n");
+	assert_int_equal(listeners(&conf), 2);
+	assert_true(conf.local_only);
+	assert_string_equal(conf.listeners->address, "127.0.0.1");
+	assert_string_equal(conf.current->address, "::1");
+	assert_true(conf.current->optional);
+	assert_int_equal(conf.listeners->port, 1883);
+	assert_int_equal(conf.listeners->allow_anonymous, true);
+	assert_int_equal(conf.dataplane, DATAPLANE_AUTO);
+	assert_int_equal(conf.log_types, LOG_TYPE_ALL);
+	assert_int_equal(conf.log_dests, LOG_DEST_STDERR);
+	assert_int_equal(conf.max_queued_bytes, 16777216);
+	config_free(&conf);
+}
+
+static void test_no_listener(void **state)
+{
+	struct config conf;
+
+	(void)state;
+	load(&conf, "allow_anonymous false\nmax_connections 7\nsocket_domain ipv4\n");
+	assert_int_equal(listeners(&conf), 1);
+	assert_string_equal(conf.listeners->address, "127.0.0.1");
+	assert_int_equal(conf.listeners->max_connections, 7);
+	assert_int_equal(conf.listeners->allow_anonymous, false);
+	config_free(&conf);
+}
+
+/* With one: where it says, and anonymous clients only if they are welcome */
+static void test_listeners(void **state)
+{
+	struct config conf;
+
+	(void)state;
+	load(&conf, "listener 1884  10.0.0.1  \r\nmax_connections 3\nlistener\t1885\n"
+	     "port 1886\nsocket_domain ipv6\n");
+	assert_int_equal(listeners(&conf), 3);
+	assert_false(conf.local_only);
+	assert_int_equal(conf.listeners->port, 1884);
+	assert_string_equal(conf.listeners->address, "10.0.0.1");
+	assert_int_equal(conf.listeners->max_connections, 3);
+	assert_int_equal(conf.listeners->allow_anonymous, false);
+	assert_int_equal(conf.listeners->next->port, 1885);
+	assert_null(conf.listeners->next->address);
+	assert_int_equal(conf.listeners->next->family, AF_INET6);
+	assert_int_equal(conf.listeners->next->max_connections, CONFIG_UNSET);
+	/* "port" is the default listener's, wherever it stands */
+	assert_int_equal(conf.current->port, 1886);
+	assert_int_equal(conf.current->family, AF_UNSPEC);
+	config_free(&conf);
+
+	load(&conf, "allow_anonymous true\nlistener 1\nlistener 2\n");
+	assert_int_equal(conf.listeners->allow_anonymous, true);
+	assert_int_equal(conf.current->allow_anonymous, true);
+	config_free(&conf);
+}
+
+static void test_per_listener(void **state)
+{
+	struct config conf;
+
+	(void)state;
+	load(&conf, "per_listener_settings true\nallow_anonymous true\nport 1\n"
+	     "listener 2\nlistener 3\nallow_anonymous true\n");
+	assert_int_equal(listeners(&conf), 3);
+	assert_int_equal(conf.listeners->port, 2);
+	assert_int_equal(conf.listeners->allow_anonymous, false);
+	assert_int_equal(conf.listeners->next->port, 3);
+	assert_int_equal(conf.listeners->next->allow_anonymous, true);
+	assert_int_equal(conf.current->port, 1);
+	assert_int_equal(conf.current->allow_anonymous, true);
+	config_free(&conf);
+}
+
+static void test_command_line_port(void **state)
+{
+	struct config conf;
+
+	(void)state;
+	assert_int_equal(config_init(&conf), 0);
+	assert_int_equal(config_finish(&conf, 2000), 0);
+	assert_int_equal(listeners(&conf), 2);
+	assert_true(conf.local_only);
+	assert_int_equal(conf.listeners->port, 2000);
+	config_free(&conf);
+}
+
+static void test_log(void **state)
+{
+	struct config conf;
+
+	(void)state;
+	load(&conf, "log_dest stdout\nlog_dest file /tmp/a file\nlog_type error\n"
+	     "log_type debug\nlog_timestamp false\n");
+	assert_int_equal(conf.log_dests, LOG_DEST_STDOUT | LOG_DEST_FILE);
+	assert_string_equal(conf.log_file, "/tmp/a file");
+	assert_int_equal(conf.log_types, LOG_TYPE_ERROR | LOG_TYPE_DEBUG);
+	assert_false(conf.log_timestamp);
+	config_free(&conf);
+
+	load(&conf, "log_dest none\nlog_type none\n");
+	assert_int_equal(conf.log_dests, 0);
+	assert_int_equal(conf.log_types, 0);
+	config_free(&conf);
+}
+
+/* Refused: the text, the line, and a part of the sentence */
+static const struct {
+	const char *text;
+	unsigned int line;
+	const char *says;
+} mistakes[] = {
+	{ "listner 1883\n", 1, "unknown option 'listner'; did you mean 'listener'?" },
+	{ "\n\nallow_anonymos true", 3, "did you mean 'allow_anonymous'?" },
+	{ "completely_else 1\n", 1, "unknown option 'completely_else'" },
+	{ "workers\n", 1, "option 'workers' needs a value" },
+	{ "workers 0\n", 1, "workers: '0' is not a number from 1 to 64" },
+	{ "workers 65\n", 1, "from 1 to 64" },
+	{ "workers 2x\n", 1, "workers: '2x' is not" },
+	{ "workers 99999999999999999999\n", 1, "from 1 to 64" },
+	{ "listener 0\n", 1, "Unix sockets are not supported yet" },
+	{ "listener 0 /run/mqtt\n", 1, "Unix sockets are not supported yet" },
+	{ "listener 65536\n", 1, "from 1 to 65535" },
+	{ "listener x\n", 1, "from 1 to 65535" },
+	{ "port 0\n", 1, "from 1 to 65535" },
+	{ "allow_anonymous yes\n", 1, "allow_anonymous: 'yes' is not one of true, false" },
+	{ "dataplane fast\n", 1, "dataplane: 'fast' is not one of auto, kernel, user" },
+	{ "max_queued_bytes 1\n", 1, "from 4096 to 4294967295" },
+	{ "log_dest nowhere\n", 1, "log_dest: 'nowhere' is not one of" },
+	{ "log_type some\n", 1, "log_type: 'some' is not one of" },
+	{ "listener 1\nper_listener_settings true\n", 2, "before the first 'listener'" },
+	{ "listener 1\nprotocol websockets\n", 2, "not supported yet" },
+	/* What protects must not be overlooked */
+	{ "password_file /etc/passwd\n", 1, "option 'password_file' is not supported yet" },
+	{ "acl_file x\n", 1, "not supported yet" },
+	{ "listener 1\ncafile x\n", 2, "not supported yet" },
+	{ "certfile x\n", 1, "not supported yet" },
+	{ "keyfile x\n", 1, "not supported yet" },
+	{ "psk_file x\n", 1, "not supported yet" },
+	{ "require_certificate true\n", 1, "not supported yet" },
+	{ "plugin x.so\n", 1, "not supported yet" },
+	{ "plugin_opt_db x\n", 1, "option 'plugin_opt_db' is not supported yet" },
+	{ "mount_point x/\n", 1, "not supported yet" },
+	{ "connection x\n", 1, "not supported yet" },
+	{ "bridge_cafile x\n", 1, "option 'bridge_cafile' is not supported yet" },
+	{ "include_dir x\n", 1, "not supported yet" },
+	{ "message_size_limit 1\n", 1, "not supported yet" },
+};
+
+static void test_mistakes(void **state)
+{
+	struct config conf;
+	char start[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		assert_int_equal(load_bytes(&conf, mistakes[i].text, strlen(mistakes[i].text)),
+				 -EINVAL);
+		snprintf(start, sizeof(start), "%s:%u: ", path, mistakes[i].line);
+		assert_memory_equal(conf.error, start, strlen(start));
+		if (!strstr(conf.error, mistakes[i].says))
+			fail_msg("'%s' does not say '%s'", conf.error, mistakes[i].says);
+		config_free(&conf);
+	}
+}
+
+static void test_odd_files(void **state)
+{
+	static const char nul[] = "workers 1\nworkers 2\0 3\n";
+	struct config conf;
+	char longest[6000];
+
+	(void)state;
+	assert_int_equal(load_bytes(&conf, nul, sizeof(nul) - 1), -EINVAL);
+	assert_non_null(strstr(conf.error, ":2: the line contains a NUL byte"));
+	config_free(&conf);
+
+	memset(longest, 'x', sizeof(longest));
+	assert_int_equal(load_bytes(&conf, longest, sizeof(longest)), -EINVAL);
+	config_free(&conf);
+
+	assert_int_equal(config_init(&conf), 0);
+	assert_int_equal(config_load(&conf, "/nonexistent/file"), -ENOENT);
+	assert_non_null(strstr(conf.error, "/nonexistent/file"));
+	assert_true(config_load(&conf, "/tmp") < 0);
+	config_free(&conf);
+
+	/* Options in front of the listener that they cannot be for */
+	assert_int_equal(load_bytes(&conf, "max_connections 1\nlistener 1\n", 29), -EINVAL);
+	assert_non_null(strstr(conf.error, "'max_connections' must follow the 'listener'"));
+	config_free(&conf);
+}
+
+/* Every option that is ignored is, in as many listeners as it likes */
+static void test_ignored(void **state)
+{
+	char text[64];
+	struct config conf;
+	unsigned int n = 0;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < config_options_count; i++) {
+		if (config_options[i].set != ignore)
+			continue;
+		snprintf(text, sizeof(text), "%s x\n%s y\n", config_options[i].name,
+			 config_options[i].name);
+		load(&conf, text);
+		config_free(&conf);
+		n++;
+	}
+	assert_true(n > 20);
+}
+
+static int make_file(void **state)
+{
+	int fd = mkstemp(path);
+
+	(void)state;
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_file(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_no_listener),
+		cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_per_listener),
+		cmocka_unit_test(test_command_line_port),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_odd_files),
+		cmocka_unit_test(test_ignored),
+	};
+
+	return cmocka_run_group_tests(tests, make_file, remove_file);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Putting the parts together, and taking them apart.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/rcupdate.h>
+
+#include "broker.h"
+#include "dataplane.h"
+#include "listener.h"
+#include "log.h"
+#include "stats.h"
+#include "worker.h"
+
+static int make_endpoints(struct broker *broker)
+{
+	const struct listener_config *listener;
+	unsigned int n = 0;
+
+	for (listener = broker->conf->listeners; listener; listener = listener->next)
+		n++;
+	broker->endpoints = calloc(n, sizeof(*broker->endpoints));
+	if (!broker->endpoints)
+		return -ENOMEM;
+	for (listener = broker->conf->listeners; listener; listener = listener->next)
+		broker->endpoints[broker->n_endpoints++].conf = listener;
+	return 0;
+}
+
+static int make_workers(struct broker *broker)
+{
+	unsigned int i;
+	int err = 0;
+
+	broker->n_workers = broker->conf->workers;
+	broker->workers = calloc(broker->n_workers, sizeof(*broker->workers));
+	if (!broker->workers)
+		return -ENOMEM;
+	for (i = 0; i < broker->n_workers && !err; i++)
+		err = worker_init(&broker->workers[i], broker, i);
+	if (!err)
+		return 0;
+	for (i--; i > 0; i--)
+		worker_destroy(&broker->workers[i - 1]);
+	free(broker->workers);
+	return err;
+}
+
+static void destroy_workers(struct broker *broker)
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_workers; i++)
+		worker_close_clients(&broker->workers[i]);
+	for (i = 0; i < broker->n_workers; i++)
+		worker_discard_mail(&broker->workers[i]);
+	for (i = 0; i < broker->n_workers; i++)
+		worker_destroy(&broker->workers[i]);
+	free(broker->workers);
+}
+
+int broker_open(struct broker *broker, struct config *conf)
+{
+	int err;
+
+	*broker = (struct broker){ .conf = conf };
+	session_registry_init(&broker->sessions);
+	err = route_table_init(&broker->routes);
+	if (err)
+		goto fail_routes;
+	err = make_endpoints(broker);
+	if (err)
+		goto fail_endpoints;
+	err = make_workers(broker);
+	if (err)
+		goto fail_workers;
+	err = listeners_open(broker, &broker->listeners);
+	if (err)
+		goto fail_listeners;
+	err = dataplane_open(&broker->dataplane, conf);
+	if (err)
+		goto fail_dataplane;
+	return 0;
+
+fail_dataplane:
+	listeners_close(broker->listeners);
+fail_listeners:
+	destroy_workers(broker);
+fail_workers:
+	free(broker->endpoints);
+fail_endpoints:
+	route_table_destroy(&broker->routes);
+fail_routes:
+	session_registry_destroy(&broker->sessions);
+	return err;
+}
+
+static void stop_workers(struct broker *broker, unsigned int n)
+{
+	while (n--)
+		worker_stop(&broker->workers[n]);
+}
+
+int broker_start(struct broker *broker)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < broker->n_workers; i++) {
+		err = worker_start(&broker->workers[i]);
+		if (err) {
+			stop_workers(broker, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+void broker_stop(struct broker *broker)
+{
+	stop_workers(broker, broker->n_workers);
+}
+
+void broker_close(struct broker *broker)
+{
+	listeners_close(broker->listeners);
+	destroy_workers(broker);
+	dataplane_close(broker->dataplane);
+	free(broker->endpoints);
+	rcu_barrier();
+	route_table_destroy(&broker->routes);
+	rcu_barrier();
+	session_registry_destroy(&broker->sessions);
+}
+
+void broker_log_statistics(const struct broker *broker)
+{
+	struct stats sum = {};
+	unsigned int i;
+
+	for (i = 0; i < broker->n_workers; i++)
+		stats_sum(&sum, &broker->workers[i].stats);
+	stats_log(&sum);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all workers share.
+ */
+#ifndef MQTTD_BROKER_H
+#define MQTTD_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
+#include "route.h"
+#include "session.h"
+
+struct dataplane;
+struct endpoint;
+struct listeners;
+struct worker;
+
+/**
+ * struct broker - the process
+ * @conf: settings; constant, but for @connection_messages after a reload
+ * @workers: threads
+ * @n_workers: how many
+ * @endpoints: listeners as configured; each worker has a socket for each
+ * @n_endpoints: how many
+ * @listeners: sockets
+ * @dataplane: the kernel's router, NULL if the daemon routes
+ * @sessions: by client id
+ * @routes: subscriptions
+ */
+struct broker {
+	struct config *conf;
+	struct worker *workers;
+	unsigned int n_workers;
+	struct endpoint *endpoints;
+	unsigned int n_endpoints;
+	struct listeners *listeners;
+	struct dataplane *dataplane;
+	struct session_registry sessions;
+	struct route_table routes;
+};
+
+/**
+ * broker_open() - everything but the threads
+ * @broker: result, to be closed with broker_close()
+ * @conf: finished; stays the caller's, and lives as long as @broker
+ *
+ * Afterwards the broker listens, but nobody is accepted. The log says what is
+ * wrong. The caller is registered with RCU when it closes the broker.
+ *
+ * Return: 0 or -errno.
+ */
+int broker_open(struct broker *broker, struct config *conf);
+int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
+void broker_stop(struct broker *broker);
+void broker_close(struct broker *broker);
+
+/* Any time: "statistics: ..." lines. */
+void broker_log_statistics(const struct broker *broker);
+
+#endif /* MQTTD_BROKER_H */

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A client's life: begin, references, timeouts, end.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <linux/container_of.h>
+
+#include "broker.h"
+#include "client.h"
+#include "handler.h"
+#include "listener.h"
+#include "log.h"
+#include "session.h"
+
+#define CONNECT_TIMEOUT_MS 10000
+
+struct close_text {
+	enum log_type type;
+	bool routine;		/* silenced by connection_messages false */
+	const char *text;
+};
+
+static const struct close_text close_texts[CLOSE_COUNT] = {
+	[CLOSE_DISCONNECT]	= { LOG_TYPE_NOTICE, true, "disconnected" },
+	[CLOSE_EOF]		= { LOG_TYPE_NOTICE, true, "closed its connection" },
+	[CLOSE_SOCKET]		= { LOG_TYPE_NOTICE, true, "disconnected: socket error" },
+	[CLOSE_PROTOCOL]	= { LOG_TYPE_NOTICE, false, "disconnected due to protocol error" },
+	[CLOSE_UNSUPPORTED]	= { LOG_TYPE_ERROR, false, "disconnected: not supported yet" },
+	[CLOSE_TOO_LARGE]	= { LOG_TYPE_NOTICE, false, "disconnected due to oversize packet" },
+	[CLOSE_REFUSED]		= { LOG_TYPE_NOTICE, false, "refused" },
+	[CLOSE_CONNECT_TIMEOUT]	= { LOG_TYPE_NOTICE, true, "disconnected: no CONNECT in time" },
+	[CLOSE_KEEPALIVE]	= { LOG_TYPE_NOTICE, true, "has exceeded timeout, disconnecting" },
+	[CLOSE_TAKEN_OVER]	= { LOG_TYPE_NOTICE, true,
+				    "already connected, closing old connection" },
+	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false,
+				    "disconnected: does not read its answers" },
+	[CLOSE_NO_MEMORY]	= { LOG_TYPE_ERROR, false, "disconnected: out of memory" },
+	[CLOSE_NOT_ATTACHED]	= { LOG_TYPE_ERROR, false,
+				    "disconnected: would miss messages of the kernel data plane" },
+	[CLOSE_SHUTDOWN]	= { LOG_TYPE_DEBUG, true, "disconnected: shutdown" },
+};
+
+bool client_get_live(struct client *client)
+{
+	uint32_t refs = __atomic_load_n(&client->refs, __ATOMIC_RELAXED);
+
+	while (refs)
+		if (__atomic_compare_exchange_n(&client->refs, &refs, refs + 1, true,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+void client_get(struct client *client)
+{
+	__atomic_fetch_add(&client->refs, 1, __ATOMIC_RELAXED);
+}
+
+static void client_free_rcu(struct rcu_head *rcu)
+{
+	struct client *client = container_of(rcu, struct client, rcu);
+
+	free(client->id);
+	free(client);
+}
+
+void client_put(struct client *client)
+{
+	if (!__atomic_sub_fetch(&client->refs, 1, __ATOMIC_ACQ_REL))
+		call_rcu(&client->rcu, client_free_rcu);
+}
+
+const char *client_address(const struct client *client)
+{
+	static __thread char text[CLIENT_ADDRESS_MAX];
+	char host[INET6_ADDRSTRLEN] = "";
+
+	if (client->address.sa.sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &client->address.in6.sin6_addr, host, sizeof(host));
+		snprintf(text, sizeof(text), "[%s]:%u", host,
+			 ntohs(client->address.in6.sin6_port));
+	} else {
+		inet_ntop(AF_INET, &client->address.in.sin_addr, host, sizeof(host));
+		snprintf(text, sizeof(text), "%s:%u", host, ntohs(client->address.in.sin_port));
+	}
+	return text;
+}
+
+const char *client_name(const struct client *client)
+{
+	static __thread char text[256 + CLIENT_ADDRESS_MAX];
+
+	snprintf(text, sizeof(text), "%.240s [%s]", client->id ? client->id : "<unknown>",
+		 client_address(client));
+	return text;
+}
+
+/* Before CONNECT it is for CONNECT, afterwards for the keep-alive. MQTT 3.1.2.10 */
+static void client_timeout(struct timer *timer)
+{
+	struct client *client = container_of(timer, struct client, timer);
+	int64_t limit = client->keepalive * 1500ll, idle;
+
+	if (client->state != CLIENT_CONNECTED) {
+		client_close(client, CLOSE_CONNECT_TIMEOUT, NULL);
+		return;
+	}
+	idle = transport_idle(&client->conn);
+	if (idle >= limit)
+		client_close(client, CLOSE_KEEPALIVE, NULL);
+	else if (timer_set(&client->worker->timers, timer, client->worker->now + limit - idle))
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+}
+
+void client_keepalive_start(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (!client->keepalive)
+		timer_cancel(&worker->timers, &client->timer);
+	else if (timer_set(&worker->timers, &client->timer,
+			   worker->now + client->keepalive * 1500ll))
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+}
+
+static void client_link(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	client->next = worker->clients;
+	client->link = &worker->clients;
+	if (client->next)
+		client->next->link = &client->next;
+	worker->clients = client;
+}
+
+int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
+	       const struct sockaddr *address, socklen_t len)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	int err;
+
+	if (!client)
+		return -ENOMEM;
+	client->source.handle = client_handle;
+	client->conn = (struct conn){ .transport = &transport_plain, .fd = fd };
+	client->worker = worker;
+	client->endpoint = endpoint;
+	client->refs = 1;
+	client->timer.fire = client_timeout;
+	client->events = EPOLLIN;
+	if (len > sizeof(client->address))
+		len = sizeof(client->address);
+	memcpy(&client->address, address, len);
+	err = timer_set(&worker->timers, &client->timer, worker->now + CONNECT_TIMEOUT_MS);
+	if (err)
+		goto fail_timer;
+	err = worker_watch(worker, fd, EPOLLIN, &client->source);
+	if (err)
+		goto fail_watch;
+	client_link(client);
+	__atomic_fetch_add(&endpoint->connections, 1, __ATOMIC_RELAXED);
+	stats_add(&worker->stats, STAT_CLIENTS, 1);
+	stats_add(&worker->stats, STAT_CONNECTIONS_ACCEPTED, 1);
+	if (log_enabled(LOG_TYPE_DEBUG))
+		log_printf(LOG_TYPE_DEBUG, "New connection from %s on port %u.",
+			   client_address(client), (unsigned int)endpoint->conf->port);
+	return 0;
+
+fail_watch:
+	timer_cancel(&worker->timers, &client->timer);
+fail_timer:
+	free(client);
+	return err;
+}
+
+static void log_close(const struct client *client, const char *detail)
+{
+	static struct log_limit limits[CLOSE_COUNT];
+	const struct close_text *reason = &close_texts[client->closing];
+
+	if (reason->routine && !client->worker->broker->conf->connection_messages)
+		return;
+	if (log_allowed(&limits[client->closing], reason->type))
+		log_printf(reason->type, "Client %s %s%s%s%s.", client_name(client), reason->text,
+			   detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
+}
+
+void client_close(struct client *client, enum close_reason reason, const char *detail)
+{
+	if (client->closing)
+		return;
+	client->closing = reason;
+	client->next_closing = client->worker->closing;
+	client->worker->closing = client;
+	log_close(client, detail);
+}
+
+/*
+ * With unread bytes close() would send a reset, which can overtake the CONNACK
+ * that says why.
+ */
+static void drain(struct client *client)
+{
+	if (client->closing == CLOSE_REFUSED)
+		client->conn.transport->recv(&client->conn, client->worker->scratch,
+					     WORKER_SCRATCH_SIZE);
+}
+
+void client_destroy(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (client->closing != CLOSE_DISCONNECT && client->closing != CLOSE_SHUTDOWN)
+		handler_will(client);
+	blob_put(client->will);
+	client->will = NULL;
+
+	timer_cancel(&worker->timers, &client->timer);
+	drain(client);
+	if (client->events)
+		worker_unwatch(worker, client->conn.fd);
+	close(client->conn.fd);
+	if (client->conn.transport == &transport_offloaded)
+		stats_add(&worker->stats, STAT_OFFLOADED, -1);
+	session_leave(client);
+
+	*client->link = client->next;
+	if (client->next)
+		client->next->link = client->link;
+	stats_add(&worker->stats, STAT_CLIENTS, -1);
+	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
+	outq_clear(&client->out);
+	buffer_free(&client->in);
+	client_put(client);
+}
+
+void client_notified(struct client *client, unsigned int notices)
+{
+	if (notices & NOTICE_KICK)
+		client_close(client, CLOSE_TAKEN_OVER, NULL);
+	if (client->closing)
+		return;
+	if (notices & NOTICE_READY) {
+		handler_connect_finish(client);
+		client_release(client, HOLD_TAKEOVER);
+	}
+	if (notices & NOTICE_PASS)
+		client_release(client, HOLD_FENCE);
+}
+
+void client_hold(struct client *client, enum client_hold hold)
+{
+	client->holds |= hold;
+	client_watch(client);
+}
+
+void client_release(struct client *client, enum client_hold hold)
+{
+	client->holds &= ~hold;
+	if (client->holds || client->closing)
+		return;
+	client_parse_held(client);
+	client_watch(client);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client: a connection from accept() to close(), pinned to one worker. All
+ * functions are for that worker's thread unless they say otherwise.
+ */
+#ifndef MQTTD_CLIENT_H
+#define MQTTD_CLIENT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <linux/rcupdate.h>
+
+#include "buffer.h"
+#include "mailbox.h"
+#include "outq.h"
+#include "timer.h"
+#include "transport.h"
+#include "worker.h"
+
+struct endpoint;
+struct message;
+struct session;
+
+enum client_state {
+	CLIENT_NEW,		/* CONNECT has not come */
+	CLIENT_WAITING,		/* for its client id */
+	CLIENT_CONNECTED,	/* CONNACK was queued */
+};
+
+/* Reasons to leave packets unread for a while. */
+enum client_hold {
+	HOLD_TAKEOVER	= 1 << 0,	/* another connection has the client id */
+	HOLD_ATTACH	= 1 << 1,	/* CONNACK has to leave, then the kernel takes the socket */
+	HOLD_FENCE	= 1 << 2,	/* what it published is not on all sockets yet */
+};
+
+enum close_reason {
+	CLOSE_NONE,
+	CLOSE_DISCONNECT,	/* the client sent DISCONNECT: no will */
+	CLOSE_EOF,
+	CLOSE_SOCKET,		/* socket error */
+	CLOSE_PROTOCOL,		/* malformed packet, or one that must not come */
+	CLOSE_UNSUPPORTED,	/* legal, but not in this broker yet */
+	CLOSE_TOO_LARGE,
+	CLOSE_REFUSED,		/* CONNACK said no */
+	CLOSE_CONNECT_TIMEOUT,
+	CLOSE_KEEPALIVE,
+	CLOSE_TAKEN_OVER,
+	CLOSE_NOT_READING,	/* does not take the answers to its requests */
+	CLOSE_NO_MEMORY,
+	CLOSE_NOT_ATTACHED,	/* the kernel data plane is on but does not take it */
+	CLOSE_SHUTDOWN,
+	CLOSE_COUNT
+};
+
+/**
+ * struct client - a connection
+ * @source: readiness of the socket
+ * @conn: transport
+ * @worker: whose it is; constant
+ * @endpoint: how it came in; constant
+ * @session: from CONNECT on
+ * @id: client id, NULL before CONNECT
+ * @will: a PUBLISH packet, or NULL
+ * @will_len: bytes of it
+ * @keepalive: seconds, 0 for none
+ * @refs: the connection's own, and one per mailbox it is in; any thread
+ * @fences: workers that have not yet passed; any thread
+ * @state: enum client_state
+ * @closing: enum close_reason
+ * @holds: enum client_hold bits
+ * @events: what epoll watches
+ * @dirty: in the worker's list @next_dirty
+ * @blocked: the socket takes no more; epoll tells when it does
+ * @in: received, not handled
+ * @need: bytes of the first packet in @in, 0 while unknown
+ * @out: not sent
+ * @timer: until CONNECT, then keep-alive
+ * @notices: in the worker's mailbox
+ * @next: in the worker's list of all
+ * @link: what points to this client there
+ * @address: of the other side
+ */
+struct client {
+	struct event_source source;
+	struct conn conn;
+	struct worker *worker;
+	struct endpoint *endpoint;
+	struct session *session;
+	char *id;
+	struct blob *will;
+	size_t will_len;
+	uint16_t keepalive;
+	uint32_t refs;
+	uint32_t fences;
+	uint8_t state;
+	uint8_t closing;
+	uint8_t holds;
+	bool dirty;
+	bool blocked;
+	uint32_t events;
+	struct buffer in;
+	size_t need;
+	struct outq out;
+	struct timer timer;
+	struct notices notices;
+	struct client *next;
+	struct client **link;
+	struct client *next_dirty;
+	struct client *next_closing;
+	struct rcu_head rcu;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} address;
+};
+
+/* Room for "[address]:port". */
+#define CLIENT_ADDRESS_MAX (INET6_ADDRSTRLEN + 10)
+
+/*
+ * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as
+ * accept() left it.
+ */
+int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
+	       const struct sockaddr *address, socklen_t len);
+
+/* Any thread. client_get_live() under RCU: false if the client is being freed. */
+bool client_get_live(struct client *client);
+void client_get(struct client *client);
+void client_put(struct client *client);
+
+/* For log lines: valid until the thread's next call. */
+const char *client_name(const struct client *client);
+const char *client_address(const struct client *client);
+
+/*
+ * The connection is to end at the end of this round; what is queued is sent
+ * if the socket takes it. The first reason counts. @detail, a constant text
+ * or NULL, goes into the log line.
+ */
+void client_close(struct client *client, enum close_reason reason, const char *detail);
+
+/* Does it, by the worker at the end of the round. */
+void client_destroy(struct client *client);
+
+/* Handles notices from other workers; by the owner of the mailbox. */
+void client_notified(struct client *client, unsigned int notices);
+
+/* Stops reading packets; and goes on, with those that were read before. */
+void client_hold(struct client *client, enum client_hold hold);
+void client_release(struct client *client, enum client_hold hold);
+
+/* Sets the keep-alive timer; closes the client if that is impossible. */
+void client_keepalive_start(struct client *client);
+
+/*
+ * Queues a control packet that answers the client. Closes the client if it
+ * does not read, or if there is no memory.
+ */
+void client_send(struct client *client, const void *packet, size_t len);
+
+/* Queues a message; drops it, and counts that, if the queue is full. */
+void client_deliver(struct client *client, struct message *msg);
+
+/* Below: client_io.c */
+
+void client_handle(struct event_source *source, uint32_t events);
+void client_flush(struct client *client);
+void client_parse_held(struct client *client);
+void client_watch(struct client *client);
+
+#endif /* MQTTD_CLIENT_H */

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A client's bytes: reading, cutting into packets, queueing, writing.
+ *
+ * Receiving goes into a buffer of the worker. What is left there without its
+ * end moves to the client's own buffer, and back in front of the next bytes
+ * if it is little. A long packet is received into the client's buffer, which
+ * grows as bytes arrive, whatever the length field says, and ends exactly
+ * with the packet, so that its storage can be passed on.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "broker.h"
+#include "client.h"
+#include "dataplane.h"
+#include "handler.h"
+#include "packet.h"
+#include "route.h"
+#include "stats.h"
+
+/* Before the CONNECT is done: what is behind it has to fit into an attach. */
+#define CONNECT_CHUNK	(16 << 10)
+/* So little is moved to the front of the worker's buffer. */
+#define MOVE_MAX	(4 << 10)
+/* A client's own buffer grows by at least this. */
+#define GROW_MIN	(16 << 10)
+/* Calls of recv() before other clients have their turn. */
+#define READ_ROUNDS	16
+/* Entries of one writev(). */
+#define IOV_COUNT	128
+/* A queue with so much in it is written before the round of events ends. */
+#define FLUSH_EARLY	(256 << 10)
+/* Answers may exceed the queue's limit by this. */
+#define ANSWERS_MAX	(1 << 20)
+
+/* What epoll is to report follows from @holds and @blocked. */
+void client_watch(struct client *client)
+{
+	uint32_t events = (client->holds ? 0 : EPOLLIN) | (client->blocked ? EPOLLOUT : 0);
+	struct worker *worker = client->worker;
+	int fd = client->conn.fd, err = 0;
+
+	if (events == client->events)
+		return;
+	/* A descriptor in the set reports errors even if nothing is wanted. */
+	if (!events)
+		worker_unwatch(worker, fd);
+	else if (!client->events)
+		err = worker_watch(worker, fd, events, &client->source);
+	else
+		err = worker_rewatch(worker, fd, events, &client->source);
+	client->events = err ? 0 : events;
+	if (err)
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+}
+
+/* Handles the complete packets in @len bytes at @data. Returns bytes handled. */
+static size_t parse(struct client *client, uint8_t *data, size_t len, struct blob *storage)
+{
+	struct mqtt_fixed_header fh;
+	size_t done = 0, size;
+	struct packet packet;
+	int err;
+
+	client->need = 0;
+	while (done < len && !client->holds && !client->closing) {
+		err = mqtt_fixed_header_parse(data + done, len - done, &fh);
+		if (err == -EBADMSG) {
+			client_close(client, CLOSE_PROTOCOL, "malformed remaining length");
+			break;
+		}
+		size = err ? 0 : fh.size + (size_t)fh.remaining;
+		if (!handler_admit(client, data[done], size))
+			break;
+		if (!size || size > len - done) {
+			client->need = size;
+			break;
+		}
+		packet = (struct packet){
+			.body = data + done + fh.size,
+			.remaining = fh.remaining,
+			.byte1 = fh.byte1,
+			.storage = storage,
+		};
+		handler_run(client, &packet);
+		done += size;
+	}
+	return done;
+}
+
+/**
+ * struct place - where the next bytes go
+ * @start: first byte of what is not handled
+ * @have: bytes that are there already
+ * @room: bytes that may be received behind them
+ * @own: it is the client's buffer, not the worker's
+ */
+struct place {
+	uint8_t *start;
+	size_t have;
+	size_t room;
+	bool own;
+};
+
+static int place_own(struct client *client, struct place *place)
+{
+	struct buffer *in = &client->in;
+	size_t missing = client->need - in->len;
+	size_t step = in->len > GROW_MIN ? in->len : GROW_MIN;
+	int err;
+
+	err = buffer_reserve(in, step < missing ? step : missing, client->need);
+	if (err)
+		return err;
+	place->own = true;
+	place->start = buffer_head(in);
+	place->have = in->len;
+	place->room = buffer_room(in) < missing ? buffer_room(in) : missing;
+	return 0;
+}
+
+static int place_find(struct client *client, struct place *place)
+{
+	size_t chunk = client->state == CLIENT_NEW ? CONNECT_CHUNK : WORKER_SCRATCH_SIZE;
+	struct buffer *in = &client->in;
+
+	if (client->need > in->len && (in->len > MOVE_MAX || client->need > chunk))
+		return place_own(client, place);
+	place->own = false;
+	place->start = client->worker->scratch;
+	place->have = in->len;
+	place->room = chunk - in->len;
+	if (in->len)
+		memcpy(place->start, buffer_head(in), in->len);
+	buffer_consume(in, in->len);
+	return 0;
+}
+
+static void keep_rest(struct client *client, const uint8_t *rest, size_t len)
+{
+	if (!len)
+		buffer_free(&client->in);
+	else if (buffer_append(&client->in, rest, len))
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+}
+
+static void handle_received(struct client *client, struct place *place, size_t n)
+{
+	size_t len = place->have + n, done;
+
+	if (!place->own) {
+		done = parse(client, place->start, len, NULL);
+		keep_rest(client, place->start + done, len - done);
+		return;
+	}
+	client->in.len = len;
+	if (len < client->need)
+		return;
+	/* The buffer ends with the packet, and a receiver may share it now. */
+	parse(client, place->start, len, client->in.blob);
+	buffer_free(&client->in);
+}
+
+/* Returns whether there may be more to read. */
+static bool read_once(struct client *client)
+{
+	struct conn *conn = &client->conn;
+	struct place place;
+	ssize_t n;
+
+	if (place_find(client, &place)) {
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+		return false;
+	}
+	n = conn->transport->recv(conn, place.start + place.have, place.room);
+	if (n <= 0) {
+		if (!place.own)
+			keep_rest(client, place.start, place.have);
+		if (!n)
+			client_close(client, CLOSE_EOF, NULL);
+		else if (n != -EAGAIN && n != -EINTR)
+			client_close(client, CLOSE_SOCKET, strerror(-n));
+		return false;
+	}
+	stats_add(&client->worker->stats, STAT_BYTES_RECEIVED, n);
+	handle_received(client, &place, n);
+	return conn->transport->barriers || (size_t)n == place.room;
+}
+
+/*
+ * Behind a barrier the kernel delivers the client's next messages itself: the
+ * ones before have to be on the sockets by then.
+ */
+static bool read_behind_barrier(struct client *client)
+{
+	bool more;
+
+	worker_fence_begin(client->worker);
+	more = read_once(client);
+	if (!client->closing && worker_fence_end(client->worker, client))
+		client_hold(client, HOLD_FENCE);
+	return more;
+}
+
+static void client_read(struct client *client)
+{
+	bool more = true;
+	int i;
+
+	for (i = 0; i < READ_ROUNDS && more && !client->holds && !client->closing; i++)
+		more = client->conn.transport->barriers ? read_behind_barrier(client) :
+			read_once(client);
+}
+
+/* What was received before a hold and is not handled yet. */
+void client_parse_held(struct client *client)
+{
+	size_t done;
+
+	if (!client->in.len)
+		return;
+	done = parse(client, buffer_head(&client->in), client->in.len, NULL);
+	buffer_consume(&client->in, done);
+	if (!client->in.len)
+		buffer_free(&client->in);
+}
+
+/*
+ * CONNACK has left: both directions are between two packets. On a connection
+ * that has broken in the meantime what it brought is still handled.
+ */
+static void attach(struct client *client)
+{
+	struct worker *worker = client->worker;
+	int err;
+
+	err = dataplane_attach(worker->broker->dataplane, &client->conn, client->id,
+			       client->in.len ? buffer_head(&client->in) : NULL, client->in.len);
+	if (!err) {
+		stats_add(&worker->stats, STAT_OFFLOADED, 1);
+		buffer_free(&client->in);
+	} else if (err != -ENOTCONN) {
+		client_close(client, CLOSE_NOT_ATTACHED, NULL);
+		return;
+	}
+	client_release(client, HOLD_ATTACH);
+}
+
+void client_flush(struct client *client)
+{
+	struct conn *conn = &client->conn;
+	struct iovec iov[IOV_COUNT];
+	ssize_t n;
+	int count;
+
+	client->blocked = false;
+	while (!outq_empty(&client->out) && !client->blocked) {
+		count = outq_iov(&client->out, iov, IOV_COUNT);
+		n = conn->transport->sendv(conn, iov, count);
+		if (n < 0 && n != -EAGAIN && n != -EINTR) {
+			outq_clear(&client->out);
+			client_close(client, CLOSE_SOCKET, strerror(-n));
+			break;
+		}
+		client->blocked = n <= 0;
+		if (n > 0) {
+			outq_sent(&client->out, n);
+			stats_add(&client->worker->stats, STAT_BYTES_SENT, n);
+		}
+	}
+	client_watch(client);
+	if (client->holds & HOLD_ATTACH && outq_empty(&client->out) && !client->closing)
+		attach(client);
+}
+
+static void make_dirty(struct client *client)
+{
+	if (client->dirty)
+		return;
+	client->dirty = true;
+	client->next_dirty = client->worker->dirty;
+	client->worker->dirty = client;
+}
+
+void client_send(struct client *client, const void *packet, size_t len)
+{
+	size_t limit = client->worker->broker->conf->max_queued_bytes + ANSWERS_MAX;
+
+	if (client->closing)
+		return;
+	if (client->out.bytes + len > limit && client->out.bytes)
+		client_close(client, CLOSE_NOT_READING, NULL);
+	else if (outq_copy(&client->out, packet, len))
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+	else
+		make_dirty(client);
+}
+
+/* The message that is being sent does not count, nor does one that is alone. */
+static bool queue_full(const struct client *client, size_t len)
+{
+	size_t waiting = outq_waiting(&client->out);
+
+	return !outq_empty(&client->out) &&
+	       waiting + len > (size_t)client->worker->broker->conf->max_queued_bytes;
+}
+
+static int queue_message(struct client *client, struct message *msg)
+{
+	struct outq *q = &client->out;
+	struct blob *blob;
+
+	if (queue_full(client, msg->len) && !client->blocked)
+		client_flush(client);
+	if (queue_full(client, msg->len))
+		return -ENOBUFS;
+	if (msg->len <= MESSAGE_COPY_MAX)
+		return outq_copy(q, msg->packet, msg->len);
+	blob = message_blob(msg);
+	return blob ? outq_share(q, blob, msg->packet, msg->len) : -ENOMEM;
+}
+
+void client_deliver(struct client *client, struct message *msg)
+{
+	struct stats *stats = &client->worker->stats;
+
+	if (client->closing)
+		return;
+	if (queue_message(client, msg)) {
+		stats_add(stats, STAT_PUBLISH_DROPPED, 1);
+		return;
+	}
+	stats_add(stats, STAT_PUBLISH_SENT, 1);
+	make_dirty(client);
+	if (client->out.bytes > FLUSH_EARLY && !client->blocked)
+		client_flush(client);
+}
+
+void client_handle(struct event_source *source, uint32_t events)
+{
+	struct client *client = container_of(source, struct client, source);
+
+	if (client->closing)
+		return;
+	if (events & EPOLLOUT || client->holds)
+		client_flush(client);
+	if (events & ~(uint32_t)EPOLLOUT && !client->closing)
+		client_read(client);
+}

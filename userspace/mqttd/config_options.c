@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The options of the configuration file.
+ *
+ * Every option of mosquitto 2 is here: it works, or it is refused because the
+ * broker would be more open or less protected without it, or it is ignored
+ * with a warning because nothing is lost.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "config.h"
+
+static const struct option_word words_bool[] = {
+	{ "true", true }, { "false", false }, { "1", true }, { "0", false }, { }
+};
+
+static const struct option_word words_dataplane[] = {
+	{ "auto", DATAPLANE_AUTO }, { "kernel", DATAPLANE_KERNEL }, { "user", DATAPLANE_USER }, { }
+};
+
+static const struct option_word words_family[] = {
+	{ "ipv4", AF_INET }, { "ipv6", AF_INET6 }, { }
+};
+
+static const struct option_word words_log_dest[] = {
+	{ "stderr", LOG_DEST_STDERR }, { "stdout", LOG_DEST_STDOUT },
+	{ "syslog", LOG_DEST_SYSLOG }, { "none", 0 }, { }
+};
+
+static const struct option_word words_log_type[] = {
+	{ "error", LOG_TYPE_ERROR }, { "warning", LOG_TYPE_WARNING },
+	{ "notice", LOG_TYPE_NOTICE }, { "information", LOG_TYPE_INFORMATION },
+	{ "subscribe", LOG_TYPE_SUBSCRIBE }, { "unsubscribe", LOG_TYPE_UNSUBSCRIBE },
+	{ "debug", LOG_TYPE_DEBUG }, { "all", LOG_TYPE_ALL }, { "none", 0 }, { }
+};
+
+static const struct option_word *word_find(const struct option_word *words, const char *name)
+{
+	for (; words->word; words++)
+		if (!strcmp(words->word, name))
+			return words;
+	return NULL;
+}
+
+/* listener PORT [ADDRESS] */
+static int set_listener(struct config *conf, const struct config_option *opt, char *value)
+{
+	char *address = value + strcspn(value, " \t");
+	char *end;
+	long port;
+
+	if (*address)
+		*address++ = '\0';
+	address += strspn(address, " \t");
+	port = strtol(value, &end, 10);
+	if (end != value && !*end && !port)
+		return config_error(conf, "listeners on Unix sockets are not supported yet");
+	if (end == value || *end || port < opt->min || port > opt->max)
+		return config_error(conf, "'%s' is not a port number from 1 to 65535", value);
+	return config_listener_add(conf, *address ? address : NULL, port) ? 0 : -ENOMEM;
+}
+
+static int set_port(struct config *conf, const struct config_option *opt, char *value)
+{
+	return config_set_standard(conf, opt, value, config_set_number);
+}
+
+static int set_bind_address(struct config *conf, const struct config_option *opt, char *value)
+{
+	return config_set_standard(conf, opt, value, config_set_string);
+}
+
+/* For all listeners, or with per_listener_settings for the one at hand. */
+static int set_allow_anonymous(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option one = *opt;
+
+	if (!conf->per_listener_settings)
+		return config_set_word(conf, opt, value);
+	one.scope = SCOPE_LISTENER;
+	one.offset = offsetof(struct listener_config, allow_anonymous);
+	return config_set_word(conf, &one, value);
+}
+
+static int set_per_listener(struct config *conf, const struct config_option *opt, char *value)
+{
+	if (conf->current)
+		return config_error(conf, "option '%s' must come before the first 'listener'",
+				    conf->name);
+	return config_set_word(conf, opt, value);
+}
+
+static int set_log_dest(struct config *conf, const struct config_option *opt, char *value)
+{
+	const struct option_word *word;
+
+	if (!strncmp(value, "file", 4) && strchr(" \t", value[4]) && value[4]) {
+		conf->log_dests_set = true;
+		conf->log_dests |= LOG_DEST_FILE;
+		return config_set_string(conf, opt, value + 5 + strspn(value + 5, " \t"));
+	}
+	if (!strcmp(value, "topic")) {
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: log_dest topic is ignored: not supported yet.");
+		return 0;
+	}
+	word = word_find(words_log_dest, value);
+	if (!word)
+		return config_error(conf,
+				    "'%s' is not one of stderr, stdout, syslog, none, file PATH",
+				    value);
+	conf->log_dests_set = true;
+	conf->log_dests = word->value ? conf->log_dests | word->value : 0;
+	return 0;
+}
+
+static int set_log_type(struct config *conf, const struct config_option *opt, char *value)
+{
+	const struct option_word *word = word_find(words_log_type, value);
+
+	(void)opt;
+	if (!strcmp(value, "websockets") || !strcmp(value, "internal"))
+		return 0;
+	if (!word)
+		return config_error(conf, "'%s' is not one of error, warning, notice, information, "
+				    "subscribe, unsubscribe, debug, all, none", value);
+	conf->log_types_set = true;
+	conf->log_types = word->value ? conf->log_types | word->value : 0;
+	return 0;
+}
+
+static int set_protocol(struct config *conf, const struct config_option *opt, char *value)
+{
+	(void)opt;
+	if (!strcmp(value, "mqtt"))
+		return 0;
+	if (!strcmp(value, "websockets"))
+		return config_error(conf, "'websockets' is not supported yet");
+	return config_error(conf, "'%s' is not one of mqtt, websockets", value);
+}
+
+static int refuse(struct config *conf, const struct config_option *opt, char *value)
+{
+	(void)value;
+	return config_error(conf, "option '%s' is not supported yet: %s", conf->name, opt->why);
+}
+
+/* One warning, however many listeners have the option. */
+static int ignore(struct config *conf, const struct config_option *opt, char *value)
+{
+	size_t index = opt - config_options;
+	uint64_t bit = 1ull << index % 64;
+
+	(void)value;
+	if (!(conf->warned[index / 64] & bit))
+		log_printf(LOG_TYPE_WARNING, "Warning: option '%s' is ignored: %s.",
+			   conf->name, opt->why);
+	conf->warned[index / 64] |= bit;
+	return 0;
+}
+
+#define AT(member)	.scope = SCOPE_BROKER, .offset = offsetof(struct config, member)
+#define AT_LISTENER(member) \
+	.scope = SCOPE_LISTENER, .offset = offsetof(struct listener_config, member)
+#define NUMBER(member, low, high) .set = config_set_number, AT(member), .min = low, .max = high
+#define WORD(member, list) .set = config_set_word, AT(member), .words = list
+#define STRING(member)	.set = config_set_string, AT(member)
+
+#define AUTH	"without it clients would get in whom it keeps out"
+#define ACL	"without it clients could do what it forbids"
+#define TLS	"without it the traffic would not be protected as it asks"
+#define BRIDGE	"bridges are not there, and their messages would be missing"
+#define LIMIT	"what it limits would not be limited"
+#define STORE	"nothing is kept beyond a connection yet"
+#define QOS0	"messages are delivered at QoS 0 only"
+#define V5	"it concerns MQTT 5.0 only"
+#define WEB	"it concerns WebSockets only"
+#define SYS	"there is no $SYS tree yet"
+
+const struct config_option config_options[] = {
+	/* what works */
+	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
+	{ "allow_zero_length_clientid", WORD(allow_zero_length_clientid, words_bool) },
+	{ "auto_id_prefix", STRING(auto_id_prefix) },
+	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
+	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
+	{ "connection_messages", WORD(connection_messages, words_bool) },
+	{ "dataplane", WORD(dataplane, words_dataplane) },
+	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
+	{ "log_dest", .set = set_log_dest, AT(log_file) },
+	{ "log_timestamp", WORD(log_timestamp, words_bool) },
+	{ "log_type", .set = set_log_type },
+	{ "max_connections", .set = config_set_number, AT_LISTENER(max_connections),
+	  .min = CONFIG_UNSET, .max = INT32_MAX },
+	{ "max_packet_size", NUMBER(max_packet_size, 0, 268435460) },
+	{ "max_queued_bytes", NUMBER(max_queued_bytes, 4096, UINT32_MAX) },
+	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),
+	  .words = words_bool },
+	{ "pid_file", STRING(pid_file) },
+	{ "port", .set = set_port, AT_LISTENER(port), .min = 1, .max = 65535 },
+	{ "protocol", .set = set_protocol },
+	{ "set_tcp_nodelay", WORD(set_tcp_nodelay, words_bool) },
+	{ "socket_domain", .set = config_set_word, AT_LISTENER(family), .words = words_family },
+	{ "user", STRING(user) },
+	{ "workers", NUMBER(workers, 1, CONFIG_WORKERS_MAX) },
+
+	/* who may connect, and what they may do */
+	{ "acl_file", .set = refuse, .why = ACL },
+	{ "auth_opt_*", .set = refuse, .why = AUTH },
+	{ "auth_plugin", .set = refuse, .why = AUTH },
+	{ "auth_plugin_deny_special_chars", .set = refuse, .why = AUTH },
+	{ "clientid_prefixes", .set = refuse, .why = AUTH },
+	{ "global_plugin", .set = refuse, .why = AUTH },
+	{ "mount_point", .set = refuse, .why = "without it clients could reach all topics" },
+	{ "password_file", .set = refuse, .why = AUTH },
+	{ "plugin", .set = refuse, .why = AUTH },
+	{ "plugin_opt_*", .set = refuse, .why = AUTH },
+	{ "psk_file", .set = refuse, .why = AUTH },
+	{ "psk_hint", .set = refuse, .why = TLS },
+	{ "require_certificate", .set = refuse, .why = AUTH },
+	{ "use_identity_as_username", .set = refuse, .why = AUTH },
+	{ "use_subject_as_username", .set = refuse, .why = AUTH },
+	{ "use_username_as_clientid", .set = refuse, .why = AUTH },
+
+	/* TLS */
+	{ "cafile", .set = refuse, .why = TLS },
+	{ "capath", .set = refuse, .why = TLS },
+	{ "certfile", .set = refuse, .why = TLS },
+	{ "ciphers", .set = refuse, .why = TLS },
+	{ "ciphers_tls1.3", .set = refuse, .why = TLS },
+	{ "crlfile", .set = refuse, .why = TLS },
+	{ "dhparamfile", .set = refuse, .why = TLS },
+	{ "keyfile", .set = refuse, .why = TLS },
+	{ "tls_engine", .set = refuse, .why = TLS },
+	{ "tls_engine_kpass_sha1", .set = refuse, .why = TLS },
+	{ "tls_keyform", .set = refuse, .why = TLS },
+	{ "tls_version", .set = refuse, .why = TLS },
+
+	/* bridges */
+	{ "address", .set = refuse, .why = BRIDGE },
+	{ "addresses", .set = refuse, .why = BRIDGE },
+	{ "bridge_*", .set = refuse, .why = BRIDGE },
+	{ "connection", .set = refuse, .why = BRIDGE },
+	{ "topic", .set = refuse, .why = BRIDGE },
+
+	/* limits and files that cannot be left out silently */
+	{ "include_dir", .set = refuse, .why = "what the files say would be missing" },
+	{ "max_qos", .set = ignore, .why = QOS0 },
+	{ "memory_limit", .set = refuse, .why = LIMIT },
+	{ "message_size_limit", .set = refuse, .why = LIMIT },
+
+	/* nothing is lost without these */
+	{ "allow_duplicate_messages", .set = ignore,
+	  .why = "overlapping subscriptions deliver once" },
+	{ "autosave_interval", .set = ignore, .why = STORE },
+	{ "autosave_on_changes", .set = ignore, .why = STORE },
+	{ "check_retain_source", .set = ignore, .why = STORE },
+	{ "http_dir", .set = ignore, .why = WEB },
+	{ "log_facility", .set = ignore, .why = "the facility is daemon" },
+	{ "log_timestamp_format", .set = ignore, .why = "time stamps are seconds since 1970" },
+	{ "max_inflight_bytes", .set = ignore, .why = QOS0 },
+	{ "max_inflight_messages", .set = ignore, .why = QOS0 },
+	{ "max_keepalive", .set = ignore, .why = V5 },
+	{ "max_queued_messages", .set = ignore, .why = "queues are limited by max_queued_bytes" },
+	{ "max_topic_alias", .set = ignore, .why = V5 },
+	{ "persistence", .set = ignore, .why = STORE },
+	{ "persistence_file", .set = ignore, .why = STORE },
+	{ "persistence_location", .set = ignore, .why = STORE },
+	{ "persistent_client_expiration", .set = ignore, .why = STORE },
+	{ "queue_qos0_messages", .set = ignore, .why = STORE },
+	{ "retain_available", .set = ignore, .why = STORE },
+	{ "retain_expiry_interval", .set = ignore, .why = STORE },
+	{ "retained_persistence", .set = ignore, .why = STORE },
+	{ "retry_interval", .set = ignore, .why = QOS0 },
+	{ "store_clean_interval", .set = ignore, .why = STORE },
+	{ "sys_interval", .set = ignore, .why = SYS },
+	{ "upgrade_outgoing_qos", .set = ignore, .why = QOS0 },
+	{ "websockets_headers_size", .set = ignore, .why = WEB },
+	{ "websockets_log_level", .set = ignore, .why = WEB },
+	{ "websockets_origin", .set = ignore, .why = WEB },
+};
+
+_Static_assert(sizeof(config_options) / sizeof(config_options[0]) <= 128,
+	       "config.warned has a bit for each option");
+
+const size_t config_options_count = sizeof(config_options) / sizeof(config_options[0]);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The table of control packets that a client may send.
+ */
+#include "broker.h"
+#include "client.h"
+#include "handler.h"
+#include "worker.h"
+
+#define CONNECT_MAX	(100 * 1000)
+/* Enough for tens of thousands of filters; a client can send several. */
+#define FILTERS_MAX	(4u << 20)
+#define FIXED_ONLY	MQTT_FIXED_HEADER_MAX
+#define ANY_FLAGS	0xff
+
+/**
+ * struct handler - one type of control packet
+ * @handle: NULL: a client must not send it
+ * @flags: what the low bits of the first byte must be, or ANY_FLAGS
+ * @max: longest packet; 0: as configured
+ */
+struct handler {
+	void (*handle)(struct client *client, struct packet *packet);
+	u8 flags;
+	size_t max;
+};
+
+static const struct handler handlers[16] = {
+	[MQTT_PKT_CONNECT]	= { handle_connect, 0, CONNECT_MAX },
+	[MQTT_PKT_PUBLISH]	= { handle_publish, ANY_FLAGS, 0 },
+	[MQTT_PKT_SUBSCRIBE]	= { handle_subscribe, 2, FILTERS_MAX },
+	[MQTT_PKT_UNSUBSCRIBE]	= { handle_unsubscribe, 2, FILTERS_MAX },
+	[MQTT_PKT_PINGREQ]	= { handle_pingreq, 0, FIXED_ONLY },
+	[MQTT_PKT_DISCONNECT]	= { handle_disconnect, 0, FIXED_ONLY },
+};
+
+static bool refuse(struct client *client, enum close_reason reason, const char *detail)
+{
+	client_close(client, reason, detail);
+	return false;
+}
+
+bool handler_admit(struct client *client, u8 byte1, size_t size)
+{
+	const struct handler *handler = &handlers[mqtt_packet_type(byte1)];
+	size_t limit = client->worker->broker->conf->max_packet_size;
+
+	if (!handler->handle)
+		return refuse(client, CLOSE_PROTOCOL, "unexpected packet type");
+	if (handler->flags != ANY_FLAGS && (byte1 & 0x0f) != handler->flags)
+		return refuse(client, CLOSE_PROTOCOL, "reserved flags in the fixed header");
+	if (client->state == CLIENT_NEW && handler->handle != handle_connect)
+		return refuse(client, CLOSE_PROTOCOL, "the first packet is not a CONNECT");
+	if (client->state != CLIENT_NEW && handler->handle == handle_connect)
+		return refuse(client, CLOSE_PROTOCOL, "a second CONNECT");
+	if ((limit && size > limit) || (handler->max && size > handler->max))
+		return refuse(client, CLOSE_TOO_LARGE, NULL);
+	return true;
+}
+
+void handler_run(struct client *client, struct packet *packet)
+{
+	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the broker does with each type of control packet: one file per type,
+ * and a table.
+ *
+ * A handler runs in the client's worker, gets a complete packet, and is done
+ * with all its effects when it returns. It closes the client if it does not
+ * like the packet.
+ */
+#ifndef MQTTD_HANDLER_H
+#define MQTTD_HANDLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "packet.h"
+
+struct client;
+
+/*
+ * May a packet come that begins with @byte1, and have @size bytes (0: not
+ * known yet)? If not the client is closed.
+ */
+bool handler_admit(struct client *client, u8 byte1, size_t size);
+
+/* After handler_admit(). */
+void handler_run(struct client *client, struct packet *packet);
+
+/* The second half of CONNECT, once the client has its id. */
+void handler_connect_finish(struct client *client);
+
+/* The connection is over without DISCONNECT: publish the will, if there is one. */
+void handler_will(struct client *client);
+
+void handle_connect(struct client *client, struct packet *packet);
+void handle_publish(struct client *client, struct packet *packet);
+void handle_subscribe(struct client *client, struct packet *packet);
+void handle_unsubscribe(struct client *client, struct packet *packet);
+void handle_pingreq(struct client *client, struct packet *packet);
+void handle_disconnect(struct client *client, struct packet *packet);
+
+#endif /* MQTTD_HANDLER_H */

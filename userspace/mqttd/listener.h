@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening sockets: one per configured listener, address and worker, so that
+ * the kernel spreads the connections.
+ */
+#ifndef MQTTD_LISTENER_H
+#define MQTTD_LISTENER_H
+
+#include <stdint.h>
+
+#include "config.h"
+
+struct broker;
+
+/**
+ * struct endpoint - a listener as configured
+ * @conf: settings
+ * @connections: open ones; any worker
+ */
+struct endpoint {
+	const struct listener_config *conf;
+	uint32_t connections;
+};
+
+struct listeners;
+
+/**
+ * listeners_open() - bind and listen, for all workers
+ * @broker: with workers that do not run yet
+ * @listeners: result
+ *
+ * Says in the log what it opens, and what is wrong.
+ *
+ * Return: 0 or -errno.
+ */
+int listeners_open(struct broker *broker, struct listeners **listeners);
+
+/* After the workers have ended, or before they have begun. NULL is fine. */
+void listeners_close(struct listeners *listeners);
+
+#endif /* MQTTD_LISTENER_H */

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Messages and notices between workers.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "mailbox.h"
+#include "route.h"
+#include "worker.h"
+
+/* Mail that one box holds: records, and bytes in blobs that they refer to. */
+#define MAIL_MAX	(8u << 20)
+#define PINNED_MAX	(64u << 20)
+/* Storage that is kept when a box was emptied. */
+#define SPARE_MAX	(1u << 20)
+
+/**
+ * struct mail - a record in a box, 8 byte aligned
+ * @size: of the record, with all that follows
+ * @len: bytes of the packet, 0 for a fence
+ * @data: the packet, if it is in @blob; else it follows the receivers
+ * @blob: a reference, or NULL
+ * @n: receivers
+ * @to: references to them; for a fence, to the client that waits for it
+ */
+struct mail {
+	size_t size;
+	size_t len;
+	const uint8_t *data;
+	struct blob *blob;
+	size_t n;
+	struct client *to[];
+};
+
+int mailbox_init(struct mailbox *box)
+{
+	*box = (struct mailbox){ .event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
+	if (box->event_fd < 0)
+		return -errno;
+	pthread_mutex_init(&box->lock, NULL);
+	box->last = &box->first;
+	return 0;
+}
+
+/* Under the lock, so that the counter is 0 or 1: it cannot overflow. */
+static void wake_locked(struct mailbox *box)
+{
+	uint64_t one = 1;
+
+	if (!box->signaled)
+		box->signaled = write(box->event_fd, &one, sizeof(one)) > 0;
+}
+
+void mailbox_notify(struct client *client, enum notice notice)
+{
+	struct mailbox *box = &client->worker->mailbox;
+
+	pthread_mutex_lock(&box->lock);
+	if (!client->notices.flags) {
+		client_get(client);
+		client->notices.next = NULL;
+		*box->last = client;
+		box->last = &client->notices.next;
+	}
+	client->notices.flags |= notice;
+	wake_locked(box);
+	pthread_mutex_unlock(&box->lock);
+}
+
+static struct mail *record_at(const struct buffer *buf, size_t offset)
+{
+	return (struct mail *)(buffer_head(buf) + offset);
+}
+
+static void fence_passed(struct client *client)
+{
+	if (!__atomic_sub_fetch(&client->fences, 1, __ATOMIC_ACQ_REL))
+		mailbox_notify(client, NOTICE_PASS);
+}
+
+/* Lets go of what the record holds; a fence counts as passed. */
+static unsigned int record_drop(struct mail *mail)
+{
+	bool fence = !mail->len;
+	size_t i;
+
+	for (i = 0; i < mail->n; i++) {
+		if (fence)
+			fence_passed(mail->to[i]);
+		client_put(mail->to[i]);
+	}
+	blob_put(mail->blob);
+	return fence ? 0 : mail->n;
+}
+
+static unsigned int mail_drop(struct buffer *mail)
+{
+	unsigned int dropped = 0;
+	struct mail *record;
+	size_t offset;
+
+	for (offset = 0; offset < mail->len; offset += record->size) {
+		record = record_at(mail, offset);
+		dropped += record_drop(record);
+	}
+	mail->len = 0;
+	return dropped;
+}
+
+static int outbox_begin(struct outbox *box)
+{
+	struct mail mail = {};
+	int err;
+
+	if (box->addressing)
+		return 0;
+	err = buffer_append(&box->mail, &mail, sizeof(mail));
+	if (err)
+		return err;
+	box->open = box->mail.len - sizeof(mail);
+	box->addressing = true;
+	box->touched = true;
+	return 0;
+}
+
+int outbox_address(struct outbox *box, struct client *client)
+{
+	int err = outbox_begin(box);
+
+	if (!err)
+		err = buffer_append(&box->mail, &client, sizeof(struct client *));
+	if (err)
+		return err;
+	client_get(client);
+	record_at(&box->mail, box->open)->n++;
+	return 0;
+}
+
+static int enclose(struct outbox *box, struct message *msg)
+{
+	static const uint8_t padding[8];
+	struct blob *blob = NULL;
+	struct mail *mail;
+	int err;
+
+	if (msg->len <= MESSAGE_COPY_MAX) {
+		err = buffer_append(&box->mail, msg->packet, msg->len);
+		if (!err)
+			err = buffer_append(&box->mail, padding, -msg->len & 7);
+		if (err)
+			return err;
+	} else {
+		blob = message_blob(msg);
+		if (!blob)
+			return -ENOMEM;
+		box->pinned += msg->len;
+	}
+	mail = record_at(&box->mail, box->open);
+	mail->len = msg->len;
+	mail->blob = blob ? blob_get(blob) : NULL;
+	mail->data = blob ? msg->packet : NULL;
+	mail->size = box->mail.len - box->open;
+	return 0;
+}
+
+unsigned int outbox_enclose(struct outbox *box, struct message *msg)
+{
+	struct mail *mail;
+	size_t dropped, i;
+
+	if (!box->addressing)
+		return 0;
+	box->addressing = false;
+	mail = record_at(&box->mail, box->open);
+	dropped = mail->n;
+	if (dropped && !enclose(box, msg))
+		return 0;
+	mail = record_at(&box->mail, box->open);
+	for (i = 0; i < dropped; i++)
+		client_put(mail->to[i]);
+	box->mail.len = box->open;
+	return dropped;
+}
+
+int outbox_fence(struct outbox *box, struct client *client)
+{
+	struct mail *mail;
+	int err;
+
+	err = outbox_address(box, client);
+	if (err && box->addressing)
+		box->mail.len = box->open;
+	box->addressing = false;
+	if (err)
+		return err;
+	mail = record_at(&box->mail, box->open);
+	mail->size = box->mail.len - box->open;
+	return 0;
+}
+
+/* A box that holds nothing takes anything: one message may be larger than the limits. */
+static bool has_room(const struct mailbox *box, const struct outbox *more)
+{
+	if (box->mail.len && box->mail.len + more->mail.len > MAIL_MAX)
+		return false;
+	return !box->pinned || !more->pinned || box->pinned + more->pinned <= PINNED_MAX;
+}
+
+static int post_locked(struct outbox *from, struct mailbox *to)
+{
+	int err;
+
+	if (!has_room(to, from))
+		return -ENOBUFS;
+	err = buffer_append(&to->mail, buffer_head(&from->mail), from->mail.len);
+	if (err)
+		return err;
+	to->pinned += from->pinned;
+	wake_locked(to);
+	return 0;
+}
+
+unsigned int outbox_post(struct outbox *from, struct mailbox *to)
+{
+	unsigned int dropped = 0;
+	int err;
+
+	if (!from->mail.len)
+		return 0;
+	pthread_mutex_lock(&to->lock);
+	err = post_locked(from, to);
+	pthread_mutex_unlock(&to->lock);
+	if (err)
+		dropped = mail_drop(&from->mail);
+	from->mail.len = 0;
+	from->pinned = 0;
+	return dropped;
+}
+
+static void record_deliver(struct mail *mail, struct worker *worker)
+{
+	struct message msg = {
+		.packet = mail->blob ? mail->data : (const uint8_t *)&mail->to[mail->n],
+		.len = mail->len,
+		.blob = mail->blob,
+	};
+	size_t i;
+
+	if (mail->len)
+		for (i = 0; i < mail->n; i++)
+			client_deliver(mail->to[i], &msg);
+	else
+		worker_flush(worker);
+	record_drop(mail);
+}
+
+static void mail_open(struct mailbox *box, struct worker *worker)
+{
+	struct buffer mail;
+	struct mail *record;
+	size_t offset;
+
+	pthread_mutex_lock(&box->lock);
+	mail = box->mail;
+	box->mail = box->spare;
+	box->pinned = 0;
+	pthread_mutex_unlock(&box->lock);
+
+	for (offset = 0; offset < mail.len; offset += record->size) {
+		record = record_at(&mail, offset);
+		record_deliver(record, worker);
+	}
+	mail.len = 0;
+	if (mail.size > SPARE_MAX)
+		buffer_free(&mail);
+	box->spare = mail;
+}
+
+/* Returns a client, with the mailbox's reference, or NULL. */
+static struct client *notice_next(struct mailbox *box, unsigned int *flags)
+{
+	struct client *client;
+
+	pthread_mutex_lock(&box->lock);
+	client = box->first;
+	if (client) {
+		*flags = client->notices.flags;
+		client->notices.flags = 0;
+		box->first = client->notices.next;
+		if (!box->first)
+			box->last = &box->first;
+	}
+	pthread_mutex_unlock(&box->lock);
+	return client;
+}
+
+void mailbox_open(struct mailbox *box, struct worker *worker)
+{
+	struct client *client;
+	unsigned int flags;
+	uint64_t count;
+	ssize_t n;
+
+	pthread_mutex_lock(&box->lock);
+	n = read(box->event_fd, &count, sizeof(count));
+	box->signaled = false;
+	pthread_mutex_unlock(&box->lock);
+	if (n < 0 && errno != EAGAIN)
+		return;
+	mail_open(box, worker);
+	while ((client = notice_next(box, &flags))) {
+		client_notified(client, flags);
+		client_put(client);
+	}
+}
+
+void outbox_destroy(struct outbox *box)
+{
+	mail_drop(&box->mail);
+	buffer_free(&box->mail);
+}
+
+void mailbox_discard(struct mailbox *box)
+{
+	struct buffer mail;
+
+	pthread_mutex_lock(&box->lock);
+	mail = box->mail;
+	box->mail = (struct buffer){};
+	pthread_mutex_unlock(&box->lock);
+	mail_drop(&mail);
+	buffer_free(&mail);
+}
+
+void mailbox_destroy(struct mailbox *box)
+{
+	struct client *client;
+	unsigned int flags;
+
+	while ((client = notice_next(box, &flags)))
+		client_put(client);
+	buffer_free(&box->spare);
+	close(box->event_fd);
+	pthread_mutex_destroy(&box->lock);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Queues of bytes to be sent.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "outq.h"
+
+/* Sizes of segments for copies: a first packet, some more, a busy client. */
+#define SEGMENT_SMALL	960
+#define SEGMENT_MEDIUM	8000
+#define SEGMENT_LARGE	32000
+
+/**
+ * struct outq_segment - a piece of the queue
+ * @next: the piece behind it
+ * @blob: reference, or NULL if the bytes are in @copy
+ * @data: first byte that was not sent
+ * @len: bytes from there on
+ * @room: bytes that still fit into @copy
+ * @copy: memory for copied packets
+ */
+struct outq_segment {
+	struct outq_segment *next;
+	struct blob *blob;
+	const uint8_t *data;
+	size_t len;
+	size_t room;
+	uint8_t copy[];
+};
+
+static struct outq_segment *segment_add(struct outq *q, size_t room)
+{
+	struct outq_segment *seg = malloc(sizeof(*seg) + room);
+
+	if (!seg)
+		return NULL;
+	seg->next = NULL;
+	seg->blob = NULL;
+	seg->data = seg->copy;
+	seg->len = 0;
+	seg->room = room;
+	if (q->last)
+		q->last->next = seg;
+	else
+		q->first = seg;
+	q->last = seg;
+	return seg;
+}
+
+static size_t segment_size(const struct outq *q, size_t len)
+{
+	size_t size = q->bytes < SEGMENT_SMALL / 2 ? SEGMENT_SMALL :
+		      q->bytes < SEGMENT_LARGE ? SEGMENT_MEDIUM : SEGMENT_LARGE;
+
+	return len > size ? len : size;
+}
+
+int outq_copy(struct outq *q, const void *data, size_t len)
+{
+	struct outq_segment *seg = q->last;
+
+	if (!seg || seg->room < len) {
+		seg = segment_add(q, segment_size(q, len));
+		if (!seg)
+			return -ENOMEM;
+	}
+	memcpy((uint8_t *)seg->data + seg->len, data, len);
+	seg->len += len;
+	seg->room -= len;
+	q->bytes += len;
+	return 0;
+}
+
+int outq_share(struct outq *q, struct blob *blob, const uint8_t *data, size_t len)
+{
+	struct outq_segment *seg = segment_add(q, 0);
+
+	if (!seg)
+		return -ENOMEM;
+	seg->blob = blob_get(blob);
+	seg->data = data;
+	seg->len = len;
+	q->bytes += len;
+	return 0;
+}
+
+size_t outq_waiting(const struct outq *q)
+{
+	return q->first ? q->bytes - q->first->len : 0;
+}
+
+int outq_iov(const struct outq *q, struct iovec *iov, int max)
+{
+	const struct outq_segment *seg;
+	int n = 0;
+
+	for (seg = q->first; seg && n < max; seg = seg->next, n++) {
+		iov[n].iov_base = (void *)seg->data;
+		iov[n].iov_len = seg->len;
+	}
+	return n;
+}
+
+static void segment_drop_first(struct outq *q)
+{
+	struct outq_segment *seg = q->first;
+
+	q->first = seg->next;
+	if (!q->first)
+		q->last = NULL;
+	q->bytes -= seg->len;
+	blob_put(seg->blob);
+	free(seg);
+}
+
+void outq_sent(struct outq *q, size_t len)
+{
+	while (q->first && len >= q->first->len) {
+		len -= q->first->len;
+		segment_drop_first(q);
+	}
+	if (len) {
+		q->first->data += len;
+		q->first->len -= len;
+		q->bytes -= len;
+	}
+}
+
+void outq_clear(struct outq *q)
+{
+	while (q->first)
+		segment_drop_first(q);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Subscribing, and delivering to subscribers, in the user data plane.
+ *
+ * Workers route at the same time. A client with overlapping subscriptions
+ * gets a message once: each worker numbers its messages and leaves the number
+ * in a place of its own in every session that it delivers to.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/rculist.h>
+
+#include "broker.h"
+#include "client.h"
+#include "log.h"
+#include "route.h"
+#include "session.h"
+#include "worker.h"
+
+/* Nodes of the trie that one message may visit. */
+#define MATCH_BUDGET	65536
+/* Mail that is handed over before the round of events ends. */
+#define POST_EARLY	(256u << 10)
+
+/**
+ * struct subscription - one topic filter of one session
+ * @sub: in the trie
+ * @node: in the session's table, by @sub's place in the trie
+ * @session: whose
+ * @rcu: frees it after readers of the trie are done
+ */
+struct subscription {
+	struct mqtt_sub sub;
+	struct hash_node node;
+	struct session *session;
+	struct rcu_head rcu;
+};
+
+struct fanout {
+	struct worker *worker;
+	struct message *msg;
+	unsigned int dropped;
+};
+
+struct blob *message_blob(struct message *msg)
+{
+	if (!msg->blob) {
+		msg->copy = blob_new(msg->len);
+		if (!msg->copy)
+			return NULL;
+		memcpy(msg->copy->data, msg->packet, msg->len);
+		msg->packet = msg->copy->data;
+		msg->blob = msg->copy;
+	}
+	return msg->blob;
+}
+
+int route_table_init(struct route_table *table)
+{
+	pthread_mutex_init(&table->lock, NULL);
+	return mqtt_trie_init(&table->trie);
+}
+
+void route_table_destroy(struct route_table *table)
+{
+	mqtt_trie_destroy(&table->trie);
+	pthread_mutex_destroy(&table->lock);
+}
+
+/* Nodes are at least 16 bytes apart; their addresses are not the client's choice. */
+static uint64_t place_hash(const struct mqtt_trie_node *node, bool hash)
+{
+	return (((uintptr_t)node >> 4) * 2 + hash) * 0x9e3779b97f4a7c15ull >> 16;
+}
+
+static struct subscription *find_place(struct session *session,
+				       const struct mqtt_trie_node *place, bool hash)
+{
+	struct subscription *sub;
+	struct hash_node *node;
+
+	for (node = hash_first(&session->subs, place_hash(place, hash)); node;
+	     node = hash_next(node)) {
+		sub = container_of(node, struct subscription, node);
+		if (sub->sub.node == place && sub->sub.hash == hash)
+			return sub;
+	}
+	return NULL;
+}
+
+/* Under the table's lock. NULL if @session has no such subscription. */
+static struct subscription *find_filter(struct route_table *table, struct session *session,
+					const u8 *filter, size_t len)
+{
+	struct mqtt_trie_node *place;
+	bool hash;
+
+	place = mqtt_trie_lookup(&table->trie, filter, len, &hash);
+	return place ? find_place(session, place, hash) : NULL;
+}
+
+static int subscribe_locked(struct route_table *table, struct session *session,
+			    const u8 *filter, size_t len)
+{
+	struct subscription *sub;
+	int err;
+
+	if (find_filter(table, session, filter, len))
+		return 0;
+	sub = calloc(1, sizeof(*sub));
+	if (!sub)
+		return -ENOMEM;
+	sub->session = session;
+	err = mqtt_trie_add(&table->trie, filter, len, &sub->sub);
+	if (err) {
+		free(sub);
+		return err;
+	}
+	err = hash_add(&session->subs, &sub->node, place_hash(sub->sub.node, sub->sub.hash));
+	if (err) {
+		mqtt_trie_del(&table->trie, &sub->sub);
+		kfree_rcu(sub, rcu);
+		return err;
+	}
+	return 1;
+}
+
+int route_subscribe(struct route_table *table, struct session *session,
+		    const u8 *filter, size_t len)
+{
+	int ret;
+
+	pthread_mutex_lock(&table->lock);
+	ret = subscribe_locked(table, session, filter, len);
+	pthread_mutex_unlock(&table->lock);
+	return ret;
+}
+
+int route_unsubscribe(struct route_table *table, struct session *session,
+		      const u8 *filter, size_t len)
+{
+	struct subscription *sub;
+
+	pthread_mutex_lock(&table->lock);
+	sub = find_filter(table, session, filter, len);
+	if (sub) {
+		hash_del(&session->subs, &sub->node);
+		mqtt_trie_del(&table->trie, &sub->sub);
+		kfree_rcu(sub, rcu);
+	}
+	pthread_mutex_unlock(&table->lock);
+	return sub ? 1 : 0;
+}
+
+static void drop_subscription(struct hash_node *node, void *ctx)
+{
+	struct subscription *sub = container_of(node, struct subscription, node);
+	struct route_table *table = ctx;
+
+	mqtt_trie_del(&table->trie, &sub->sub);
+	kfree_rcu(sub, rcu);
+}
+
+void route_unsubscribe_all(struct route_table *table, struct session *session)
+{
+	if (!session->subs.buckets)
+		return;
+	pthread_mutex_lock(&table->lock);
+	hash_clear(&session->subs, drop_subscription, table);
+	pthread_mutex_unlock(&table->lock);
+}
+
+/* Under RCU: the session's client is there at least until we are done. */
+static void fan_out_to(struct fanout *fanout, struct session *session)
+{
+	struct worker *worker = fanout->worker;
+	struct client *client = session->client;
+
+	if (session->stamps[worker->index] == worker->stamp)
+		return;
+	session->stamps[worker->index] = worker->stamp;
+	if (client->worker == worker) {
+		client_deliver(client, fanout->msg);
+		return;
+	}
+	if (!client_get_live(client))
+		return;
+	if (outbox_address(&worker->outboxes[client->worker->index], client))
+		fanout->dropped++;
+	client_put(client);
+}
+
+static void fan_out(void *ctx, const struct hlist_head *subs)
+{
+	struct fanout *fanout = ctx;
+	struct subscription *sub;
+
+	hlist_for_each_entry_rcu(sub, subs, sub.link)
+		fan_out_to(fanout, sub->session);
+}
+
+static void post_message(struct worker *worker, struct fanout *fanout)
+{
+	unsigned int i;
+
+	for (i = 0; i < worker->broker->n_workers; i++) {
+		struct outbox *box = &worker->outboxes[i];
+
+		if (!box->addressing)
+			continue;
+		fanout->dropped += outbox_enclose(box, fanout->msg);
+		if (box->mail.len > POST_EARLY || box->pinned > POST_EARLY)
+			worker_post(worker, i);
+	}
+}
+
+void route_publish(struct worker *worker, struct message *msg)
+{
+	struct fanout fanout = { .worker = worker, .msg = msg };
+	int err;
+
+	worker->stamp++;
+	rcu_read_lock();
+	err = mqtt_trie_match(&worker->broker->routes.trie, msg->topic, msg->topic_len,
+			      MATCH_BUDGET, fan_out, &fanout);
+	rcu_read_unlock();
+	if (err)
+		log_limited(LOG_TYPE_WARNING,
+			    "Warning: a message matches too many filters, some subscribers miss it.");
+	post_message(worker, &fanout);
+	blob_put(msg->copy);
+	msg->copy = NULL;
+	if (fanout.dropped)
+		stats_add(&worker->stats, STAT_PUBLISH_DROPPED, fanout.dropped);
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Client ids, take-over, and subscribing in all data planes at once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/container_of.h>
+#include <linux/random.h>
+
+#include "broker.h"
+#include "client.h"
+#include "dataplane.h"
+#include "log.h"
+#include "session.h"
+#include "worker.h"
+
+/* Filters that one session may have. */
+#define SUBSCRIPTIONS_MAX 1000000
+
+void session_registry_init(struct session_registry *registry)
+{
+	*registry = (struct session_registry){};
+	pthread_mutex_init(&registry->lock, NULL);
+	get_random_bytes(&registry->key, sizeof(registry->key));
+}
+
+void session_registry_destroy(struct session_registry *registry)
+{
+	hash_clear(&registry->by_id, NULL, NULL);	/* it is empty */
+	pthread_mutex_destroy(&registry->lock);
+}
+
+static struct session *session_new(struct client *client, const char *id)
+{
+	struct session *session;
+
+	session = calloc(1, sizeof(*session) +
+			 client->worker->broker->n_workers * sizeof(session->stamps[0]));
+	if (!session)
+		return NULL;
+	session->id = strdup(id);
+	if (!session->id) {
+		free(session);
+		return NULL;
+	}
+	session->client = client;
+	return session;
+}
+
+static void session_free(struct session *session)
+{
+	free(session->id);
+	free(session);
+}
+
+static void session_free_rcu(struct rcu_head *rcu)
+{
+	session_free(container_of(rcu, struct session, rcu));
+}
+
+static struct session *find(const struct session_registry *registry, const char *id,
+			    uint64_t hash)
+{
+	struct session *session;
+	struct hash_node *node;
+
+	for (node = hash_first(&registry->by_id, hash); node; node = hash_next(node)) {
+		session = container_of(node, struct session, node);
+		if (!strcmp(session->id, id))
+			return session;
+	}
+	return NULL;
+}
+
+/* The later of two that wait wins, and the one who was waiting goes away too. */
+static int claim_locked(struct session_registry *registry, struct session *session)
+{
+	uint64_t hash = siphash(session->id, strlen(session->id), &registry->key);
+	struct session *old = find(registry, session->id, hash);
+	int err;
+
+	if (!old) {
+		err = hash_add(&registry->by_id, &session->node, hash);
+		session->live = !err;
+		return err;
+	}
+	if (old->heir) {
+		old->heir->predecessor = NULL;
+		mailbox_notify(old->heir->client, NOTICE_KICK);
+	}
+	old->heir = session;
+	session->predecessor = old;
+	mailbox_notify(old->client, NOTICE_KICK);
+	return -EINPROGRESS;
+}
+
+int session_claim(struct client *client, const char *id)
+{
+	struct session_registry *registry = &client->worker->broker->sessions;
+	struct session *session = session_new(client, id);
+	int err;
+
+	if (!session)
+		return -ENOMEM;
+	pthread_mutex_lock(&registry->lock);
+	err = claim_locked(registry, session);
+	pthread_mutex_unlock(&registry->lock);
+	if (err == -ENOMEM)
+		session_free(session);
+	else
+		client->session = session;
+	return err;
+}
+
+static void leave_locked(struct session_registry *registry, struct session *session)
+{
+	struct session *heir = session->heir;
+
+	if (session->predecessor)
+		session->predecessor->heir = NULL;
+	if (!session->live)
+		return;
+	hash_del(&registry->by_id, &session->node);
+	if (!heir)
+		return;
+	/* Cannot fail: the table has just had one more. */
+	hash_add(&registry->by_id, &heir->node, session->node.hash);
+	heir->predecessor = NULL;
+	heir->live = true;
+	mailbox_notify(heir->client, NOTICE_READY);
+}
+
+void session_leave(struct client *client)
+{
+	struct broker *broker = client->worker->broker;
+	struct session *session = client->session;
+
+	if (!session)
+		return;
+	client->session = NULL;
+	route_unsubscribe_all(&broker->routes, session);
+	pthread_mutex_lock(&broker->sessions.lock);
+	leave_locked(&broker->sessions, session);
+	pthread_mutex_unlock(&broker->sessions.lock);
+	call_rcu(&session->rcu, session_free_rcu);
+}
+
+static void subscribe_one(struct client *client, struct session_filter *f)
+{
+	struct broker *broker = client->worker->broker;
+	int ret = -EDQUOT;
+
+	f->code = SESSION_SUB_FAILURE;
+	f->changed = false;
+	if (!dataplane_takes_filter(&client->conn, f->filter, f->len)) {
+		log_limited(LOG_TYPE_WARNING,
+			    "Warning: Client %s: a filter has too many bytes or levels for the kernel.",
+			    client_name(client));
+		return;
+	}
+	if (client->session->subs.count < SUBSCRIPTIONS_MAX)
+		ret = route_subscribe(&broker->routes, client->session, f->filter, f->len);
+	if (ret < 0) {
+		log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
+			    client_name(client), strerror(-ret));
+		return;
+	}
+	f->changed = ret;
+	f->code = 0;
+}
+
+void session_subscribe(struct client *client, struct session_filter *filters, size_t n)
+{
+	struct broker *broker = client->worker->broker;
+	size_t i;
+	int err;
+
+	for (i = 0; i < n; i++)
+		subscribe_one(client, &filters[i]);
+	err = dataplane_subscribe(broker->dataplane, &client->conn, filters, n);
+	if (!err)
+		return;
+	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
+		    client_name(client), strerror(-err));
+	for (i = 0; i < n; i++) {
+		if (!filters[i].changed)
+			continue;
+		route_unsubscribe(&broker->routes, client->session, filters[i].filter,
+				  filters[i].len);
+		filters[i].code = SESSION_SUB_FAILURE;
+	}
+}
+
+void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
+{
+	struct broker *broker = client->worker->broker;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		filters[i].changed = route_unsubscribe(&broker->routes, client->session,
+						       filters[i].filter, filters[i].len);
+	if (dataplane_unsubscribe(broker->dataplane, &client->conn, filters, n))
+		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Summing up and showing counters.
+ */
+#include <inttypes.h>
+
+#include "log.h"
+#include "stats.h"
+
+static const char *const names[STAT_COUNT] = {
+	[STAT_CLIENTS]			= "clients",
+	[STAT_OFFLOADED]		= "offloaded",
+	[STAT_PUBLISH_RECEIVED]		= "publish received",
+	[STAT_PUBLISH_SENT]		= "publish sent",
+	[STAT_PUBLISH_DROPPED]		= "publish dropped",
+	[STAT_BYTES_RECEIVED]		= "bytes received",
+	[STAT_BYTES_SENT]		= "bytes sent",
+	[STAT_CONNECTIONS_ACCEPTED]	= "connections accepted",
+	[STAT_CONNECTIONS_REFUSED]	= "connections refused",
+};
+
+void stats_sum(struct stats *sum, const struct stats *from)
+{
+	enum stat i;
+
+	for (i = 0; i < STAT_COUNT; i++)
+		sum->value[i] += __atomic_load_n(&from->value[i], __ATOMIC_RELAXED);
+}
+
+void stats_log(const struct stats *stats)
+{
+	enum stat i;
+
+	for (i = 0; i < STAT_COUNT; i++)
+		log_printf(LOG_TYPE_NOTICE, "statistics: %s %" PRIu64, names[i], stats->value[i]);
+}

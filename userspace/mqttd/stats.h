@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counters. Each worker counts for itself; whoever wants to know adds up.
+ */
+#ifndef MQTTD_STATS_H
+#define MQTTD_STATS_H
+
+#include <stdint.h>
+
+enum stat {
+	STAT_CLIENTS,			/* gauge: connections, with or without CONNECT */
+	STAT_OFFLOADED,			/* gauge: of these on the kernel data plane */
+	STAT_PUBLISH_RECEIVED,		/* PUBLISH packets that the daemon has read */
+	STAT_PUBLISH_SENT,		/* PUBLISH packets put into a client's queue */
+	STAT_PUBLISH_DROPPED,		/* not put into a queue: full, or no memory */
+	STAT_BYTES_RECEIVED,
+	STAT_BYTES_SENT,
+	STAT_CONNECTIONS_ACCEPTED,
+	STAT_CONNECTIONS_REFUSED,	/* max_connections, no memory, CONNACK with an error */
+	STAT_COUNT
+};
+
+struct stats {
+	uint64_t value[STAT_COUNT];
+};
+
+/* By the owning worker only. */
+static inline void stats_add(struct stats *stats, enum stat stat, uint64_t n)
+{
+	__atomic_store_n(&stats->value[stat], stats->value[stat] + n, __ATOMIC_RELAXED);
+}
+
+/* Adds @from's values, read while its owner counts on, to @sum's. */
+void stats_sum(struct stats *sum, const struct stats *from);
+
+/* Writes "statistics: NAME VALUE" lines to the log. */
+void stats_log(const struct stats *stats);
+
+#endif /* MQTTD_STATS_H */

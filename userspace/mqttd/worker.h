@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: a thread with an event loop, and the connections pinned to it.
+ */
+#ifndef MQTTD_WORKER_H
+#define MQTTD_WORKER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mailbox.h"
+#include "stats.h"
+#include "timer.h"
+
+struct broker;
+struct client;
+
+/* What epoll knows of a descriptor; embedded in what is to be called. */
+struct event_source {
+	void (*handle)(struct event_source *source, uint32_t events);
+};
+
+/* Bytes that one recv() can bring. */
+#define WORKER_SCRATCH_SIZE 65536
+
+/**
+ * struct worker - everything here is the thread's own but for @mailbox, @stop
+ * @wakeup: the mailbox's event
+ * @broker: shared by all
+ * @index: which one it is
+ * @epoll_fd: all its descriptors
+ * @now: when this round of events began, milliseconds
+ * @timers: deadlines of clients and listeners
+ * @stats: counters
+ * @mailbox: from others, with a lock of its own
+ * @outboxes: to others, by index
+ * @clients: all, in a list
+ * @dirty: clients that have something to send
+ * @closing: clients to be closed at the end of the round
+ * @stamp: number of the last message routed
+ * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
+ * @thread: valid once worker_start() has succeeded
+ * @stop: set by the main thread
+ */
+struct worker {
+	struct event_source wakeup;
+	struct broker *broker;
+	unsigned int index;
+	int epoll_fd;
+	uint64_t now;
+	struct timer_heap timers;
+	struct stats stats;
+	struct mailbox mailbox;
+	struct outbox *outboxes;
+	struct client *clients;
+	struct client *dirty;
+	struct client *closing;
+	uint64_t stamp;
+	uint8_t *scratch;
+	pthread_t thread;
+	bool stop;
+};
+
+int worker_init(struct worker *worker, struct broker *broker, unsigned int index);
+int worker_start(struct worker *worker);		/* 0 or -errno */
+void worker_stop(struct worker *worker);		/* ends the thread, waits for it */
+
+/*
+ * After all threads have ended, each for all workers before the next: closing
+ * the connections, dropping mail, which may leave notices, and the rest.
+ */
+void worker_close_clients(struct worker *worker);
+void worker_discard_mail(struct worker *worker);
+void worker_destroy(struct worker *worker);
+
+/* Event sources: 0 or -errno. */
+int worker_watch(struct worker *worker, int fd, uint32_t events, struct event_source *source);
+int worker_rewatch(struct worker *worker, int fd, uint32_t events, struct event_source *source);
+void worker_unwatch(struct worker *worker, int fd);
+
+/* Writes all that is queued for clients of this worker to their sockets. */
+void worker_flush(struct worker *worker);
+
+/* Hands the outbox for worker number @to over; counts what was dropped. */
+void worker_post(struct worker *worker, unsigned int to);
+
+/*
+ * Makes sure that what @client has published since its outboxes were last
+ * untouched is on the sockets of all receivers before NOTICE_PASS. Returns
+ * whether there is anything to wait for.
+ */
+void worker_fence_begin(struct worker *worker);
+bool worker_fence_end(struct worker *worker, struct client *client);
+
+#endif /* MQTTD_WORKER_H */
