@@ -136,11 +136,12 @@ static int mqtt_nl_attach_fd(struct mqtt_router *router, struct nlattr **tb, u32
 			NL_SET_ERR_MSG(info->extack, "fd is not open");
 		return err;
 	}
-	err = mqtt_socket_check(sock, genl_info_net(info), info->extack);
-	if (err)
+	err = mqtt_socket_check(sock, genl_info_net(info), info->extack) ?:
+	      mqtt_nl_attach(router, sock, tb, id, info->extack);
+	if (err == -ERANGE)
+		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_RX_RESIDUE]);
+	else if (err && err != -ENODEV)
 		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
-	else
-		err = mqtt_nl_attach(router, sock, tb, id, info->extack);
 	sockfd_put(sock);
 	return err;
 }

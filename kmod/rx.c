@@ -194,6 +194,15 @@ static void mqtt_rx_grow(struct sock *sk, u32 len)
 		WRITE_ONCE(tp->window_clamp, len);
 }
 
+/* Will TCP, as __tcp_select_window() sees it, open a window at all? */
+static bool mqtt_rx_has_space(const struct sock *sk, int full)
+{
+	int mss = min_t(int, inet_csk(sk)->icsk_ack.rcv_mss, full);
+	int space = tcp_space(sk);
+
+	return space >= full / 2 || (space >= full / 16 && space >= mss);
+}
+
 /*
  * Will a packet of @len bytes, of which some are in the queue and nothing
  * else is, become whole? If the window is about to close on it the sender
@@ -213,8 +222,7 @@ static bool mqtt_rx_will_fit(struct sock *sk, u32 len)
 	if (READ_ONCE(sk->sk_backlog.tail) || sk->sk_shutdown & RCV_SHUTDOWN)
 		return true;
 	return tcp_receive_window(tp) >= len - min(have, len) ||
-	       tcp_space(sk) > max_t(int, full >> 4, inet_csk(sk)->icsk_ack.rcv_mss) ||
-	       mqtt_rxq_compact(sk);
+	       mqtt_rx_has_space(sk, full) || mqtt_rxq_compact(sk);
 }
 
 /*

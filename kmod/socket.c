@@ -140,7 +140,7 @@ static int mqtt_socket_unread(struct sock *sk, const void *data, u32 len,
 		return 0;
 	if (len > tp->bytes_received - (tp->rcv_nxt - end)) {
 		NL_SET_ERR_MSG(extack, "rx-residue is longer than what the socket has received");
-		return -EINVAL;
+		return -ERANGE;
 	}
 	skb = mqtt_rxq_alloc(len, GFP_KERNEL);
 	if (!skb)
@@ -186,7 +186,7 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock)
  *
  * Context: process; the socket not locked.
  * Return: 0, and the socket holds a reference to @peer; -ENOTCONN, -EBUSY or
- * -EINVAL if the socket is in a state that is refused; -EINVAL for a residue
+ * -EINVAL if the socket is in a state that is refused; -ERANGE for a residue
  * that was not received; -ENOMEM, -ENOBUFS.
  */
 int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *residue,

@@ -96,8 +96,8 @@ static int mqtt_tcp_recv_once(struct mqtt_peer *peer, struct msghdr *msg, size_t
 		return sock_intr_errno(sock_rcvtimeo(sk, 0));
 
 	bytes = mqtt_rx_user_bytes(peer, flags);
-	if (bytes && bytes != MQTT_RX_ALL) {
-		/* All of it may still have to arrive: do not wait in TCP. */
+	if (bytes) {
+		/* All of it may still have to arrive, and TCP is no place to wait. */
 		ret = mqtt_tcp_base(sk)->recvmsg(sk, msg, min(len, bytes), flags | MSG_DONTWAIT,
 						 addr_len);
 		if (ret > 0 && !(flags & MSG_PEEK))
@@ -106,10 +106,18 @@ static int mqtt_tcp_recv_once(struct mqtt_peer *peer, struct msghdr *msg, size_t
 		ret = -EAGAIN;
 	}
 	mutex_unlock(&peer->rx.read_lock);
-
-	if (bytes == MQTT_RX_ALL)
-		ret = mqtt_tcp_base(sk)->recvmsg(sk, msg, len, flags, addr_len);
 	return ret;
+}
+
+/*
+ * The socket was given back while its thread was about to sleep: that is to
+ * happen in TCP, without us, or the module could not go before the thread
+ * wakes. Like fork(), let the system call begin anew; its caller sees nothing.
+ */
+static int mqtt_tcp_again(void)
+{
+	set_thread_flag(TIF_SIGPENDING);
+	return -ERESTARTSYS;
 }
 
 /* A barrier packet has been read, and nothing may be read behind it. */
@@ -140,6 +148,10 @@ static int mqtt_tcp_recv_attached(struct mqtt_peer *peer, struct msghdr *msg, si
 			break;
 		if (flags & MSG_PEEK && mqtt_tcp_at_barrier(peer))
 			break;
+		if (!READ_ONCE(peer->hooked)) {
+			ret = mqtt_tcp_again();
+			break;
+		}
 		ret = mqtt_tcp_wait_readable(peer, &timeo);
 		if (ret)
 			break;
@@ -177,7 +189,10 @@ static int mqtt_tcp_send_attached(struct mqtt_peer *peer, struct msghdr *msg, si
 	if (ret)
 		return ret;
 	from = msg->msg_iter;
-	ret = mqtt_tcp_base(sk)->sendmsg(sk, msg, len);
+	if (READ_ONCE(peer->hooked) || msg->msg_flags & MSG_DONTWAIT)
+		ret = mqtt_tcp_base(sk)->sendmsg(sk, msg, len);
+	else
+		ret = mqtt_tcp_again();
 	mqtt_tx_user_end(peer, &from, max(ret, 0));
 	return ret;
 }

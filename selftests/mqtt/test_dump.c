@@ -179,7 +179,7 @@ static void add_many(struct mqtt_nl *nl, unsigned int id, const char *prefix, un
 
 static void thousands_of_subscriptions(void)
 {
-	unsigned int n = ksft_scale(10000, 2000);
+	unsigned int n = ksft_scale(10000, 1000);
 
 	rig_start();
 	rig_open(&pub);
@@ -228,7 +228,7 @@ static void *churn_main(void *arg)
 
 static void dump_during_churn(void)
 {
-	unsigned int n = ksft_scale(3000, 500);
+	unsigned int n = ksft_scale(3000, 200);
 	pthread_t thread;
 	int i;
 
@@ -237,7 +237,7 @@ static void dump_during_churn(void)
 	rig_open(&sub);
 	add_many(rig_nl, sub.id, "s", n, true);
 	CHECK(!pthread_create(&thread, NULL, churn_main, NULL));
-	for (i = 0; i < 10 || rounds_done() < ksft_scale(50, 10); i++)
+	for (i = 0; i < 10 || rounds_done() < ksft_scale(50, 5); i++)
 		check_sub_dump(&sub, n, i % 2 ? sub.id : 0);
 	ksft_note("%d dumps in %d rounds", i, rounds_done());
 	__atomic_store_n(&churn_stop, true, __ATOMIC_RELAXED);
@@ -285,7 +285,7 @@ static int see_peer(struct nlattr **attrs, void *arg)
 
 static void peers_during_churn(void)
 {
-	int n = ksft_scale(100, 30), i, j;
+	int n = ksft_scale(100, 20), i, j;
 	struct rig_peer peers[100];
 	struct seen_peers s;
 	pthread_t thread;
@@ -294,7 +294,7 @@ static void peers_during_churn(void)
 	for (i = 0; i < n; i++)
 		rig_open(&peers[i]);
 	CHECK(!pthread_create(&thread, NULL, connect_main, NULL));
-	for (i = 0; i < 20 || rounds_done() < ksft_scale(100, 20); i++) {
+	for (i = 0; i < 10 || rounds_done() < ksft_scale(100, 10); i++) {
 		s = (struct seen_peers){ .peers = peers, .n = n };
 		CHECK(!mqtt_nl_peer_dump(rig_nl, see_peer, &s));
 		for (j = 0; j < n; j++)

@@ -173,7 +173,7 @@ static void talk_run(const char *id, int other, size_t chunk)
 
 static void run_talks(const char *plane)
 {
-	int other, i, rounds = ksft_scale(20, 5);
+	int other, i, rounds = ksft_scale(20, 2);
 	char id[32];
 
 	start_daemon(plane);

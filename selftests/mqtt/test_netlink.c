@@ -170,11 +170,11 @@ static void attach_bad_arguments(void)
 	rig_connect(&p, NULL);
 	a.fd = p.fd;
 	a.residue = 1;
-	check_refusal(EINVAL, "residue|received", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
+	check_refusal(ERANGE, "residue|received", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
 	rig_send(&p, "\xc0\x00", 2);
 	tcp_recv_all(p.fd, &byte, 1);
 	a.residue = 2;
-	check_refusal(EINVAL, "residue|received", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
+	check_refusal(ERANGE, "residue|received", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
 	a.residue = MQTT_RX_RESIDUE_MAX + 1;
 	check_refusal(0, "", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
 	a.residue = 0;

@@ -13,7 +13,7 @@
 #include "../../userspace/mqttd/config.c"
 #include "../../userspace/mqttd/config_options.c"
 
-static char path[] = "/tmp/mqttd-conf-XXXXXX";
+static char path[32];
 
 /* Loads a file of this content. Warnings are not of interest here. */
 static int load_bytes(struct config *conf, const char *text, size_t len)
@@ -273,9 +273,11 @@ static void test_ignored(void **state)
 
 static int make_file(void **state)
 {
-	int fd = mkstemp(path);
+	int fd;
 
 	(void)state;
+	strcpy(path, "/tmp/mqttd-conf-XXXXXX");
+	fd = mkstemp(path);
 	return fd < 0 ? -1 : close(fd);
 }
 

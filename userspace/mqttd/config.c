@@ -307,7 +307,7 @@ static int listeners_finish(struct config *conf, unsigned int port)
 {
 	if (port) {
 		conf->standard.port = port;
-		conf->standard_listens |= conf->listeners != NULL;
+		conf->standard_listens |= !!conf->listeners;
 	}
 	if (conf->standard_listens)
 		return standard_add(conf, conf->standard.address);
