@@ -18,7 +18,8 @@
 static bool mqtt_nl_may(struct sk_buff *skb, const struct net *net,
 			const struct mqtt_router *router)
 {
-	return NETLINK_CB(skb).portid == router->owner_portid ||
+	return (NETLINK_CB(skb).portid == router->owner_portid &&
+		NETLINK_CB(skb).sk == router->owner) ||
 	       netlink_ns_capable(skb, net->user_ns, CAP_NET_ADMIN);
 }
 
@@ -160,7 +161,7 @@ static int mqtt_nl_router_new(struct sk_buff *skb, struct genl_info *info)
 	struct mqtt_router *router;
 	int err;
 
-	router = mqtt_router_new(genl_info_net(info), info->snd_portid);
+	router = mqtt_router_new(genl_info_net(info), NETLINK_CB(skb).sk, info->snd_portid);
 	if (IS_ERR(router)) {
 		if (PTR_ERR(router) == -EEXIST)
 			NL_SET_ERR_MSG(info->extack,
@@ -345,13 +346,13 @@ struct genl_family mqtt_genl_family __ro_after_init = {
 	.resv_start_op = MQTT_CMD_UNSPEC + 1,
 };
 
-/* A router dies with the socket that made it. */
+/* A router dies with the socket that made it. Nobody's socket is waited for here. */
 static int mqtt_nl_notify(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct netlink_notify *notify = ptr;
 
 	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC && notify->portid)
-		mqtt_router_end(notify->net, notify->portid);
+		mqtt_router_end_later(notify->net, notify->portid);
 	return NOTIFY_DONE;
 }
 

@@ -172,7 +172,7 @@ int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(router))
 		return PTR_ERR(router);
 
-	/* First, so that an attached socket is always told of. */
+	/* First, so that memory for it is no reason to detach again. */
 	reply = mqtt_nl_reply_new(info, &hdr);
 	if (!reply) {
 		err = -ENOMEM;
@@ -187,6 +187,8 @@ int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 	}
 	genlmsg_end(reply, hdr);
 	err = genlmsg_reply(reply, info);
+	if (err)
+		mqtt_peer_detach(router, id, info->extack);
 out:
 	mqtt_router_put(router);
 	return err;

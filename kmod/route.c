@@ -81,9 +81,10 @@ static void mqtt_route_found(void *ctx, const struct hlist_head *subs)
  * @topic_len: bytes at @topic
  *
  * Context: bottom halves off; the publisher's socket is locked.
+ * Return: how many receivers it was for, as a measure of the work done.
  */
-void mqtt_route(struct mqtt_router *router, struct mqtt_msg *msg, const u8 *topic,
-		u16 topic_len)
+unsigned int mqtt_route(struct mqtt_router *router, struct mqtt_msg *msg, const u8 *topic,
+			u16 topic_len)
 {
 	struct mqtt_route route = { .msg = msg };
 	int err;
@@ -98,4 +99,5 @@ void mqtt_route(struct mqtt_router *router, struct mqtt_msg *msg, const u8 *topi
 		mqtt_stats_add(router->stats, MQTT_A_STATS_DROP_BUDGET, 1);
 	mqtt_stats_add(router->stats,
 		       route.receivers ? MQTT_A_STATS_MATCHED : MQTT_A_STATS_UNMATCHED, 1);
+	return route.receivers;
 }

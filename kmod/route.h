@@ -7,7 +7,7 @@
 struct mqtt_msg;
 struct mqtt_router;
 
-void mqtt_route(struct mqtt_router *router, struct mqtt_msg *msg, const u8 *topic,
-		u16 topic_len);
+unsigned int mqtt_route(struct mqtt_router *router, struct mqtt_msg *msg, const u8 *topic,
+			u16 topic_len);
 
 #endif /* _MQTT_ROUTE_H */

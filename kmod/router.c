@@ -38,13 +38,31 @@ static void mqtt_router_free_work(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
-static struct mqtt_router *mqtt_router_alloc(u32 portid)
+/* The end of a router that no request finds any more; takes the reference. */
+static void mqtt_router_finish(struct mqtt_router *router)
+{
+	mutex_lock(&router->lock);
+	router->dead = true;
+	mutex_unlock(&router->lock);
+	mqtt_peer_end_all(router);
+	mqtt_router_put(router);
+}
+
+static void mqtt_router_end_work(struct work_struct *work)
+{
+	mqtt_router_finish(container_of(work, struct mqtt_router, end_work));
+}
+
+static struct mqtt_router *mqtt_router_alloc(const struct sock *owner, u32 portid)
 {
 	struct mqtt_router *router;
 
+	/* Fails while the module is on its way out. */
+	if (!try_module_get(THIS_MODULE))
+		return NULL;
 	router = kzalloc(sizeof(*router), GFP_KERNEL_ACCOUNT);
 	if (!router)
-		return NULL;
+		goto err_router;
 	router->stats = mqtt_stats_alloc();
 	if (!router->stats)
 		goto err_stats;
@@ -54,30 +72,34 @@ static struct mqtt_router *mqtt_router_alloc(u32 portid)
 	refcount_set(&router->refs, 1);
 	mutex_init(&router->lock);
 	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
+	INIT_WORK(&router->end_work, mqtt_router_end_work);
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
 	router->owner_portid = portid;
-	__module_get(THIS_MODULE);
+	router->owner = owner;
 	return router;
 
 err_trie:
 	free_percpu(router->stats);
 err_stats:
 	kfree(router);
+err_router:
+	module_put(THIS_MODULE);
 	return NULL;
 }
 
 /**
  * mqtt_router_new() - make a namespace's router
  * @net: namespace
- * @portid: netlink socket that will own it
+ * @owner: netlink socket that will own it
+ * @portid: its port id
  *
  * Context: may sleep.
  * Return: the router with a reference for the caller; ERR_PTR(-EEXIST) if
  * the namespace has one; ERR_PTR(-ENOMEM).
  */
-struct mqtt_router *mqtt_router_new(struct net *net, u32 portid)
+struct mqtt_router *mqtt_router_new(struct net *net, const struct sock *owner, u32 portid)
 {
 	struct mqtt_net *mn = mqtt_net(net);
 	struct mqtt_router *router;
@@ -86,7 +108,7 @@ struct mqtt_router *mqtt_router_new(struct net *net, u32 portid)
 	if (mn->router) {
 		router = ERR_PTR(-EEXIST);
 	} else {
-		router = mqtt_router_alloc(portid);
+		router = mqtt_router_alloc(owner, portid);
 		if (router) {
 			refcount_inc(&router->refs);
 			mn->router = router;
@@ -130,17 +152,8 @@ void mqtt_router_put(struct mqtt_router *router)
 		queue_work(mqtt_wq, &router->free_work);
 }
 
-/**
- * mqtt_router_end() - end a namespace's router
- * @net: namespace
- * @portid: only if this socket owns it; 0: whoever does
- *
- * Its peers' sockets go back to the daemon.
- *
- * Context: may sleep, for a grace period too.
- * Return: false if there is no such router.
- */
-bool mqtt_router_end(struct net *net, u32 portid)
+/* Take a namespace's router away from it; @portid 0: whoever owns it. */
+static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 {
 	struct mqtt_net *mn = mqtt_net(net);
 	struct mqtt_router *router;
@@ -152,15 +165,40 @@ bool mqtt_router_end(struct net *net, u32 portid)
 	if (router)
 		mn->router = NULL;
 	mutex_unlock(&mn->lock);
-	if (!router)
-		return false;
+	return router;
+}
 
-	mutex_lock(&router->lock);
-	router->dead = true;
-	mutex_unlock(&router->lock);
-	mqtt_peer_end_all(router);
-	mqtt_router_put(router);
-	return true;
+/**
+ * mqtt_router_end() - end a namespace's router
+ * @net: namespace
+ * @portid: only if this socket owns it; 0: whoever does
+ *
+ * Its peers' sockets go back to the daemon. Nothing happens if there is no
+ * such router.
+ *
+ * Context: may sleep, for a grace period and for the peers' sockets.
+ */
+void mqtt_router_end(struct net *net, u32 portid)
+{
+	struct mqtt_router *router = mqtt_router_take(net, portid);
+
+	if (router)
+		mqtt_router_finish(router);
+}
+
+/**
+ * mqtt_router_end_later() - end a namespace's router without waiting
+ * @net: namespace
+ * @portid: only if this socket owns it
+ *
+ * Context: may sleep, but not for the peers' sockets.
+ */
+void mqtt_router_end_later(struct net *net, u32 portid)
+{
+	struct mqtt_router *router = mqtt_router_take(net, portid);
+
+	if (router)
+		queue_work(mqtt_wq, &router->end_work);
 }
 
 static int __net_init mqtt_net_init(struct net *net)

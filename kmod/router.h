@@ -15,6 +15,7 @@
 
 struct net;
 struct mqtt_peer;
+struct sock;
 
 #define MQTT_QUEUE_LIMIT_MIN		4096ULL
 #define MQTT_QUEUE_LIMIT_MAX		U32_MAX
@@ -37,6 +38,9 @@ struct mqtt_peer;
  * @queue_limit: default of peers attached from now on, bytes
  * @offload_max_packet: longest packet that is forwarded here, bytes
  * @owner_portid: netlink socket that created it
+ * @owner: the same, to be compared only: its portid is given away before the
+ *	router hears of its death
+ * @end_work: ends it in process context
  * @stats: counters
  * @free_work: frees it in process context
  */
@@ -51,14 +55,17 @@ struct mqtt_router {
 	u64 queue_limit;
 	u32 offload_max_packet;
 	u32 owner_portid;
+	const struct sock *owner;
 	struct mqtt_stats __percpu *stats;
+	struct work_struct end_work;
 	struct work_struct free_work;
 };
 
-struct mqtt_router *mqtt_router_new(struct net *net, u32 portid);
+struct mqtt_router *mqtt_router_new(struct net *net, const struct sock *owner, u32 portid);
 struct mqtt_router *mqtt_router_get(struct net *net);
 void mqtt_router_put(struct mqtt_router *router);
-bool mqtt_router_end(struct net *net, u32 portid);
+void mqtt_router_end(struct net *net, u32 portid);
+void mqtt_router_end_later(struct net *net, u32 portid);
 
 /* Runs what packets' handlers put off, and the end of routers. */
 extern struct workqueue_struct *mqtt_wq;

@@ -16,6 +16,7 @@
  * looked at until the daemon has read it and comes back for more; by then it
  * has acted on it.
  */
+#include <linux/sched/mm.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 
@@ -27,8 +28,12 @@
 #include "router.h"
 #include "rx.h"
 
-/* How many packets one run handles before it lets others in. */
-#define MQTT_RX_BUDGET	1024
+/*
+ * What one run may cost before it lets others in: each packet one, and as much
+ * for each so many receivers.
+ */
+#define MQTT_RX_BUDGET		1024
+#define MQTT_RX_RECEIVERS	16
 
 /* One run of the framer over the receive queue. */
 struct mqtt_rx_run {
@@ -37,7 +42,9 @@ struct mqtt_rx_run {
 	u32 end;			/* rx->end to be */
 	u32 taken;			/* bytes from tp->copied_seq on, to be taken off */
 	u32 packets;
+	u32 cost;
 	u32 waits_for;			/* bytes of a packet that is not whole yet */
+	bool unknown;			/* whose it is, for so few are its bytes */
 };
 
 static void mqtt_rx_count(struct mqtt_peer *peer, unsigned int attr)
@@ -91,7 +98,7 @@ static int mqtt_rx_forward(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 		return -EAGAIN;
 
 	head_len = max_t(u32, frame->head_len, frame->header.size + 2 + frame->topic_len);
-	msg = mqtt_msg_alloc(frame->len, head_len, GFP_ATOMIC);
+	msg = mqtt_msg_alloc(frame->len, head_len, GFP_ATOMIC | __GFP_ACCOUNT);
 	if (unlikely(!msg)) {
 		peer->rx.drop_no_memory++;
 		mqtt_rx_count(peer, MQTT_A_STATS_DROP_NO_MEMORY);
@@ -103,7 +110,8 @@ static int mqtt_rx_forward(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 		err = mqtt_publish_parse(msg->head + frame->header.size, frame->header.remaining,
 					 frame->header.byte1, &pub);
 	if (!err)
-		mqtt_route(peer->router, msg, pub.topic, pub.topic_len);
+		run->cost += mqtt_route(peer->router, msg, pub.topic, pub.topic_len) /
+			     MQTT_RX_RECEIVERS;
 	mqtt_msg_put(msg);
 	return err;
 }
@@ -127,9 +135,12 @@ static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	struct sock *sk = peer->sk;
 	int err;
 
+	run->cost++;
 	switch (mqtt_frame_look(&run->frame, run->cur, sk,
 				READ_ONCE(peer->router->offload_max_packet))) {
 	case MQTT_FRAME_INCOMPLETE:
+		run->waits_for = MQTT_FRAME_HEAD_MAX;
+		run->unknown = true;
 		return false;
 	case MQTT_FRAME_SLOW:
 		mqtt_rx_leave(peer, run, false);
@@ -198,7 +209,7 @@ static void mqtt_rx_grow(struct sock *sk, u32 len)
 static bool mqtt_rx_has_space(const struct sock *sk, int full)
 {
 	int mss = min_t(int, inet_csk(sk)->icsk_ack.rcv_mss, full);
-	int space = tcp_space(sk);
+	int space = round_down(tcp_space(sk), 1 << tcp_sk(sk)->rx_opt.rcv_wscale);
 
 	return space >= full / 2 || (space >= full / 16 && space >= mss);
 }
@@ -225,6 +236,18 @@ static bool mqtt_rx_will_fit(struct sock *sk, u32 len)
 	       mqtt_rx_has_space(sk, full) || mqtt_rxq_compact(sk);
 }
 
+/* The packet that is waited for cannot become whole in the queue. */
+static void mqtt_rx_no_buffer(struct mqtt_peer *peer, struct mqtt_rx_run *run)
+{
+	mqtt_rx_count(peer, MQTT_A_STATS_RX_NO_BUFFER);
+	if (run->unknown) {
+		mqtt_rx_give_up(peer);
+		return;
+	}
+	mqtt_rx_leave(peer, run, true);
+	WRITE_ONCE(peer->rx.end, run->end);
+}
+
 /*
  * Look at everything that has arrived and not been looked at.
  *
@@ -234,31 +257,34 @@ static bool mqtt_rx_will_fit(struct sock *sk, u32 len)
 static bool mqtt_rx_run(struct mqtt_peer *peer)
 {
 	struct mqtt_rx_run run = { .end = peer->rx.end };
-	unsigned int budget = MQTT_RX_BUDGET;
+	struct mem_cgroup *old_memcg;
 	struct sock *sk = peer->sk;
 	bool more;
 
-	if (peer->rx.state != MQTT_PEER_STATE_FAST)
+	if (peer->rx.state == MQTT_PEER_STATE_RAW)
 		return false;
-	/* Nothing can be taken before the daemon's bytes; when it has read them. */
-	if (run.end != tcp_sk(sk)->copied_seq)
-		return false;
+	/* TCP skips the urgent byte as it likes, so no border is certain. */
 	if (unlikely(tcp_sk(sk)->urg_data)) {
 		mqtt_rx_give_up(peer);
 		mqtt_rx_count(peer, MQTT_A_STATS_RX_URGENT);
 		return false;
 	}
+	/* Nothing can be taken before the daemon's bytes; when it has read them. */
+	if (peer->rx.state != MQTT_PEER_STATE_FAST || run.end != tcp_sk(sk)->copied_seq)
+		return false;
 
+	/* The publisher's memory cgroup pays for what it makes the kernel hold. */
+	old_memcg = set_active_memcg(mqtt_sk_memcg(sk));
 	more = mqtt_cursor_init(&run.cur, sk, run.end);
-	while (more && budget--)
+	while (more && run.cost < MQTT_RX_BUDGET)
 		more = mqtt_rx_step(peer, &run);
+	set_active_memcg(old_memcg);
 	mqtt_rx_commit(peer, &run);
 
-	if (unlikely(run.waits_for) && !mqtt_rx_will_fit(sk, run.waits_for)) {
-		mqtt_rx_leave(peer, &run, true);
-		WRITE_ONCE(peer->rx.end, run.end);
-		mqtt_rx_count(peer, MQTT_A_STATS_RX_NO_BUFFER);
-	}
+	/* What stands behind unread bytes of the daemon's is waited for later. */
+	if (run.waits_for && run.end == tcp_sk(sk)->copied_seq &&
+	    !mqtt_rx_will_fit(sk, run.waits_for))
+		mqtt_rx_no_buffer(peer, &run);
 	return more;
 }
 

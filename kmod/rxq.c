@@ -110,28 +110,40 @@ struct sk_buff *mqtt_rxq_alloc(u32 len, gfp_t gfp)
 }
 
 /**
+ * mqtt_rxq_charge() - account a buffer for mqtt_rxq_unread() to its socket
+ * @sk: locked socket
+ * @skb: buffer; freeing it undoes this
+ *
+ * Return: false if there is no receive memory.
+ */
+bool mqtt_rxq_charge(struct sock *sk, struct sk_buff *skb)
+{
+	if (!sk_rmem_schedule(sk, skb, skb->truesize))
+		return false;
+	skb_set_owner_r(skb, sk);
+	return true;
+}
+
+/**
  * mqtt_rxq_unread() - put bytes back that have been received last
  * @sk: locked socket
- * @skb: the bytes; the queue's on success, the caller's if not
+ * @skb: the bytes, charged; the queue's from now on
  * @end: sequence number behind them
  *
  * They are in front of the queue again as if they had never been received.
- *
- * Return: 0, or -ENOBUFS if there is no receive memory.
  */
-int mqtt_rxq_unread(struct sock *sk, struct sk_buff *skb, u32 end)
+void mqtt_rxq_unread(struct sock *sk, struct sk_buff *skb, u32 end)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 
-	if (!sk_rmem_schedule(sk, skb, skb->truesize))
-		return -ENOBUFS;
-	skb_set_owner_r(skb, sk);
 	TCP_SKB_CB(skb)->seq = end - skb->len;
 	TCP_SKB_CB(skb)->end_seq = end;
 	TCP_SKB_CB(skb)->ack_seq = tp->snd_una;
 	__skb_queue_head(&sk->sk_receive_queue, skb);
 	WRITE_ONCE(tp->copied_seq, end - skb->len);
-	return 0;
+	/* 6.1 takes the difference for what the application has read. */
+	if (before(tp->copied_seq, tp->rcvq_space.seq))
+		tp->rcvq_space.seq = tp->copied_seq;
 }
 
 static bool mqtt_rxq_fill(struct sk_buff *skb, struct mqtt_cursor *cur, struct sock *sk)
@@ -177,13 +189,12 @@ bool mqtt_rxq_compact(struct sock *sk)
 	if (!skb)
 		return false;
 	if ((int)skb->truesize > most ||
-	    !sk_rmem_schedule(sk, skb, skb->truesize) ||
+	    !mqtt_rxq_charge(sk, skb) ||
 	    !mqtt_cursor_init(&cur, sk, tp->copied_seq) || !mqtt_rxq_fill(skb, &cur, sk)) {
 		kfree_skb(skb);
 		return false;
 	}
 	tcp_read_done(sk, len);
-	/* More memory than this needs has just been given back. */
-	WARN_ON_ONCE(mqtt_rxq_unread(sk, skb, end));
+	mqtt_rxq_unread(sk, skb, end);
 	return true;
 }

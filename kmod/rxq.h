@@ -30,7 +30,8 @@ u32 mqtt_cursor_copy(struct mqtt_cursor *cur, struct sock *sk, u8 *to, u32 len);
 bool mqtt_cursor_skip(struct mqtt_cursor *cur, struct sock *sk, u32 len);
 
 struct sk_buff *mqtt_rxq_alloc(u32 len, gfp_t gfp);
-int mqtt_rxq_unread(struct sock *sk, struct sk_buff *skb, u32 end);
+bool mqtt_rxq_charge(struct sock *sk, struct sk_buff *skb);
+void mqtt_rxq_unread(struct sock *sk, struct sk_buff *skb, u32 end);
 bool mqtt_rxq_compact(struct sock *sk);
 
 #endif /* _MQTT_RXQ_H */

@@ -20,25 +20,48 @@
 #include "socket.h"
 #include "tcp.h"
 
-static LIST_HEAD(mqtt_protos);
+/* Of IPv4 and of IPv6; set once. */
+static struct mqtt_proto *mqtt_protos[2];
 static DEFINE_MUTEX(mqtt_protos_lock);
 
-static struct mqtt_proto *mqtt_proto_find(const struct socket *sock)
+static struct mqtt_proto **mqtt_proto_slot(const struct sock *sk)
 {
-	struct mqtt_proto *proto;
-
-	list_for_each_entry(proto, &mqtt_protos, list)
-		if (proto->base == sock->sk->sk_prot && proto->base_ops == sock->ops)
-			return proto;
-	return NULL;
+	return &mqtt_protos[sk->sk_family == AF_INET6];
 }
 
-static struct mqtt_proto *mqtt_proto_get(struct socket *sock)
+/**
+ * mqtt_proto_of() - the operations that a socket has while it is attached
+ * @sk: TCP socket, attached or not
+ *
+ * Return: them, or NULL if none of its family has been attached yet.
+ */
+const struct mqtt_proto *mqtt_proto_of(const struct sock *sk)
 {
+	return smp_load_acquire(mqtt_proto_slot(sk));
+}
+
+/**
+ * mqtt_socket_attached() - are a socket's operations ours?
+ * @sk: TCP socket
+ *
+ * They are told by where they are, not by what is in them: who builds on a
+ * socket's operations copies them.
+ */
+bool mqtt_socket_attached(const struct sock *sk)
+{
+	const struct mqtt_proto *proto = mqtt_proto_of(sk);
+
+	return proto && READ_ONCE(sk->sk_prot) == &proto->prot;
+}
+
+/* The socket is locked and plain. Returns NULL without memory. */
+static const struct mqtt_proto *mqtt_proto_get(struct socket *sock)
+{
+	struct mqtt_proto **slot = mqtt_proto_slot(sock->sk);
 	struct mqtt_proto *proto;
 
 	mutex_lock(&mqtt_protos_lock);
-	proto = mqtt_proto_find(sock);
+	proto = *slot;
 	if (proto)
 		goto out;
 	proto = kzalloc(sizeof(*proto), GFP_KERNEL);
@@ -49,7 +72,7 @@ static struct mqtt_proto *mqtt_proto_get(struct socket *sock)
 	proto->prot = *proto->base;
 	proto->ops = *proto->base_ops;
 	mqtt_tcp_override(proto);
-	list_add(&proto->list, &mqtt_protos);
+	smp_store_release(slot, proto);
 out:
 	mutex_unlock(&mqtt_protos_lock);
 	return proto;
@@ -79,7 +102,7 @@ int mqtt_socket_check(struct socket *sock, const struct net *net,
 		NL_SET_ERR_MSG(extack, "the socket is in another network namespace");
 		return -EXDEV;
 	}
-	if (mqtt_tcp_is_ours(READ_ONCE(sk->sk_prot))) {
+	if (mqtt_socket_attached(sk)) {
 		NL_SET_ERR_MSG(extack, "the socket is attached already");
 		return -EBUSY;
 	}
@@ -132,7 +155,7 @@ static int mqtt_socket_unread(struct sock *sk, const void *data, u32 len,
 			      struct netlink_ext_ack *extack)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
-	bool fin = sk->sk_shutdown & RCV_SHUTDOWN && tp->copied_seq == tp->rcv_nxt;
+	bool fin = sk->sk_state == TCP_CLOSE_WAIT && tp->copied_seq == tp->rcv_nxt;
 	u32 end = tp->copied_seq - fin;
 	struct sk_buff *skb;
 
@@ -145,11 +168,12 @@ static int mqtt_socket_unread(struct sock *sk, const void *data, u32 len,
 	skb = mqtt_rxq_alloc(len, GFP_KERNEL);
 	if (!skb)
 		return -ENOMEM;
-	if (skb_store_bits(skb, 0, data, len) || mqtt_rxq_unread(sk, skb, end)) {
+	if (skb_store_bits(skb, 0, data, len) || !mqtt_rxq_charge(sk, skb)) {
 		kfree_skb(skb);
 		NL_SET_ERR_MSG(extack, "no receive memory for rx-residue");
 		return -ENOBUFS;
 	}
+	mqtt_rxq_unread(sk, skb, end);
 	return 0;
 }
 
@@ -202,6 +226,11 @@ int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *re
 	peer->proto = mqtt_proto_get(sock);
 	if (!peer->proto) {
 		err = -ENOMEM;
+		goto out;
+	}
+	if (sk->sk_prot != peer->proto->base || sock->ops != peer->proto->base_ops) {
+		NL_SET_ERR_MSG(extack, "the socket's operations are not TCP's own");
+		err = -EBUSY;
 		goto out;
 	}
 	err = mqtt_socket_unread(sk, residue, residue_len, extack);
@@ -276,7 +305,8 @@ void mqtt_socket_forget(struct mqtt_peer *peer)
 	struct sock *sk = peer->sk;
 
 	write_lock_bh(&sk->sk_callback_lock);
-	rcu_assign_sk_user_data(sk, NULL);
+	if (READ_ONCE(sk->sk_user_data) == peer)
+		rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
 	mqtt_peer_put(peer);
 }
@@ -293,7 +323,7 @@ struct mqtt_peer *mqtt_socket_peer(struct sock *sk)
 
 	rcu_read_lock();
 	peer = rcu_dereference_sk_user_data(sk);
-	if (!peer || !mqtt_tcp_is_ours(READ_ONCE(sk->sk_prot)) ||
+	if (!peer || !mqtt_socket_attached(sk) ||
 	    !refcount_inc_not_zero(&peer->refs))
 		peer = NULL;
 	rcu_read_unlock();
@@ -303,8 +333,6 @@ struct mqtt_peer *mqtt_socket_peer(struct sock *sk)
 /* Nothing is attached and no thread is inside an operation. */
 void mqtt_socket_module_exit(void)
 {
-	struct mqtt_proto *proto, *next;
-
-	list_for_each_entry_safe(proto, next, &mqtt_protos, list)
-		kfree(proto);
+	kfree(mqtt_protos[0]);
+	kfree(mqtt_protos[1]);
 }

@@ -13,23 +13,24 @@ struct netlink_ext_ack;
 
 /**
  * struct mqtt_proto - a socket's operations while it is attached
- * @list: all of them
  * @base: operations before, and again after
  * @base_ops: the same of struct socket
  * @prot: a copy of @base with ours in some places
  * @ops: a copy of @base_ops likewise
  *
- * One for each kind of socket. They stay until the module goes, because a
- * thread may still be on its way into them when a socket is given back.
+ * One for each address family, made when the first is needed. They stay until
+ * the module goes, because a thread may still be on its way into them when a
+ * socket is given back.
  */
 struct mqtt_proto {
-	struct list_head list;
 	struct proto *base;
 	const struct proto_ops *base_ops;
 	struct proto prot;
 	struct proto_ops ops;
 };
 
+const struct mqtt_proto *mqtt_proto_of(const struct sock *sk);
+bool mqtt_socket_attached(const struct sock *sk);
 int mqtt_socket_check(struct socket *sock, const struct net *net,
 		      struct netlink_ext_ack *extack);
 int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *residue,

@@ -32,12 +32,18 @@ static void mqtt_tcp_leave(void)
 	this_cpu_dec(mqtt_tcp_inside);
 }
 
-/* What the socket had before, or has again. */
+static void mqtt_tcp_release_cb(struct sock *sk);
+
+/*
+ * What the socket had before, or has again, or somebody has built since. A TLS
+ * socket that was set up while another thread attached it, or any after that,
+ * has a copy of ours with some replaced: there too TCP's is below.
+ */
 static struct proto *mqtt_tcp_base(struct sock *sk)
 {
 	struct proto *prot = READ_ONCE(sk->sk_prot);
 
-	return mqtt_tcp_is_ours(prot) ? container_of(prot, struct mqtt_proto, prot)->base : prot;
+	return prot->release_cb == mqtt_tcp_release_cb ? mqtt_proto_of(sk)->base : prot;
 }
 
 static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock,
@@ -47,8 +53,7 @@ static const struct proto_ops *mqtt_tcp_base_ops(struct socket *sock)
 {
 	const struct proto_ops *ops = READ_ONCE(sock->ops);
 
-	return ops->poll == mqtt_tcp_poll ? container_of(ops, struct mqtt_proto, ops)->base_ops :
-	       ops;
+	return ops->poll == mqtt_tcp_poll ? mqtt_proto_of(sock->sk)->base_ops : ops;
 }
 
 static bool mqtt_tcp_may_read(const struct mqtt_peer *peer)
@@ -68,12 +73,12 @@ static int mqtt_tcp_wait_readable(struct mqtt_peer *peer, long *timeo)
 	int err = 0;
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (!mqtt_tcp_may_read(peer)) {
+	for (;;) {
 		if (!*timeo)
 			err = -EAGAIN;
 		else if (signal_pending(current))
 			err = sock_intr_errno(*timeo);
-		if (err)
+		if (err || mqtt_tcp_may_read(peer))
 			break;
 		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
 	}
@@ -335,10 +340,12 @@ static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock,
 	struct mqtt_peer *peer;
 	__poll_t mask;
 
+	/* To wait is to allocate, which may sleep. */
+	mqtt_tcp_enter();
 	mask = mqtt_tcp_base_ops(sock)->poll(file, sock, wait);
 	peer = mqtt_socket_peer(sk);
 	if (!peer)
-		return mask;
+		goto out;
 
 	if (mqtt_rx_readable(peer))
 		mask |= in;
@@ -347,6 +354,8 @@ static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock,
 	if (poll_requested_events(wait) & out && mqtt_tcp_out_masked(peer))
 		mask &= ~out;
 	mqtt_peer_put(peer);
+out:
+	mqtt_tcp_leave();
 	return mask;
 }
 
@@ -356,18 +365,21 @@ static int mqtt_tcp_connect(struct socket *sock, struct sockaddr *addr, int addr
 	       -EBUSY : -EISCONN;
 }
 
+static ssize_t mqtt_tcp_splice_read(struct socket *sock, loff_t *ppos,
+				    struct pipe_inode_info *pipe, size_t len,
+				    unsigned int flags)
+{
+	ssize_t ret;
+
+	mqtt_tcp_enter();
+	ret = mqtt_splice_read(sock, ppos, pipe, len, flags);
+	mqtt_tcp_leave();
+	return ret;
+}
+
 static int mqtt_tcp_set_rcvlowat(struct sock *sk, int val)
 {
 	return val > 1 ? -EBUSY : 0;
-}
-
-/**
- * mqtt_tcp_is_ours() - do these operations belong to an attached socket?
- * @prot: operations
- */
-bool mqtt_tcp_is_ours(const struct proto *prot)
-{
-	return prot->recvmsg == mqtt_tcp_recvmsg;
 }
 
 /**
@@ -394,7 +406,7 @@ void mqtt_tcp_override(struct mqtt_proto *proto)
 	ops->poll = mqtt_tcp_poll;
 	ops->connect = mqtt_tcp_connect;
 	ops->mmap = sock_no_mmap;
-	ops->splice_read = NULL;
+	ops->splice_read = mqtt_tcp_splice_read;
 	ops->set_peek_off = NULL;
 	ops->set_rcvlowat = mqtt_tcp_set_rcvlowat;
 }

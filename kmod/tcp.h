@@ -10,7 +10,6 @@
 struct mqtt_proto;
 
 void mqtt_tcp_override(struct mqtt_proto *proto);
-bool mqtt_tcp_is_ours(const struct proto *prot);
 void mqtt_tcp_data_ready(struct sock *sk);
 void mqtt_tcp_write_space(struct sock *sk);
 

@@ -738,8 +738,11 @@ static void walk_split(struct walk *walk, const u8 *topic, size_t len)
 	} while (text <= walk->end && n <= LEVELS_KEPT);
 	walk->levels = n;
 	walk->last = LEVELS_KEPT;
-	if (text <= walk->end)
+	/* what is left may be one empty level, without a byte */
+	if (text < walk->end)
 		walk->levels += mqtt_topic_levels(text, walk->end - text);
+	else if (text == walk->end)
+		walk->levels++;
 }
 
 static struct level *walk_level(struct walk *walk, unsigned int depth)

@@ -33,8 +33,12 @@
 
 /* Bytes that TCP may hold unsent before our queue, and its policy, takes over. */
 #define MQTT_TX_NOTSENT_MAX	(128 << 10)
-/* Packets that one flush, and one run of the tasklet, sends. */
+/*
+ * What one flush, and one run of the tasklet, may cost: each packet one, and as
+ * much for each so many bytes.
+ */
 #define MQTT_TX_BUDGET		1024
+#define MQTT_TX_COST_BYTES	1024
 /* Pieces of memory per call of TCP. */
 #define MQTT_TX_BVECS		64
 /* How long to wait before memory is asked for again, and for a slow daemon. */
@@ -98,7 +102,7 @@ static bool mqtt_tx_push(struct mqtt_tx *tx, struct mqtt_msg *msg)
 	struct mqtt_tx_chunk *chunk = tx->last;
 
 	if (mqtt_tx_needs_chunk(tx)) {
-		chunk = kmalloc(sizeof(*chunk), GFP_ATOMIC | __GFP_NOWARN);
+		chunk = kmalloc(sizeof(*chunk), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 		if (!chunk)
 			return false;
 		chunk->next = NULL;
@@ -301,7 +305,7 @@ static bool mqtt_tx_yield(struct mqtt_peer *peer)
 	return true;
 }
 
-/* Sends until there is no more, no room, or @budget packets are through. */
+/* Sends until there is no more, no room, or the budget is spent. */
 static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 {
 	struct mqtt_tx *tx = &peer->tx;
@@ -324,12 +328,12 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 				mqtt_tx_block(peer);
 			break;
 		}
-		sent = mqtt_tx_send(sk, bv, n, bytes);
+		sent = sk_stream_memory_free(sk) ? mqtt_tx_send(sk, bv, n, bytes) : -EAGAIN;
 		if (sent < 0) {
 			mqtt_tx_block(peer);
 			break;
 		}
-		done += mqtt_tx_complete(peer, sent);
+		done += mqtt_tx_complete(peer, sent) + sent / MQTT_TX_COST_BYTES;
 		if (sent < bytes) {
 			mqtt_tx_block(peer);
 			break;
@@ -350,7 +354,7 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
  * queue away when the connection is gone.
  *
  * Context: the socket is locked, by lock_sock() or bh_lock_sock(); no other is.
- * Return: packets sent.
+ * Return: what it cost, see MQTT_TX_BUDGET.
  */
 int mqtt_tx_flush(struct mqtt_peer *peer)
 {
@@ -364,8 +368,12 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 		return 0;
 	}
 	/* An error that the daemon has not read; TCP would take it from it. */
-	if (unlikely(peer->sk->sk_err))
+	if (unlikely(peer->sk->sk_err)) {
+		if (READ_ONCE(tx->packets))
+			mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 		return 0;
+	}
+	clear_bit(MQTT_TX_BLOCKED, &tx->flags);
 	tx->running = true;
 	done = mqtt_tx_loop(peer, MQTT_TX_BUDGET);
 	tx->running = false;
@@ -391,6 +399,7 @@ int mqtt_tx_finish(struct mqtt_peer *peer)
 	mqtt_tx_flush(peer);
 	tx->running = true;
 	while (tx->off && mqtt_tx_connected(sk) && !sk->sk_err) {
+		u32 notsent_lowat = tcp_sk(sk)->notsent_lowat;
 		int sndbuf = sk->sk_sndbuf;
 		unsigned int n;
 		u32 bytes;
@@ -398,14 +407,19 @@ int mqtt_tx_finish(struct mqtt_peer *peer)
 
 		n = mqtt_tx_gather(tx, bv, 1, &bytes);
 		WRITE_ONCE(sk->sk_sndbuf, max_t(int, sndbuf, sk->sk_wmem_queued + 4 * bytes));
+		WRITE_ONCE(tcp_sk(sk)->notsent_lowat, UINT_MAX);
 		sent = mqtt_tx_send(sk, bv, n, bytes);
+		WRITE_ONCE(tcp_sk(sk)->notsent_lowat, notsent_lowat);
 		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 		if (sent <= 0)
 			break;
 		mqtt_tx_complete(peer, sent);
 	}
 	tx->running = false;
-	return tx->off && mqtt_tx_connected(sk) ? -ENOBUFS : 0;
+	if (!tx->off || !mqtt_tx_connected(sk))
+		return 0;
+	mqtt_tx_schedule(peer, MQTT_TX_RETRY);
+	return -ENOBUFS;
 }
 
 /**
@@ -451,8 +465,9 @@ static void mqtt_tx_work(struct work_struct *work)
 	struct mqtt_peer *peer = container_of(to_delayed_work(work), struct mqtt_peer, tx.work);
 
 	lock_sock(peer->sk);
-	clear_bit(MQTT_TX_USER_WANTS, &peer->tx.flags);
-	clear_bit(MQTT_TX_BLOCKED, &peer->tx.flags);
+	/* The daemon has had its time, unless the packet it waits for goes on. */
+	if (!peer->tx.off)
+		clear_bit(MQTT_TX_USER_WANTS, &peer->tx.flags);
 	mqtt_tx_flush(peer);
 	release_sock(peer->sk);
 	mqtt_peer_put(peer);
@@ -514,18 +529,28 @@ void mqtt_tx_init(struct mqtt_tx *tx, u64 limit)
 void mqtt_tx_close(struct mqtt_peer *peer)
 {
 	struct mqtt_tx *tx = &peer->tx;
+	struct mqtt_tx_chunk *chunk;
 	u32 dropped;
 
 	spin_lock_bh(&tx->lock);
 	tx->closed = true;
 	dropped = tx->packets;
-	while (tx->packets)
-		mqtt_tx_pop(tx);
-	kfree(tx->first);
+	chunk = tx->first;
 	tx->first = NULL;
 	tx->last = NULL;
+	tx->packets = 0;
+	tx->bytes = 0;
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
+
+	while (chunk) {
+		struct mqtt_tx_chunk *next = chunk->next;
+
+		while (chunk->head < chunk->tail)
+			mqtt_msg_put(chunk->msg[chunk->head++]);
+		kfree(chunk);
+		chunk = next;
+	}
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE, dropped);
 }
 

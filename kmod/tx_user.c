@@ -73,6 +73,9 @@ int mqtt_tx_user_begin(struct mqtt_peer *peer, int flags)
 	}
 
 	lock_sock(sk);
+	/* What waits for nothing but the tasklet was there before. */
+	if (READ_ONCE(tx->packets))
+		mqtt_tx_flush(peer);
 	err = mqtt_tx_user_wait(peer, flags);
 	if (!err) {
 		clear_bit(MQTT_TX_USER_WANTS, &tx->flags);

@@ -6,7 +6,7 @@
 #ifndef _MQTT_COMPAT_H
 #define _MQTT_COMPAT_H
 
-#include <linux/bvec.h>
+#include <linux/fs.h>
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
@@ -41,6 +41,28 @@ static inline void mqtt_proto_no_sendpage(struct proto *prot)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 	prot->sendpage = NULL;
+#endif
+}
+
+/* The memory cgroup that a socket's memory is charged to, or NULL */
+static inline struct mem_cgroup *mqtt_sk_memcg(const struct sock *sk)
+{
+#ifdef CONFIG_MEMCG
+	return sk->sk_memcg;
+#else
+	return NULL;
+#endif
+}
+
+/* splice() out of a socket by way of recvmsg; what 6.12 does without splice_read */
+static inline ssize_t mqtt_splice_read(struct socket *sock, loff_t *ppos,
+				       struct pipe_inode_info *pipe, size_t len,
+				       unsigned int flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return copy_splice_read(sock->file, ppos, pipe, len, flags);
+#else
+	return generic_file_splice_read(sock->file, ppos, pipe, len, flags);
 #endif
 }
 

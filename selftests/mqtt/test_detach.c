@@ -182,6 +182,16 @@ struct merger {
 	unsigned int all;
 };
 
+static void merge_stuck(const struct merger *m, bool attached)
+{
+	ksft_note("of %llu bytes arrived, %d are unread, %s", tcp_received(pub.fd),
+		  tcp_unread(pub.fd), tcp_is_readable(pub.fd) ? "readable" : "not readable");
+	if (attached)
+		ksft_note("state %llu, rx-no-buffer %llu", rig_peer_get(&pub, MQTT_A_PEER_STATE),
+			  rig_stat(MQTT_A_STATS_RX_NO_BUFFER));
+	FAIL("message %u does not come while %s", m->next, attached ? "attached" : "detached");
+}
+
 /* Reads and merges until @n messages have come that way, or all. */
 static void merge_until(struct merger *m, struct packets *way, unsigned int n)
 {
@@ -200,8 +210,7 @@ static void merge_until(struct merger *m, struct packets *way, unsigned int n)
 		else
 			ksft_pause();
 		if (ksft_now_ms() > end)
-			FAIL("message %u does not come while %s", m->next,
-			     way == &m->fast ? "attached" : "detached");
+			merge_stuck(m, way == &m->fast);
 	}
 }
 

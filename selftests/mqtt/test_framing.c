@@ -159,7 +159,7 @@ static void split_everywhere(size_t remaining)
 	size_t at;
 
 	wire_publish_of(&b, 0x30, "t/u", remaining, remaining);
-	for (at = 1; at < b.len; at++) {
+	for (at = 1; at < b.len; at += ksft_scale(1, 3)) {
 		if (at > 24 && at + 4 < b.len && b.len > 200)
 			at = b.len - 4;
 		split_fast(&b, at);
@@ -183,7 +183,7 @@ static void split_slow(const struct bytes *slow, const struct bytes *fast)
 {
 	size_t at;
 
-	for (at = 1; at < slow->len; at++) {
+	for (at = 1; at < slow->len; at += at < 4 ? 1 : ksft_scale(1, 5)) {
 		rig_send(&pub, slow->p, at);
 		rig_send(&pub, slow->p + at, slow->len - at);
 		rig_send_bytes(&pub, fast);
@@ -414,17 +414,17 @@ static void random_stream(size_t chunk, size_t size_max, int packets, bool separ
 
 static void random_tiny_chunks(void)
 {
-	random_stream(3, 40, ksft_scale(200, 60), true);
+	random_stream(3, 40, ksft_scale(200, 20), true);
 }
 
 static void random_small_chunks(void)
 {
-	random_stream(100, 300, ksft_scale(800, 150), true);
+	random_stream(100, 300, ksft_scale(800, 50), true);
 }
 
 static void random_coalesced(void)
 {
-	random_stream(3000, 1500, ksft_scale(2000, 400), false);
+	random_stream(3000, 1500, ksft_scale(2000, 300), false);
 }
 
 static void random_large(void)

@@ -500,6 +500,50 @@ static void test_deepest(void **state)
 	mqtt_trie_destroy(&trie);
 }
 
+struct counter {
+	unsigned int n;
+	const struct hlist_node *last;
+};
+
+static void count_found(void *ctx, const struct hlist_head *subs)
+{
+	struct counter *count = ctx;
+
+	count->n++;
+	count->last = subs->first;
+}
+
+/* The levels that a match remembers, and those behind, may end in an empty one. */
+static void test_empty_last_level(void **state)
+{
+	u8 topic[2 * 40];
+	size_t levels;
+
+	(void)state;
+	for (levels = 1; levels < 40; levels++) {
+		struct mqtt_sub with = { 0 }, without = { 0 };
+		struct mqtt_trie trie;
+		struct counter count = { 0 };
+
+		memset(topic, '/', sizeof(topic));
+		for (size_t i = 0; i < levels; i++)
+			topic[2 * i] = 'a';
+		assert_int_equal(mqtt_trie_init(&trie), 0);
+		assert_int_equal(mqtt_trie_add(&trie, topic, 2 * levels, &with), 0);
+		assert_int_equal(mqtt_trie_add(&trie, topic, 2 * levels - 1, &without), 0);
+		rcu_read_lock();
+		assert_int_equal(mqtt_trie_match(&trie, topic, 2 * levels, PLENTY, count_found,
+						 &count), 0);
+		rcu_read_unlock();
+		assert_int_equal(count.n, 1);
+		assert_ptr_equal(count.last, &with.link);
+		mqtt_trie_del(&trie, &with);
+		mqtt_trie_del(&trie, &without);
+		rcu_barrier();
+		mqtt_trie_destroy(&trie);
+	}
+}
+
 /*
  * 10,000 levels with "+" left for later in the depth, where levels are read
  * anew on the way back.
@@ -586,6 +630,7 @@ int main(void)
 		cmocka_unit_test(test_budget_plain),
 		cmocka_unit_test(test_budget_long_levels),
 		cmocka_unit_test(test_deepest),
+		cmocka_unit_test(test_empty_last_level),
 		cmocka_unit_test(test_deep_forks),
 		cmocka_unit_test(test_destroy_full),
 	};

@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc < 6)
-		errx(EXIT_LOST, "usage: client SOCKET STATUS-FILE DIRECTORY [NAME=VALUE...] -- COMMAND");
+		errx(EXIT_LOST, "usage: client SOCKET STATUS-FILE DIRECTORY [N=V...] -- COMMAND");
 	if (getrandom(cookie, sizeof(cookie), 0) != sizeof(cookie))
 		err(EXIT_LOST, "vm: no random numbers");
 	fd = port_connect(argv[1]);
