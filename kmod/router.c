@@ -162,8 +162,10 @@ static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 	router = mn->router;
 	if (router && portid && router->owner_portid != portid)
 		router = NULL;
-	if (router)
+	if (router) {
 		mn->router = NULL;
+		WRITE_ONCE(router->ended, true);
+	}
 	mutex_unlock(&mn->lock);
 	return router;
 }

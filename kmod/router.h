@@ -30,7 +30,9 @@ struct sock;
  *	peer, one of each operation on it
  * @lock: serialises changes: peers come and go, subscriptions, limits. Taken
  *	before a socket's lock, never inside one
- * @dead: it has ended, no peer can be attached; under @lock
+ * @ended: no request finds it any more, and nothing is taken off its peers'
+ *	sockets; set once
+ * @dead: no peer can be attached; under @lock
  * @peers: by id; changed under @lock
  * @nr_peers: how many
  * @next_id: where to look for a free id
@@ -47,6 +49,7 @@ struct sock;
 struct mqtt_router {
 	refcount_t refs;
 	struct mutex lock;	/* see above */
+	bool ended;
 	bool dead;
 	struct xarray peers;
 	u32 nr_peers;

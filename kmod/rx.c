@@ -261,7 +261,7 @@ static bool mqtt_rx_run(struct mqtt_peer *peer)
 	struct sock *sk = peer->sk;
 	bool more;
 
-	if (peer->rx.state == MQTT_PEER_STATE_RAW)
+	if (peer->rx.state == MQTT_PEER_STATE_RAW || READ_ONCE(peer->router->ended))
 		return false;
 	/* TCP skips the urgent byte as it likes, so no border is certain. */
 	if (unlikely(tcp_sk(sk)->urg_data)) {

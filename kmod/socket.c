@@ -37,6 +37,7 @@ static struct mqtt_proto **mqtt_proto_slot(const struct sock *sk)
  */
 const struct mqtt_proto *mqtt_proto_of(const struct sock *sk)
 {
+	/* pairs with smp_store_release() in mqtt_proto_get() */
 	return smp_load_acquire(mqtt_proto_slot(sk));
 }
 
@@ -72,6 +73,7 @@ static const struct mqtt_proto *mqtt_proto_get(struct socket *sock)
 	proto->prot = *proto->base;
 	proto->ops = *proto->base_ops;
 	mqtt_tcp_override(proto);
+	/* complete, for mqtt_proto_of() */
 	smp_store_release(slot, proto);
 out:
 	mutex_unlock(&mqtt_protos_lock);

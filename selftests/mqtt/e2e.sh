@@ -5,10 +5,11 @@
 # messages arrive unchanged and in order; on the kernel's plane the daemon has
 # seen none of them.
 #
-#   MQTT_MESSAGES   messages of the long run; 100000, 5000 on a debug kernel
+#   MQTT_MESSAGES   messages of the long run; 30000, 3000 on a debug kernel
+
+# shellcheck disable=SC2317 # wait_until and trap call functions by name
 
 set -u
-# shellcheck disable=SC2317 # wait_until and trap call functions by name
 
 if [ "${E2E_NETNS:-}" != 1 ]; then
 	E2E_NETNS=1 exec unshare -n "$0" "$@"
@@ -18,10 +19,10 @@ cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 ip link set lo up
 
 port=1883
-messages=100000
+messages=30000
 limit=60	# seconds that a condition may take
 if [ -e /sys/kernel/debug/kmemleak ] || [ "${MQTT_SLOW:-0}" = 1 ]; then
-	messages=5000
+	messages=3000
 	limit=240
 fi
 messages=${MQTT_MESSAGES:-$messages}
