@@ -112,6 +112,25 @@ struct sk_buff *mqtt_nl_reply_new(struct genl_info *info, void **hdr)
 	return skb;
 }
 
+/**
+ * mqtt_nl_reply_end() - send a reply, or not
+ * @reply: message of mqtt_nl_reply_new(); this takes it
+ * @hdr: its header
+ * @info: request
+ * @err: 0, or why there is nothing to send
+ *
+ * Return: @err, or what sending it returns.
+ */
+int mqtt_nl_reply_end(struct sk_buff *reply, void *hdr, struct genl_info *info, int err)
+{
+	if (err) {
+		nlmsg_free(reply);
+		return err;
+	}
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+}
+
 struct netlink_range_validation mqtt_nl_queue_limit_range = {
 	.min = MQTT_QUEUE_LIMIT_MIN,
 	.max = MQTT_QUEUE_LIMIT_MAX,
@@ -224,12 +243,7 @@ static int mqtt_nl_router_reply(struct sk_buff *skb, struct genl_info *info,
 	reply = mqtt_nl_reply_new(info, &hdr);
 	err = reply ? put(reply, router) : -ENOMEM;
 	mqtt_router_put(router);
-	if (err) {
-		nlmsg_free(reply);
-		return err;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
+	return mqtt_nl_reply_end(reply, hdr, info, err);
 }
 
 static int mqtt_nl_router_get(struct sk_buff *skb, struct genl_info *info)

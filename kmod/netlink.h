@@ -21,6 +21,7 @@ struct mqtt_router *mqtt_nl_router(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_dump_start(struct netlink_callback *cb);
 int mqtt_nl_dump_done(struct netlink_callback *cb);
 struct sk_buff *mqtt_nl_reply_new(struct genl_info *info, void **hdr);
+int mqtt_nl_reply_end(struct sk_buff *reply, void *hdr, struct genl_info *info, int err);
 
 /* netlink_peer.c */
 extern const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1];

@@ -179,14 +179,12 @@ int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 		goto out;
 	}
 	err = mqtt_nl_attach_fd(router, tb, &id, info);
-	if (!err)
-		err = mqtt_nl_put_id(reply, id);
 	if (err) {
 		nlmsg_free(reply);
 		goto out;
 	}
-	genlmsg_end(reply, hdr);
-	err = genlmsg_reply(reply, info);
+	err = mqtt_nl_reply_end(reply, hdr, info, mqtt_nl_put_id(reply, id));
+	/* Whoever does not learn the id cannot detach. */
 	if (err)
 		mqtt_peer_detach(router, id, info->extack);
 out:
@@ -333,14 +331,9 @@ int mqtt_nl_peer_get(struct sk_buff *skb, struct genl_info *info)
 	peer = mqtt_peer_find(router, id, info->extack);
 	err = IS_ERR(peer) ? PTR_ERR(peer) : mqtt_nl_put_peer(reply, peer);
 	mutex_unlock(&router->lock);
-	if (err) {
-		if (err == -ENOENT)
-			mqtt_nl_bad_peer_id(info);
-		nlmsg_free(reply);
-		goto out;
-	}
-	genlmsg_end(reply, hdr);
-	err = genlmsg_reply(reply, info);
+	if (err == -ENOENT)
+		mqtt_nl_bad_peer_id(info);
+	err = mqtt_nl_reply_end(reply, hdr, info, err);
 out:
 	mqtt_router_put(router);
 	return err;
