@@ -47,13 +47,13 @@ static void add_one_of_each(struct stream *s)
 	add_fast(s, 5);
 	wire_subscribe(&s->all, "x/y");
 	stream_end(s, STREAM_BARRIER);
-	add_fast(s, 200);
+	add_fast(s, ksft_scale(200, 20));
 	wire_puback(&s->all, 5);
 	stream_end(s, STREAM_SLOW);
 	wire_message(&s->all, "nobody/listens", "unmatched");
 	s->done = s->all.len;
 	s->fast_packets++;
-	wire_publish_of(&s->all, 0x32, "t/u", 150, 1);
+	wire_publish_of(&s->all, 0x32, "t/u", ksft_scale(150, 15), 1);
 	stream_end(s, STREAM_SLOW);
 	wire_publish_of(&s->all, 0x3c, "t/u", 15, 2);
 	stream_end(s, STREAM_SLOW);
@@ -61,8 +61,8 @@ static void add_one_of_each(struct stream *s)
 	stream_end(s, STREAM_BARRIER);
 	wire_publish_of(&s->all, 0x31, "t/u", 30, 3);
 	stream_end(s, STREAM_BARRIER);
-	add_fast(s, 127);
-	add_fast(s, 128);
+	add_fast(s, ksft_scale(127, 12));
+	add_fast(s, ksft_scale(128, 13));
 	wire_disconnect(&s->all);
 	stream_end(s, STREAM_BARRIER);
 	add_fast(s, 6);
@@ -121,7 +121,8 @@ static void byte_per_segment(void)
 static void byte_per_read(void)
 {
 	struct pump p = {
-		.pub = &pub, .sub = &sub, .chunk = one_byte, .separate = true, .read_size = 1,
+		.pub = &pub, .sub = &sub, .chunk = one_byte, .separate = !ksft_slow(),
+		.read_size = 1,
 	};
 	struct stream *s = stream_new();
 
@@ -159,7 +160,7 @@ static void split_everywhere(size_t remaining)
 	size_t at;
 
 	wire_publish_of(&b, 0x30, "t/u", remaining, remaining);
-	for (at = 1; at < b.len; at += ksft_scale(1, 3)) {
+	for (at = 1; at < b.len; at += ksft_scale(1, 7)) {
 		if (at > 24 && at + 4 < b.len && b.len > 200)
 			at = b.len - 4;
 		split_fast(&b, at);
