@@ -221,7 +221,7 @@ static void attach_cycles(size_t read_size)
 	struct merger m = {
 		.fast = { .fd = sub.client },
 		.slow = { .fd = pub.fd, .read_size = read_size },
-		.all = ksft_scale(20000, 3000),
+		.all = ksft_scale(20000, 1500),
 	};
 	struct traffic t = {
 		.from = &pub, .topic = "t/u", .source = 1, .n = m.all, .payload = 10,

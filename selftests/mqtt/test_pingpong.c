@@ -95,7 +95,7 @@ static const char *const crossed_filters[] = { "to/a", "to/b" };
 static void two_ways(void)
 {
 	start(2, crossed_filters);
-	exchange(2, crossed_topics, ksft_scale(6000, 1000), 1);
+	exchange(2, crossed_topics, ksft_scale(6000, 400), 1);
 	rig_fence(&clients[0]);
 	rig_fence(&clients[1]);
 	rig_check_balance();
@@ -108,7 +108,7 @@ static const char *const common_filters[] = { "t/u", "t/+", "#", "t/#" };
 static void all_to_all(void)
 {
 	start(4, common_filters);
-	exchange(4, common_topics, ksft_scale(1200, 250), 4);
+	exchange(4, common_topics, ksft_scale(1200, 120), 4);
 	rig_fence(&clients[3]);
 	rig_check_balance();
 }
@@ -216,7 +216,7 @@ static void two_ways_with_churn(void)
 	CHECK(!pthread_create(&threads[1], NULL, guests_main, "the second guest"));
 	CHECK(!pthread_create(&threads[2], NULL, subs_main, NULL));
 	CHECK(!pthread_create(&threads[3], NULL, drain_main, NULL));
-	exchange(2, crossed_topics, ksft_scale(4000, 700), 1);
+	exchange(2, crossed_topics, ksft_scale(4000, 300), 1);
 	__atomic_store_n(&churn_stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < ARRAY_LEN(threads); i++)
 		pthread_join(threads[i], NULL);
@@ -252,7 +252,7 @@ static void *daemon_main(void *arg)
 /* The daemon sends on the same sockets at the same time. */
 static void two_ways_with_daemon(void)
 {
-	unsigned int messages = ksft_scale(3000, 500), next[2][CLIENTS_MAX] = { { 0 } };
+	unsigned int messages = ksft_scale(3000, 250), next[2][CLIENTS_MAX] = { { 0 } };
 	struct packets got[2] = { { 0 } };
 	struct daemon daemons[2];
 	struct traffic t[2];

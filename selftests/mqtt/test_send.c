@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -247,7 +248,7 @@ static void other_ways_to_send(void)
 	iov[1] = (struct iovec){ b.p + 3, 500 };
 	CHECK_EQ(writev(sub.fd, iov, 2), 503);
 	publish(0, 20);
-	file = CHECK_SYS(open("/tmp", O_TMPFILE | O_RDWR, 0600));
+	file = CHECK_SYS(memfd_create("file", 0));
 	CHECK_EQ(write(file, b.p, b.len), b.len);
 	at = 503;
 	CHECK_EQ(sendfile(sub.fd, file, &at, 200), 200);
