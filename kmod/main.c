@@ -35,7 +35,7 @@ static void __exit mqtt_exit(void)
 	mqtt_tx_module_exit();
 	mqtt_router_module_exit();
 	mqtt_socket_module_exit();
-	/* The topic table's nodes may be freed by our own functions. */
+	/* No code of ours waits for this, only memory that is being freed. */
 	rcu_barrier();
 }
 
