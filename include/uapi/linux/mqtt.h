@@ -9,6 +9,8 @@
 #ifndef _UAPI_LINUX_MQTT_H
 #define _UAPI_LINUX_MQTT_H
 
+#include <linux/types.h>
+
 #define MQTT_GENL_NAME		"mqtt"
 #define MQTT_GENL_VERSION	1
 
@@ -16,9 +18,14 @@
 #define MQTT_FILTER_MAX		32768
 #define MQTT_FILTER_LEVELS_MAX	1024
 #define MQTT_RX_RESIDUE_MAX	32768
+#define MQTT_TOPIC_ALIAS_MAX	64
+
+#define MQTT_GENL_MCGRP_EVENTS	"events"
 
 enum mqtt_protocol {
-	MQTT_PROTOCOL_V311 = 4,
+	MQTT_PROTOCOL_V31 = 3,
+	MQTT_PROTOCOL_V311,
+	MQTT_PROTOCOL_V5,
 };
 
 /**
@@ -33,6 +40,65 @@ enum mqtt_peer_state {
 	MQTT_PEER_STATE_FAST,
 	MQTT_PEER_STATE_BARRIER,
 	MQTT_PEER_STATE_RAW,
+	MQTT_PEER_STATE_HOSTED,
+};
+
+/* Bits of MQTT_A_SUB_OPTIONS, those of MQTT 5.0 3.8.3.1 */
+#define MQTT_SUB_OPTION_NO_LOCAL	0x04
+
+/**
+ * enum mqtt_event_type - what an event tells
+ * @MQTT_EVENT_TYPE_ROUTER_NEW: a router was created
+ * @MQTT_EVENT_TYPE_ROUTER_END: it has ended, with all its peers
+ * @MQTT_EVENT_TYPE_PEER_ATTACH: a peer was attached, or became offloaded
+ * @MQTT_EVENT_TYPE_PEER_DETACH: a peer was detached on request, or became hosted
+ * @MQTT_EVENT_TYPE_PEER_CLOSE: a peer ended because its socket was closed
+ * @MQTT_EVENT_TYPE_PEER_QUEUE_FULL: a message was dropped because the peer's queue
+ *	was at its limit; told once until the queue has been empty
+ * @MQTT_EVENT_TYPE_PEER_MALFORMED: the stream was given to the daemon because of a
+ *	malformed packet
+ * @MQTT_EVENT_TYPE_PEER_URGENT: likewise because of urgent data
+ * @MQTT_EVENT_TYPE_PEER_KEEP_ALIVE: the keep-alive time is over
+ */
+enum mqtt_event_type {
+	MQTT_EVENT_TYPE_ROUTER_NEW,
+	MQTT_EVENT_TYPE_ROUTER_END,
+	MQTT_EVENT_TYPE_PEER_ATTACH,
+	MQTT_EVENT_TYPE_PEER_DETACH,
+	MQTT_EVENT_TYPE_PEER_CLOSE,
+	MQTT_EVENT_TYPE_PEER_QUEUE_FULL,
+	MQTT_EVENT_TYPE_PEER_MALFORMED,
+	MQTT_EVENT_TYPE_PEER_URGENT,
+	MQTT_EVENT_TYPE_PEER_KEEP_ALIVE,
+};
+
+/*
+ * What read() and write() on a port's descriptor carry: records, each a whole
+ * packet. A read() returns as many as fit, a write() may bring any number.
+ */
+#define MQTT_PORT_RECORD_OFFLOADED	0x01	/* see struct mqtt_port_record */
+
+/**
+ * struct mqtt_port_record - head of a record
+ * @len: bytes of the record, this structure included; a multiple of 8
+ * @packet_len: bytes of the packet
+ * @nr_peers: down: hosted peers that the packet is for. Up: 1 if the publisher
+ *	is a peer, else 0
+ * @protocol: enum mqtt_protocol, as the packet is framed: 3.1.1 or 5.0
+ * @flags: down: MQTT_PORT_RECORD_OFFLOADED says that the one peer named is not
+ *	hosted here any more and nothing for it will follow; there is no packet
+ * @reserved: 0
+ * @peers: their ids, @nr_peers of them; the packet stands directly behind, a
+ *	PUBLISH with its fixed header, at QoS 0 and without a topic alias
+ */
+struct mqtt_port_record {
+	__u32 len;
+	__u32 packet_len;
+	__u32 nr_peers;
+	__u8 protocol;
+	__u8 flags;
+	__u16 reserved;
+	__u32 peers[];
 };
 
 enum mqtt_cmd {
@@ -48,6 +114,10 @@ enum mqtt_cmd {
 	MQTT_CMD_SUB_DEL,	/* A_PEER {id}, A_SUB {filter} ... */
 	MQTT_CMD_SUB_GET,	/* dump [A_PEER {id}]; reply: A_SUB */
 	MQTT_CMD_STATS_GET,	/* reply: A_STATS */
+	MQTT_CMD_PEER_SET,	/* A_PEER {id, ...} */
+	MQTT_CMD_PORT_ADD,	/* A_PORT; reply: A_PORT {id, fd} */
+	MQTT_CMD_PORT_GET,	/* A_PORT {id}, or dump; reply: A_PORT */
+	MQTT_CMD_EVENT,		/* group "events": A_EVENT */
 
 	/* private: */
 	__MQTT_CMD_MAX
@@ -61,6 +131,8 @@ enum mqtt_attr {
 	MQTT_A_PEER,		/* nest, enum mqtt_peer_attr */
 	MQTT_A_SUB,		/* nest, enum mqtt_sub_attr; may repeat */
 	MQTT_A_STATS,		/* nest, enum mqtt_stats_attr */
+	MQTT_A_PORT,		/* nest, enum mqtt_port_attr */
+	MQTT_A_EVENT,		/* nest, enum mqtt_event_attr */
 
 	/* private: */
 	__MQTT_A_MAX
@@ -76,6 +148,7 @@ enum mqtt_router_attr {
 	MQTT_A_ROUTER_OWNER_PORTID,		/* u32, read only */
 	MQTT_A_ROUTER_NODES,			/* u32, read only */
 	MQTT_A_ROUTER_PAD,
+	MQTT_A_ROUTER_PORTS,			/* u32, read only */
 
 	/* private: */
 	__MQTT_A_ROUTER_MAX
@@ -98,6 +171,12 @@ enum mqtt_peer_attr {
 	MQTT_A_PEER_REMOTE,		/* binary, read only */
 	MQTT_A_PEER_STATS,		/* nest, enum mqtt_peer_stats_attr, read only */
 	MQTT_A_PEER_PAD,
+	MQTT_A_PEER_PORT,		/* u32, a port's id */
+	MQTT_A_PEER_KEEP_ALIVE,		/* u16, seconds */
+	MQTT_A_PEER_TOPIC_ALIAS_MAX,	/* u16 */
+	MQTT_A_PEER_MAX_PACKET,		/* u32 */
+	MQTT_A_PEER_RX_SKIP,		/* u32 */
+	MQTT_A_PEER_TX_HOLD,		/* u8 */
 
 	/* private: */
 	__MQTT_A_PEER_MAX
@@ -109,6 +188,7 @@ enum mqtt_sub_attr {
 	MQTT_A_SUB_FILTER,	/* binary */
 	MQTT_A_SUB_PEER_ID,	/* u32, dumps */
 	MQTT_A_SUB_SEQ,		/* u32, dumps */
+	MQTT_A_SUB_OPTIONS,	/* u8, MQTT_SUB_OPTION_* */
 
 	/* private: */
 	__MQTT_A_SUB_MAX
@@ -135,6 +215,14 @@ enum mqtt_stats_attr {			/* all u64 */
 	MQTT_A_STATS_DROP_BUDGET,
 	MQTT_A_STATS_TX_RETRIES,
 	MQTT_A_STATS_PAD,
+	MQTT_A_STATS_RX_PINGS,
+	MQTT_A_STATS_TX_PINGS,
+	MQTT_A_STATS_KEEP_ALIVE_EXPIRED,
+	MQTT_A_STATS_DROP_TOO_LARGE,
+	MQTT_A_STATS_DROP_PORT_FULL,
+	MQTT_A_STATS_PORT_RX_PACKETS,
+	MQTT_A_STATS_PORT_TX_PACKETS,
+	MQTT_A_STATS_TRANSLATED,
 
 	/* private: */
 	__MQTT_A_STATS_MAX
@@ -151,10 +239,44 @@ enum mqtt_peer_stats_attr {		/* all u64 */
 	MQTT_A_PEER_STATS_DROP_QUEUE_FULL,
 	MQTT_A_PEER_STATS_DROP_NO_MEMORY,
 	MQTT_A_PEER_STATS_PAD,
+	MQTT_A_PEER_STATS_DROP_TOO_LARGE,
+	MQTT_A_PEER_STATS_RX_PINGS,
 
 	/* private: */
 	__MQTT_A_PEER_STATS_MAX
 };
 #define MQTT_A_PEER_STATS_MAX (__MQTT_A_PEER_STATS_MAX - 1)
+
+enum mqtt_port_attr {
+	MQTT_A_PORT_UNSPEC,
+	MQTT_A_PORT_ID,			/* u32 */
+	MQTT_A_PORT_FD,			/* u32, reply to add only */
+	MQTT_A_PORT_QUEUE_LIMIT,	/* u64 */
+	MQTT_A_PORT_QUEUE_BYTES,	/* u64, read only */
+	MQTT_A_PORT_QUEUE_PACKETS,	/* u32, read only */
+	MQTT_A_PORT_PEERS,		/* u32, read only */
+	MQTT_A_PORT_RX_PACKETS,		/* u64, read only */
+	MQTT_A_PORT_TX_PACKETS,		/* u64, read only */
+	MQTT_A_PORT_DROP_QUEUE_FULL,	/* u64, read only */
+	MQTT_A_PORT_PAD,
+
+	/* private: */
+	__MQTT_A_PORT_MAX
+};
+#define MQTT_A_PORT_MAX (__MQTT_A_PORT_MAX - 1)
+
+enum mqtt_event_attr {
+	MQTT_A_EVENT_UNSPEC,
+	MQTT_A_EVENT_TYPE,		/* u8, enum mqtt_event_type */
+	MQTT_A_EVENT_PEER_ID,		/* u32 */
+	MQTT_A_EVENT_CLIENT_ID,		/* string */
+	MQTT_A_EVENT_PROTOCOL,		/* u8, enum mqtt_protocol */
+	MQTT_A_EVENT_LOCAL,		/* binary, sockaddr_in or sockaddr_in6 */
+	MQTT_A_EVENT_REMOTE,		/* binary */
+
+	/* private: */
+	__MQTT_A_EVENT_MAX
+};
+#define MQTT_A_EVENT_MAX (__MQTT_A_EVENT_MAX - 1)
 
 #endif /* _UAPI_LINUX_MQTT_H */
