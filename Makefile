@@ -140,6 +140,10 @@ build/obj/user/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(flags) $(harden) $(CFLAGS) -c -o $@ $<
 
+build/bench/profile.so: selftests/bench/profile_plugin.c
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(flags) -MF build/bench/profile.d $(CFLAGS) -fPIC -shared -o $@ $<
+
 build/bench/%: build/obj/user/selftests/bench/%.o build/obj/user/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
