@@ -157,7 +157,7 @@ kselftest-programs: $(kselftests)
 # What is not a test is a helper of all tests; the daemon is there but for main()
 unit_helpers := $(call objects,sanitize,$(filter-out selftests/unit/test_%,$(unit_src)))
 daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
-mqttperf_parts := $(filter-out tools/mqttperf/main.c,$(mqttperf_src))
+mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
