@@ -10,6 +10,7 @@
 
 #include "netlink.h"
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 #include "socket.h"
 
@@ -17,13 +18,31 @@ static struct netlink_range_validation mqtt_nl_fd_range = {
 	.max = INT_MAX,
 };
 
+static struct netlink_range_validation mqtt_nl_rx_skip_range = {
+	.max = MQTT_FIXED_HEADER_MAX + MQTT_REMAINING_MAX,
+};
+
 static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
+	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[MQTT_A_PEER_FD] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_fd_range),
 	[MQTT_A_PEER_CLIENT_ID] = { .type = NLA_STRING, .len = MQTT_CLIENT_ID_MAX },
 	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V311, MQTT_PROTOCOL_V311),
 	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
 	[MQTT_A_PEER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
+	[MQTT_A_PEER_PORT] = NLA_POLICY_MIN(NLA_U32, 1),
+	[MQTT_A_PEER_RX_SKIP] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_rx_skip_range),
+	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 1),
+};
+
+static const struct nla_policy mqtt_nl_detach_nest[MQTT_A_PEER_MAX + 1] = {
+	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[MQTT_A_PEER_PORT] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy mqtt_nl_set_nest[MQTT_A_PEER_MAX + 1] = {
+	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 0),
 };
 
 const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1] = {
@@ -34,9 +53,39 @@ const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1] = {
 	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_attach_nest),
 };
 
+const struct nla_policy mqtt_nl_peer_detach_policy[MQTT_A_PEER + 1] = {
+	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_detach_nest),
+};
+
+const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1] = {
+	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_set_nest),
+};
+
 const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
 	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_id_nest),
 };
+
+/* The peer nest of a request that has to name a peer by its id. */
+static int mqtt_nl_peer_nest(struct nlattr **attrs, struct nlattr **tb,
+			     const struct nla_policy *policy, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (!attrs[MQTT_A_PEER]) {
+		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
+		NL_SET_ERR_MSG(extack, "the peer is missing");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], policy, extack);
+	if (err)
+		return err;
+	if (!tb[MQTT_A_PEER_ID]) {
+		NL_SET_ERR_ATTR_MISS(extack, attrs[MQTT_A_PEER], MQTT_A_PEER_ID);
+		NL_SET_ERR_MSG(extack, "the peer's id is missing");
+		return -EINVAL;
+	}
+	return 0;
+}
 
 /**
  * mqtt_nl_peer_id() - the peer id that a request names
@@ -49,23 +98,37 @@ const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
 int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *id)
 {
 	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
-	int err;
+	int err = mqtt_nl_peer_nest(attrs, tb, mqtt_nl_peer_id_nest, extack);
 
-	if (!attrs[MQTT_A_PEER]) {
-		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
-		NL_SET_ERR_MSG(extack, "the peer is missing");
+	if (!err)
+		*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
+	return err;
+}
+
+/* Which of an attach's attributes go together; see the specification. */
+static int mqtt_nl_attach_check(struct nlattr **tb, struct nlattr *nest,
+				struct netlink_ext_ack *extack)
+{
+	if (!tb[MQTT_A_PEER_FD] == !tb[MQTT_A_PEER_PORT]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "either fd or port is needed to attach");
 		return -EINVAL;
 	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], mqtt_nl_peer_id_nest,
-			       extack);
-	if (err)
-		return err;
-	if (!tb[MQTT_A_PEER_ID]) {
-		NL_SET_ERR_ATTR_MISS(extack, attrs[MQTT_A_PEER], MQTT_A_PEER_ID);
-		NL_SET_ERR_MSG(extack, "the peer's id is missing");
+	if (tb[MQTT_A_PEER_ID]) {
+		if (tb[MQTT_A_PEER_FD])
+			return 0;
+		NL_SET_ERR_MSG_ATTR(extack, tb[MQTT_A_PEER_ID],
+				    "id goes with fd: it becomes offloaded");
 		return -EINVAL;
 	}
-	*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
+	if (!tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "client-id and protocol are needed to attach");
+		return -EINVAL;
+	}
+	if (tb[MQTT_A_PEER_RX_RESIDUE] && tb[MQTT_A_PEER_RX_SKIP]) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[MQTT_A_PEER_RX_SKIP],
+				    "rx-skip does not go with rx-residue");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -82,25 +145,45 @@ static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
 	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, nest, mqtt_nl_attach_nest, info->extack);
 	if (err)
 		return err;
-	if (!tb[MQTT_A_PEER_FD] || !tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL]) {
-		NL_SET_ERR_MSG_ATTR(info->extack, nest,
-				    "fd, client-id and protocol are needed to attach");
-		return -EINVAL;
-	}
-	return 0;
+	return mqtt_nl_attach_check(tb, nest, info->extack);
 }
 
-/* @tb has been checked; the socket's file is held by the caller. */
+/* @tb has been checked; the socket's file is held by the caller; NULL without. */
+static int mqtt_nl_attach_as(struct mqtt_router *router, struct socket *sock,
+			     struct nlattr **tb, const struct mqtt_peer_params *params, u32 *id,
+			     struct netlink_ext_ack *extack)
+{
+	int err;
+
+	mutex_lock(&router->lock);
+	if (router->dead) {
+		NL_SET_ERR_MSG(extack, "the router has just ended");
+		err = -ENODEV;
+	} else if (!sock) {
+		err = mqtt_peer_attach_hosted(router, nla_get_u32(tb[MQTT_A_PEER_PORT]), params,
+					      id, extack);
+	} else if (tb[MQTT_A_PEER_ID]) {
+		*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
+		err = mqtt_peer_offload(router, *id, sock, params, extack);
+	} else {
+		err = mqtt_peer_attach(router, sock, params, id, extack);
+	}
+	mutex_unlock(&router->lock);
+	return err;
+}
+
 static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struct nlattr **tb,
 			  u32 *id, struct netlink_ext_ack *extack)
 {
 	struct mqtt_peer_params params = {};
-	char *client_id;
+	char *client_id = NULL;
 	int err;
 
-	client_id = nla_strdup(tb[MQTT_A_PEER_CLIENT_ID], GFP_KERNEL);
-	if (!client_id)
-		return -ENOMEM;
+	if (tb[MQTT_A_PEER_CLIENT_ID]) {
+		client_id = nla_strdup(tb[MQTT_A_PEER_CLIENT_ID], GFP_KERNEL);
+		if (!client_id)
+			return -ENOMEM;
+	}
 	params.client_id = client_id;
 	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
 		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
@@ -108,17 +191,33 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 		params.residue = nla_data(tb[MQTT_A_PEER_RX_RESIDUE]);
 		params.residue_len = nla_len(tb[MQTT_A_PEER_RX_RESIDUE]);
 	}
-
-	mutex_lock(&router->lock);
-	if (router->dead) {
-		NL_SET_ERR_MSG(extack, "the router has just ended");
-		err = -ENODEV;
-	} else {
-		err = mqtt_peer_attach(router, sock, &params, id, extack);
-	}
-	mutex_unlock(&router->lock);
+	if (tb[MQTT_A_PEER_RX_SKIP])
+		params.rx_skip = nla_get_u32(tb[MQTT_A_PEER_RX_SKIP]);
+	if (tb[MQTT_A_PEER_TX_HOLD])
+		params.tx_hold = nla_get_u8(tb[MQTT_A_PEER_TX_HOLD]);
+	err = mqtt_nl_attach_as(router, sock, tb, &params, id, extack);
 	kfree(client_id);
 	return err;
+}
+
+/* Point at the attribute that an attach failed for. */
+static void mqtt_nl_attach_bad(struct genl_info *info, struct nlattr **tb, int err)
+{
+	switch (err) {
+	case 0:
+	case -ENODEV:
+	case -ENOMEM:
+	case -ENOSPC:
+		return;
+	case -ERANGE:
+		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_RX_RESIDUE]);
+		return;
+	case -ENOENT:
+		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_ID] ?: tb[MQTT_A_PEER_PORT]);
+		return;
+	default:
+		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
+	}
 }
 
 static int mqtt_nl_attach_fd(struct mqtt_router *router, struct nlattr **tb, u32 *id,
@@ -129,19 +228,17 @@ static int mqtt_nl_attach_fd(struct mqtt_router *router, struct nlattr **tb, u32
 
 	sock = sockfd_lookup(nla_get_u32(tb[MQTT_A_PEER_FD]), &err);
 	if (!sock) {
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
 		if (err == -ENOTSOCK)
 			NL_SET_ERR_MSG(info->extack, "fd is not a socket");
 		else
 			NL_SET_ERR_MSG(info->extack, "fd is not open");
 		return err;
 	}
-	err = mqtt_socket_check(sock, genl_info_net(info), info->extack) ?:
-	      mqtt_nl_attach(router, sock, tb, id, info->extack);
-	if (err == -ERANGE)
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_RX_RESIDUE]);
-	else if (err && err != -ENODEV)
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
+	err = mqtt_socket_check(sock, genl_info_net(info), info->extack);
+	if (!err) {
+		mqtt_peer_forget_flush(sock);
+		err = mqtt_nl_attach(router, sock, tb, id, info->extack);
+	}
 	sockfd_put(sock);
 	return err;
 }
@@ -178,8 +275,12 @@ int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 		err = -ENOMEM;
 		goto out;
 	}
-	err = mqtt_nl_attach_fd(router, tb, &id, info);
+	if (tb[MQTT_A_PEER_FD])
+		err = mqtt_nl_attach_fd(router, tb, &id, info);
+	else
+		err = mqtt_nl_attach(router, NULL, tb, &id, info->extack);
 	if (err) {
+		mqtt_nl_attach_bad(info, tb, err);
 		nlmsg_free(reply);
 		goto out;
 	}
@@ -198,20 +299,69 @@ void mqtt_nl_bad_peer_id(struct genl_info *info)
 	NL_SET_BAD_ATTR(info->extack, nla_find_nested(info->attrs[MQTT_A_PEER], MQTT_A_PEER_ID));
 }
 
-int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
+static int mqtt_nl_host(struct mqtt_router *router, struct nlattr **tb,
+			struct netlink_ext_ack *extack)
 {
-	struct mqtt_router *router;
-	u32 id;
 	int err;
 
-	err = mqtt_nl_peer_id(info->attrs, info->extack, &id);
+	mutex_lock(&router->lock);
+	err = mqtt_peer_host(router, nla_get_u32(tb[MQTT_A_PEER_ID]),
+			     nla_get_u32(tb[MQTT_A_PEER_PORT]), extack);
+	mutex_unlock(&router->lock);
+	return err;
+}
+
+int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
+	struct mqtt_router *router;
+	int err;
+
+	err = mqtt_nl_peer_nest(info->attrs, tb, mqtt_nl_detach_nest, info->extack);
 	if (err)
 		return err;
 	router = mqtt_nl_router(skb, info);
 	if (IS_ERR(router))
 		return PTR_ERR(router);
-	err = mqtt_peer_detach(router, id, info->extack);
+	if (tb[MQTT_A_PEER_PORT])
+		err = mqtt_nl_host(router, tb, info->extack);
+	else
+		err = mqtt_peer_detach(router, nla_get_u32(tb[MQTT_A_PEER_ID]), info->extack);
 	if (err == -ENOENT)
+		mqtt_nl_bad_peer_id(info);
+	mqtt_router_put(router);
+	return err;
+}
+
+/* The router's lock is held. The policy has checked the values. */
+static int mqtt_nl_peer_change(struct mqtt_router *router, struct nlattr **tb,
+			       struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer = mqtt_peer_find(router, nla_get_u32(tb[MQTT_A_PEER_ID]), extack);
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	if (tb[MQTT_A_PEER_TX_HOLD] && !mqtt_peer_is_hosted(peer))
+		mqtt_tx_release(peer);
+	return 0;
+}
+
+int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
+	struct mqtt_router *router;
+	int err;
+
+	err = mqtt_nl_peer_nest(info->attrs, tb, mqtt_nl_set_nest, info->extack);
+	if (err)
+		return err;
+	router = mqtt_nl_router(skb, info);
+	if (IS_ERR(router))
+		return PTR_ERR(router);
+	mutex_lock(&router->lock);
+	err = mqtt_nl_peer_change(router, tb, info->extack);
+	mutex_unlock(&router->lock);
+	if (err)
 		mqtt_nl_bad_peer_id(info);
 	mqtt_router_put(router);
 	return err;
@@ -256,6 +406,15 @@ static int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk)
 	       mqtt_nl_put_addr4(skb, MQTT_A_PEER_REMOTE, inet->inet_daddr, inet->inet_dport);
 }
 
+/* Where its connection is. */
+static int mqtt_nl_put_place(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	if (mqtt_peer_is_hosted(peer))
+		return nla_put_u32(skb, MQTT_A_PEER_PORT, peer->tx.port->id);
+	return nla_put_u8(skb, MQTT_A_PEER_TX_HOLD, READ_ONCE(peer->tx.held)) ?:
+	       mqtt_nl_put_addrs(skb, peer->sk);
+}
+
 static int mqtt_nl_put_stat(struct sk_buff *skb, int attr, u64 n)
 {
 	return nla_put_u64_64bit(skb, attr, n, MQTT_A_PEER_STATS_PAD);
@@ -288,18 +447,20 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 {
 	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER);
 	const struct mqtt_tx *tx = &peer->tx;
+	u32 state = READ_ONCE(peer->rx.state);
 
+	if (mqtt_peer_is_hosted(peer))
+		state = MQTT_PEER_STATE_HOSTED;
 	if (!nest ||
 	    nla_put_u32(skb, MQTT_A_PEER_ID, peer->id) ||
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
 	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, MQTT_PROTOCOL_V311) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_LIMIT, tx->limit, MQTT_A_PEER_PAD) ||
-	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->bytes),
+	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
-	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->packets)) ||
+	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||
 	    nla_put_u32(skb, MQTT_A_PEER_SUBSCRIPTIONS, peer->nr_subs) ||
-	    nla_put_u32(skb, MQTT_A_PEER_STATE, READ_ONCE(peer->rx.state)) ||
-	    mqtt_nl_put_addrs(skb, peer->sk) ||
+	    nla_put_u32(skb, MQTT_A_PEER_STATE, state) || mqtt_nl_put_place(skb, peer) ||
 	    mqtt_nl_put_stats(skb, peer))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

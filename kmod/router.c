@@ -9,6 +9,7 @@
 #include <net/netns/generic.h>
 
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 
 struct workqueue_struct *mqtt_wq;
@@ -32,6 +33,7 @@ static void mqtt_router_free_work(struct work_struct *work)
 
 	mqtt_trie_destroy(&router->trie);
 	xa_destroy(&router->peers);
+	xa_destroy(&router->ports);
 	free_percpu(router->stats);
 	mutex_destroy(&router->lock);
 	kfree(router);
@@ -43,6 +45,7 @@ static void mqtt_router_finish(struct mqtt_router *router)
 {
 	mutex_lock(&router->lock);
 	router->dead = true;
+	mqtt_port_end_all(router);
 	mutex_unlock(&router->lock);
 	mqtt_peer_end_all(router);
 	mqtt_router_put(router);
@@ -72,6 +75,7 @@ static struct mqtt_router *mqtt_router_alloc(const struct sock *owner, u32 porti
 	refcount_set(&router->refs, 1);
 	mutex_init(&router->lock);
 	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
+	xa_init_flags(&router->ports, XA_FLAGS_ALLOC1);
 	INIT_WORK(&router->end_work, mqtt_router_end_work);
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;

@@ -28,6 +28,7 @@
 
 #include "msg.h"
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 #include "tx.h"
 
@@ -82,65 +83,18 @@ static void mqtt_tx_make_dirty(struct mqtt_peer *peer)
 		tasklet_schedule(&cpu->tasklet);
 }
 
-static bool mqtt_tx_needs_chunk(const struct mqtt_tx *tx)
+/* Counts a packet that could not be queued. Returns the router's counter for it. */
+static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err)
 {
-	return !tx->last || tx->last->tail == MQTT_TX_CHUNK_MSGS;
-}
-
-static bool mqtt_tx_fits(const struct mqtt_tx *tx, const struct mqtt_msg *msg)
-{
-	u64 need = msg->truesize;
-
-	if (mqtt_tx_needs_chunk(tx))
-		need += sizeof(struct mqtt_tx_chunk);
-	return tx->bytes + need <= tx->limit;
-}
-
-/* An empty queue keeps its last chunk; it counts as part of the peer. */
-static bool mqtt_tx_push(struct mqtt_tx *tx, struct mqtt_msg *msg)
-{
-	struct mqtt_tx_chunk *chunk = tx->last;
-
-	if (mqtt_tx_needs_chunk(tx)) {
-		chunk = kmalloc(sizeof(*chunk), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
-		if (!chunk)
-			return false;
-		chunk->next = NULL;
-		chunk->head = 0;
-		chunk->tail = 0;
-		if (tx->last) {
-			tx->last->next = chunk;
-			tx->bytes += sizeof(*chunk);
-		} else {
-			tx->first = chunk;
-		}
-		tx->last = chunk;
-	}
-	mqtt_msg_hold(msg);
-	chunk->msg[chunk->tail++] = msg;
-	tx->bytes += msg->truesize;
-	tx->packets++;
-	return true;
-}
-
-static void mqtt_tx_pop(struct mqtt_tx *tx)
-{
-	struct mqtt_tx_chunk *chunk = tx->first;
-	struct mqtt_msg *msg = chunk->msg[chunk->head++];
-
-	tx->bytes -= msg->truesize;
-	tx->packets--;
-	mqtt_msg_put(msg);
-
-	if (chunk->head < chunk->tail)
-		return;
-	if (!chunk->next) {
-		chunk->head = 0;
-		chunk->tail = 0;
-	} else {
-		tx->first = chunk->next;
-		tx->bytes -= sizeof(*chunk);
-		kfree(chunk);
+	switch (err) {
+	case -EPIPE:
+		return MQTT_A_STATS_DROP_PEER_GONE;
+	case -ENOBUFS:
+		tx->drop_queue_full++;
+		return tx->port ? MQTT_A_STATS_DROP_PORT_FULL : MQTT_A_STATS_DROP_QUEUE_FULL;
+	default:
+		tx->drop_no_memory++;
+		return MQTT_A_STATS_DROP_NO_MEMORY;
 	}
 }
 
@@ -160,45 +114,41 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
 {
 	unsigned int why = MQTT_A_STATS_ENQUEUED;
 	struct mqtt_tx *tx = &peer->tx;
+	int err;
 
 	spin_lock(&tx->lock);
-	if (unlikely(tx->closed)) {
-		why = MQTT_A_STATS_DROP_PEER_GONE;
-	} else if (unlikely(!mqtt_tx_fits(tx, msg))) {
-		tx->drop_queue_full++;
-		why = MQTT_A_STATS_DROP_QUEUE_FULL;
-	} else if (unlikely(!mqtt_tx_push(tx, msg))) {
-		tx->drop_no_memory++;
-		why = MQTT_A_STATS_DROP_NO_MEMORY;
+	if (unlikely(tx->closed))
+		err = -EPIPE;
+	else if (tx->port)
+		err = mqtt_port_enqueue(tx->port, msg, peer->id);
+	else
+		err = mqtt_queue_push(&tx->queue, msg, peer->id, tx->limit);
+	if (likely(!err)) {
+		if (!tx->port)
+			mqtt_tx_make_dirty(peer);
 	} else {
-		mqtt_tx_make_dirty(peer);
+		why = mqtt_tx_dropped(tx, err);
 	}
 	spin_unlock(&tx->lock);
 
 	mqtt_stats_add(peer->router->stats, why, 1);
-	return why == MQTT_A_STATS_ENQUEUED;
+	return !err;
 }
 
 /* The consumer: describe what to send next, at most @room bytes and a packet. */
 static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 room,
 				   u32 *bytes)
 {
-	struct mqtt_tx_chunk *chunk;
+	struct mqtt_queue_pos pos;
 	unsigned int n = 0;
 	u32 off = tx->off;
-	u32 i;
 
 	*bytes = 0;
 	spin_lock_bh(&tx->lock);
-	chunk = tx->first;
-	i = chunk ? chunk->head : 0;
-	while (chunk && n < MQTT_TX_BVECS && *bytes < room) {
-		if (i == chunk->tail) {
-			chunk = chunk->next;
-			i = 0;
-			continue;
-		}
-		n += mqtt_msg_bvec(chunk->msg[i++], off, bv + n, MQTT_TX_BVECS - n, bytes);
+	pos = mqtt_queue_begin(&tx->queue);
+	while (n < MQTT_TX_BVECS && *bytes < room && mqtt_queue_at(&pos)) {
+		n += mqtt_msg_bvec(mqtt_queue_msg(&pos), off, bv + n, MQTT_TX_BVECS - n, bytes);
+		pos.i++;
 		off = 0;
 	}
 	spin_unlock_bh(&tx->lock);
@@ -214,15 +164,15 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 	u64 bytes = 0;
 
 	spin_lock_bh(&tx->lock);
-	while (tx->packets) {
-		u32 len = tx->first->msg[tx->first->head]->len;
+	while (tx->queue.packets) {
+		u32 len = tx->queue.first->msg[tx->queue.first->head]->len;
 
 		if (off < len)
 			break;
 		off -= len;
 		bytes += len;
 		n++;
-		mqtt_tx_pop(tx);
+		mqtt_queue_pop(&tx->queue);
 	}
 	spin_unlock_bh(&tx->lock);
 
@@ -324,7 +274,7 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 			room = 1;
 		n = mqtt_tx_gather(tx, bv, max(room, 0), &bytes);
 		if (!n) {
-			if (room <= 0 && READ_ONCE(tx->packets))
+			if (room <= 0 && READ_ONCE(tx->queue.packets))
 				mqtt_tx_block(peer);
 			break;
 		}
@@ -350,7 +300,8 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
  * mqtt_tx_flush() - send what is in a peer's queue
  * @peer: receiver
  *
- * Does nothing while the daemon stands in the middle of a packet. Throws the
+ * Does nothing while the daemon stands in the middle of a packet, or keeps the
+ * socket to itself. Throws the
  * queue away when the connection is gone.
  *
  * Context: the socket is locked, by lock_sock() or bh_lock_sock(); no other is.
@@ -361,7 +312,7 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	struct mqtt_tx *tx = &peer->tx;
 	unsigned int done;
 
-	if (tx->running || tx->user_open || !peer->hooked)
+	if (tx->running || tx->user_open || tx->held || !peer->hooked)
 		return 0;
 	if (unlikely(!mqtt_tx_connected(peer->sk))) {
 		mqtt_tx_close(peer);
@@ -369,7 +320,7 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	}
 	/* An error that the daemon has not read; TCP would take it from it. */
 	if (unlikely(peer->sk->sk_err)) {
-		if (READ_ONCE(tx->packets))
+		if (READ_ONCE(tx->queue.packets))
 			mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 		return 0;
 	}
@@ -441,7 +392,7 @@ void mqtt_tx_write_space(struct mqtt_peer *peer)
 	}
 	clear_bit(MQTT_TX_BLOCKED, &tx->flags);
 	spin_lock_bh(&tx->lock);
-	if (!tx->closed && tx->packets)
+	if (!tx->closed && tx->queue.packets)
 		mqtt_tx_make_dirty(peer);
 	spin_unlock_bh(&tx->lock);
 }
@@ -529,29 +480,97 @@ void mqtt_tx_init(struct mqtt_tx *tx, u64 limit)
 void mqtt_tx_close(struct mqtt_peer *peer)
 {
 	struct mqtt_tx *tx = &peer->tx;
-	struct mqtt_tx_chunk *chunk;
-	u32 dropped;
+	struct mqtt_queue queue;
+	struct mqtt_port *port;
 
 	spin_lock_bh(&tx->lock);
 	tx->closed = true;
-	dropped = tx->packets;
-	chunk = tx->first;
-	tx->first = NULL;
-	tx->last = NULL;
-	tx->packets = 0;
-	tx->bytes = 0;
+	port = tx->port;
+	tx->port = NULL;
+	queue = tx->queue;
+	tx->queue = (struct mqtt_queue){};
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 
-	while (chunk) {
-		struct mqtt_tx_chunk *next = chunk->next;
+	if (port)
+		mqtt_port_put(port);
+	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
+		       mqtt_queue_purge(&queue));
+}
 
-		while (chunk->head < chunk->tail)
-			mqtt_msg_put(chunk->msg[chunk->head++]);
-		kfree(chunk);
-		chunk = next;
-	}
-	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE, dropped);
+/**
+ * mqtt_tx_host() - from now on everything for a peer goes to a port
+ * @peer: receiver, new or about to be given back; its stream at a packet
+ *	border if its connection is to be used any more
+ * @port: port; the peer gets a reference of its own
+ *
+ * Context: the socket is locked if there is one.
+ */
+void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port)
+{
+	struct mqtt_tx *tx = &peer->tx;
+
+	mqtt_port_hold(port);
+	spin_lock_bh(&tx->lock);
+	mqtt_port_splice(port, &tx->queue);
+	tx->port = port;
+	spin_unlock_bh(&tx->lock);
+	WRITE_ONCE(tx->off, 0);
+}
+
+/* From now on a hosted peer has a queue of its own; the port's reader is told. */
+static int mqtt_tx_unhost(struct mqtt_peer *peer)
+{
+	struct mqtt_tx *tx = &peer->tx;
+	struct mqtt_port *port;
+	int err;
+
+	spin_lock_bh(&tx->lock);
+	port = tx->port;
+	err = mqtt_port_mark(port, peer->id);
+	if (!err)
+		tx->port = NULL;
+	spin_unlock_bh(&tx->lock);
+	if (!err)
+		mqtt_port_put(port);
+	return err;
+}
+
+/**
+ * mqtt_tx_begin() - a peer's socket is about to be hooked
+ * @peer: receiver; nobody is sending for it
+ * @held: nothing is to be sent before mqtt_tx_release()
+ *
+ * A hosted peer is not hosted any more.
+ *
+ * Context: process, the socket is locked.
+ * Return: 0 or -ENOMEM, and nothing has changed.
+ */
+int mqtt_tx_begin(struct mqtt_peer *peer, bool held)
+{
+	struct mqtt_tx *tx = &peer->tx;
+
+	tx->flags = 0;
+	tx->held = held;
+	tx->user_open = false;
+	tx->user_raw = false;
+	tx->user_left = 0;
+	tx->user_header_len = 0;
+	return tx->port ? mqtt_tx_unhost(peer) : 0;
+}
+
+/**
+ * mqtt_tx_release() - the daemon stands between two packets: the kernel may send
+ * @peer: receiver, attached with tx-hold or not
+ *
+ * Context: process, the socket not locked.
+ */
+void mqtt_tx_release(struct mqtt_peer *peer)
+{
+	lock_sock(peer->sk);
+	peer->tx.held = false;
+	mqtt_tx_flush(peer);
+	release_sock(peer->sk);
 }
 
 int __init mqtt_tx_module_init(void)

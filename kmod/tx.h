@@ -12,19 +12,12 @@
 #include <linux/workqueue.h>
 #include <mqtt/wire.h>
 
+#include "queue.h"
+
 struct mqtt_msg;
 struct mqtt_peer;
+struct mqtt_port;
 struct sock;
-
-#define MQTT_TX_CHUNK_MSGS	61
-
-/* A piece of a queue; a FIFO of messages, filled at @tail, emptied at @head. */
-struct mqtt_tx_chunk {
-	struct mqtt_tx_chunk *next;
-	u32 head;
-	u32 tail;
-	struct mqtt_msg *msg[MQTT_TX_CHUNK_MSGS];
-};
 
 /* Bits of struct mqtt_tx.flags */
 enum mqtt_tx_flag {
@@ -36,12 +29,10 @@ enum mqtt_tx_flag {
 
 /**
  * struct mqtt_tx - transmit side of a peer
- * @lock: protects the queue: @first to @closed
- * @first: oldest chunk, the one that is sent from
- * @last: newest chunk, the one that is filled
- * @bytes: memory charged to the queue, messages and chunks
- * @limit: most that @bytes may become
- * @packets: messages in the queue
+ * @lock: protects @queue, @limit, @port and @closed; taken before a port's
+ * @queue: what is to be sent
+ * @limit: most bytes that it may hold
+ * @port: where everything goes instead if the peer is hosted, held
  * @closed: nothing may be queued any more
  * @flags: enum mqtt_tx_flag
  * @dirty: link in a CPU's list, owned by whoever set MQTT_TX_DIRTY
@@ -49,6 +40,7 @@ enum mqtt_tx_flag {
  * @user_lock: serialises the daemon's senders, held while one sends
  * @off: bytes of the first message that TCP has taken; not zero means that a
  *	kernel packet is open and the daemon has to wait
+ * @held: the daemon has kept the socket to itself so far (tx-hold)
  * @running: the kernel is sending; release_cb must not begin again
  * @user_open: the daemon is sending or stands in the middle of a packet
  * @user_raw: what the daemon sends is not MQTT, so no border can be found
@@ -60,17 +52,15 @@ enum mqtt_tx_flag {
  * @drop_queue_full: not queued, @limit; under @lock
  * @drop_no_memory: not queued, no memory; under @lock
  *
- * @off, @running, @user_open and @sent_* change under the socket's lock;
+ * @off, @held, @running, @user_open and @sent_* change under the socket's lock;
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
  */
 struct mqtt_tx {
 	spinlock_t lock;	/* see above */
 	bool closed;
-	u32 packets;
-	struct mqtt_tx_chunk *first;
-	struct mqtt_tx_chunk *last;
-	u64 bytes;
+	struct mqtt_queue queue;
 	u64 limit;
+	struct mqtt_port *port;
 
 	unsigned long flags;
 	struct llist_node dirty;
@@ -78,6 +68,7 @@ struct mqtt_tx {
 
 	struct mutex user_lock;	/* see above */
 	u32 off;
+	bool held;
 	bool running;
 	bool user_open;
 	bool user_raw;
@@ -95,6 +86,9 @@ int mqtt_tx_module_init(void);
 void mqtt_tx_module_exit(void);
 
 void mqtt_tx_init(struct mqtt_tx *tx, u64 limit);
+void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port);
+int mqtt_tx_begin(struct mqtt_peer *peer, bool held);
+void mqtt_tx_release(struct mqtt_peer *peer);
 void mqtt_tx_close(struct mqtt_peer *peer);
 bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg);
 int mqtt_tx_flush(struct mqtt_peer *peer);
