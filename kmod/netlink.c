@@ -11,6 +11,7 @@
 #include <net/sock.h>
 
 #include "compat/compat.h"
+#include "event.h"
 #include "netlink.h"
 #include "peer.h"
 #include "router.h"
@@ -376,6 +377,8 @@ struct genl_family mqtt_genl_family __ro_after_init = {
 	.parallel_ops = true,
 	.ops = mqtt_genl_ops,
 	.n_ops = ARRAY_SIZE(mqtt_genl_ops),
+	.mcgrps = mqtt_event_groups,
+	.n_mcgrps = ARRAY_SIZE(mqtt_event_groups),
 	.resv_start_op = MQTT_CMD_UNSPEC + 1,
 };
 

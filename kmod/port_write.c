@@ -25,13 +25,15 @@
 struct mqtt_port_in {
 	struct mqtt_msg *msg;
 	u32 source;
+	u8 protocol;
 	struct mqtt_publish pub;
 };
 
 static int mqtt_port_head_check(const struct mqtt_port_record *head,
 				const struct mqtt_router *router)
 {
-	if (head->nr_peers > 1 || head->protocol != MQTT_PROTOCOL_V311 || head->flags ||
+	if (head->nr_peers > 1 || (head->protocol != MQTT_PROTOCOL_V311 &&
+				   head->protocol != MQTT_PROTOCOL_V5) || head->flags ||
 	    head->reserved || head->packet_len < 2 || head->packet_len > INT_MAX / 2 ||
 	    head->len != ALIGN(sizeof(*head) + head->nr_peers * sizeof(u32) +
 			       head->packet_len, MQTT_PORT_ALIGN))
@@ -41,20 +43,40 @@ static int mqtt_port_head_check(const struct mqtt_port_record *head,
 	return 0;
 }
 
-/*
- * Bytes of a packet's fixed header and topic name, from its first @len bytes;
- * or -EBADMSG.
- */
-static int mqtt_port_publish_head(const u8 *buf, u32 len, u32 packet_len,
-				  struct mqtt_fixed_header *fh)
+/* Bytes at @off of @from, as many as there are of @len; @from stays where it is. */
+static u32 mqtt_port_peek_at(struct iov_iter from, u32 off, u8 *buf, u32 len)
 {
-	u32 head_len;
+	iov_iter_advance(&from, off);
+	return copy_from_iter(buf, len, &from);
+}
 
-	if (mqtt_fixed_header_parse(buf, len, fh) || fh->byte1 != MQTT_PKT_PUBLISH << 4 ||
-	    fh->size + fh->remaining != packet_len || len < fh->size + 2)
+/*
+ * How long a packet's headers are. Returns bytes from its first one up to its
+ * payload; -EBADMSG if it is no PUBLISH at QoS 0 or they are longer than it is.
+ */
+static int mqtt_port_head_len(const struct iov_iter *from, u32 len, u8 protocol,
+			      struct mqtt_fixed_header *fh)
+{
+	u8 buf[MQTT_PORT_HEAD];
+	u32 n, head_len, props;
+	int size;
+
+	n = mqtt_port_peek_at(*from, 0, buf, min_t(u32, len, sizeof(buf)));
+	if (mqtt_fixed_header_parse(buf, n, fh) || fh->byte1 != MQTT_PKT_PUBLISH << 4 ||
+	    fh->size + fh->remaining != len || n < fh->size + 2)
 		return -EBADMSG;
 	head_len = fh->size + 2 + (buf[fh->size] << 8 | buf[fh->size + 1]);
-	return head_len <= packet_len ? head_len : -EBADMSG;
+	if (head_len > len)
+		return -EBADMSG;
+	if (protocol != MQTT_PROTOCOL_V5)
+		return head_len;
+
+	n = mqtt_port_peek_at(*from, head_len, buf, min_t(u32, len - head_len,
+							  MQTT_VARINT_BYTES_MAX));
+	size = mqtt_varint_parse(buf, n, &props);
+	if (size < 0 || props > len - head_len - size)
+		return -EBADMSG;
+	return head_len + size + props;
 }
 
 static bool mqtt_port_copy_pages(struct mqtt_msg *msg, struct iov_iter *from)
@@ -76,39 +98,39 @@ static bool mqtt_port_copy_pages(struct mqtt_msg *msg, struct iov_iter *from)
  * The packet may be changed while it is copied: what counts is what has
  * arrived here, in memory of our own.
  */
-static int mqtt_port_copy_packet(struct mqtt_msg *msg, struct mqtt_publish *pub,
-				 struct iov_iter *from)
+static int mqtt_port_parse(struct mqtt_port_in *in)
 {
+	struct kvec kv = { .iov_base = in->msg->head, .iov_len = in->msg->head_len };
 	struct mqtt_fixed_header fh;
-	int head_len;
+	struct iov_iter head;
+	int head_len, err;
 
-	if (copy_from_iter(msg->head, msg->head_len, from) != msg->head_len ||
-	    !mqtt_port_copy_pages(msg, from))
-		return -EFAULT;
-	head_len = mqtt_port_publish_head(msg->head, msg->head_len, msg->len, &fh);
-	if (head_len < 0 || head_len > msg->head_len)
+	iov_iter_kvec(&head, ITER_SOURCE, &kv, 1, kv.iov_len);
+	head_len = mqtt_port_head_len(&head, in->msg->len, in->protocol, &fh);
+	if (head_len < 0 || head_len > in->msg->head_len)
 		return -EBADMSG;
-	return mqtt_publish_parse(msg->head + fh.size, fh.remaining, fh.byte1, pub);
+	err = mqtt_publish_parse(in->msg->head + fh.size, fh.remaining, fh.byte1, in->protocol,
+				 &in->pub);
+	/* An alias means nothing here. */
+	return err || in->pub.topic_alias ? -EBADMSG : 0;
 }
 
 /* The packet of a record; @from is as long as the packet or longer. */
 static int mqtt_port_take_packet(struct mqtt_port_in *in, u32 len, struct iov_iter *from)
 {
-	u32 n = min_t(u32, len, MQTT_PORT_HEAD);
-	struct iov_iter peek = *from;
 	struct mqtt_fixed_header fh;
-	u8 buf[MQTT_PORT_HEAD];
 	int err;
 
-	if (copy_from_iter(buf, n, &peek) != n)
-		return -EFAULT;
-	err = mqtt_port_publish_head(buf, n, len, &fh);
+	err = mqtt_port_head_len(from, len, in->protocol, &fh);
 	if (err < 0)
 		return err;
 	in->msg = mqtt_msg_alloc(len, err, GFP_KERNEL_ACCOUNT);
 	if (!in->msg)
 		return -ENOMEM;
-	err = mqtt_port_copy_packet(in->msg, &in->pub, from);
+	err = -EFAULT;
+	if (copy_from_iter(in->msg->head, in->msg->head_len, from) == in->msg->head_len &&
+	    mqtt_port_copy_pages(in->msg, from))
+		err = mqtt_port_parse(in);
 	if (err)
 		mqtt_msg_put(in->msg);
 	return err;
@@ -135,6 +157,7 @@ static int mqtt_port_take(struct mqtt_port *port, struct mqtt_port_in *in,
 		return -EFAULT;
 	if (!ids)
 		in->source = 0;
+	in->protocol = head.protocol;
 	err = mqtt_port_take_packet(in, head.packet_len, from);
 	if (!err)
 		iov_iter_advance(from, rest - ids - head.packet_len);

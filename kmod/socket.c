@@ -15,6 +15,8 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
+#include "event.h"
+#include "keepalive.h"
 #include "peer.h"
 #include "rxq.h"
 #include "socket.h"
@@ -207,6 +209,7 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx
 	WRITE_ONCE(sock->ops, &peer->proto->ops);
 	write_unlock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(peer->hooked, true);
+	mqtt_keepalive_start(peer);
 }
 
 /**
@@ -255,6 +258,8 @@ int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock,
 	if (residue)
 		mqtt_rxq_unread(sk, residue, mqtt_socket_read_end(sk));
 	mqtt_socket_take(peer, sock, params->rx_skip);
+	/* Before anything can happen to it. */
+	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_ATTACH);
 	mqtt_rx_data_ready(peer);
 out:
 	release_sock(sk);
@@ -284,6 +289,7 @@ void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 	write_unlock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(peer->hooked, false);
 
+	mqtt_keepalive_stop(peer);
 	/* Threads that sleep in our operations go on in TCP's. */
 	if (!sock_flag(sk, SOCK_DEAD)) {
 		sk->sk_state_change(sk);

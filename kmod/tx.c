@@ -65,11 +65,14 @@ static void mqtt_tx_schedule(struct mqtt_peer *peer, unsigned long delay)
 		mqtt_peer_put(peer);
 }
 
-/*
- * Bottom halves are off and tx->lock is held, with tx->closed seen false: so
- * the peer has not been put for the last time.
+/**
+ * mqtt_tx_make_dirty() - have what is in a peer's queue sent soon
+ * @peer: receiver
+ *
+ * Context: bottom halves are off and tx->lock is held, with tx->closed seen
+ * false: so the peer has not been put for the last time.
  */
-static void mqtt_tx_make_dirty(struct mqtt_peer *peer)
+void mqtt_tx_make_dirty(struct mqtt_peer *peer)
 {
 	struct mqtt_tx_cpu *cpu = this_cpu_ptr(&mqtt_tx_cpus);
 
@@ -81,58 +84,6 @@ static void mqtt_tx_make_dirty(struct mqtt_peer *peer)
 	mqtt_peer_hold(peer);
 	if (llist_add(&peer->tx.dirty, &cpu->dirty))
 		tasklet_schedule(&cpu->tasklet);
-}
-
-/* Counts a packet that could not be queued. Returns the router's counter for it. */
-static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err)
-{
-	switch (err) {
-	case -EPIPE:
-		return MQTT_A_STATS_DROP_PEER_GONE;
-	case -ENOBUFS:
-		tx->drop_queue_full++;
-		return tx->port ? MQTT_A_STATS_DROP_PORT_FULL : MQTT_A_STATS_DROP_QUEUE_FULL;
-	default:
-		tx->drop_no_memory++;
-		return MQTT_A_STATS_DROP_NO_MEMORY;
-	}
-}
-
-/**
- * mqtt_tx_enqueue() - put a packet into a peer's queue
- * @peer: receiver; seen under RCU, no reference needed
- * @msg: packet; the queue takes a reference of its own
- *
- * A packet that does not fit any more is dropped and counted, those that are
- * in the queue stay.
- *
- * Context: bottom halves off, RCU read lock; the publisher's socket may be
- * locked.
- * Return: true if queued.
- */
-bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
-{
-	unsigned int why = MQTT_A_STATS_ENQUEUED;
-	struct mqtt_tx *tx = &peer->tx;
-	int err;
-
-	spin_lock(&tx->lock);
-	if (unlikely(tx->closed))
-		err = -EPIPE;
-	else if (tx->port)
-		err = mqtt_port_enqueue(tx->port, msg, peer->id);
-	else
-		err = mqtt_queue_push(&tx->queue, msg, peer->id, tx->limit);
-	if (likely(!err)) {
-		if (!tx->port)
-			mqtt_tx_make_dirty(peer);
-	} else {
-		why = mqtt_tx_dropped(tx, err);
-	}
-	spin_unlock(&tx->lock);
-
-	mqtt_stats_add(peer->router->stats, why, 1);
-	return !err;
 }
 
 /* The consumer: describe what to send next, at most @room bytes and a packet. */
@@ -155,7 +106,7 @@ static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 r
 	return n;
 }
 
-/* The consumer: TCP has taken @sent bytes more. Returns packets completed. */
+/* The consumer: TCP has taken @sent bytes more. Returns messages completed. */
 static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 {
 	struct mqtt_tx *tx = &peer->tx;
@@ -165,15 +116,20 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 
 	spin_lock_bh(&tx->lock);
 	while (tx->queue.packets) {
-		u32 len = tx->queue.first->msg[tx->queue.first->head]->len;
+		const struct mqtt_msg *msg = tx->queue.first->msg[tx->queue.first->head];
 
-		if (off < len)
+		if (off < msg->len)
 			break;
-		off -= len;
-		bytes += len;
-		n++;
+		off -= msg->len;
+		if (msg == mqtt_tx_pingresp) {
+			tx->pings--;
+		} else {
+			bytes += msg->len;
+			n++;
+		}
 		mqtt_queue_pop(&tx->queue);
 	}
+	tx->full_told &= tx->queue.packets > 0;
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -462,13 +418,27 @@ static void mqtt_tx_tasklet(struct tasklet_struct *tasklet)
  * mqtt_tx_init() - prepare the transmit side of a new peer
  * @tx: transmit side, zeroed
  * @limit: bytes that its queue may hold
+ * @max_packet: bytes of the longest packet that the client takes, 0: any
  */
-void mqtt_tx_init(struct mqtt_tx *tx, u64 limit)
+void mqtt_tx_init(struct mqtt_tx *tx, u64 limit, u32 max_packet)
 {
 	spin_lock_init(&tx->lock);
 	mutex_init(&tx->user_lock);
 	INIT_DELAYED_WORK(&tx->work, mqtt_tx_work);
 	tx->limit = limit;
+	tx->max_packet = max_packet ?: U32_MAX;
+}
+
+/**
+ * mqtt_tx_set_limit() - change what a queue may hold
+ * @tx: transmit side
+ * @limit: bytes; what is there already stays
+ */
+void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit)
+{
+	spin_lock_bh(&tx->lock);
+	WRITE_ONCE(tx->limit, limit);
+	spin_unlock_bh(&tx->lock);
 }
 
 /**
@@ -482,6 +452,7 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 	struct mqtt_tx *tx = &peer->tx;
 	struct mqtt_queue queue;
 	struct mqtt_port *port;
+	u8 pings;
 
 	spin_lock_bh(&tx->lock);
 	tx->closed = true;
@@ -489,94 +460,23 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 	tx->port = NULL;
 	queue = tx->queue;
 	tx->queue = (struct mqtt_queue){};
+	pings = tx->pings;
+	tx->pings = 0;
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 
 	if (port)
 		mqtt_port_put(port);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
-		       mqtt_queue_purge(&queue));
-}
-
-/**
- * mqtt_tx_host() - from now on everything for a peer goes to a port
- * @peer: receiver, new or about to be given back; its stream at a packet
- *	border if its connection is to be used any more
- * @port: port; the peer gets a reference of its own
- *
- * Context: the socket is locked if there is one.
- */
-void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port)
-{
-	struct mqtt_tx *tx = &peer->tx;
-
-	mqtt_port_hold(port);
-	spin_lock_bh(&tx->lock);
-	mqtt_port_splice(port, &tx->queue);
-	tx->port = port;
-	spin_unlock_bh(&tx->lock);
-	WRITE_ONCE(tx->off, 0);
-}
-
-/* From now on a hosted peer has a queue of its own; the port's reader is told. */
-static int mqtt_tx_unhost(struct mqtt_peer *peer)
-{
-	struct mqtt_tx *tx = &peer->tx;
-	struct mqtt_port *port;
-	int err;
-
-	spin_lock_bh(&tx->lock);
-	port = tx->port;
-	err = mqtt_port_mark(port, peer->id);
-	if (!err)
-		tx->port = NULL;
-	spin_unlock_bh(&tx->lock);
-	if (!err)
-		mqtt_port_put(port);
-	return err;
-}
-
-/**
- * mqtt_tx_begin() - a peer's socket is about to be hooked
- * @peer: receiver; nobody is sending for it
- * @held: nothing is to be sent before mqtt_tx_release()
- *
- * A hosted peer is not hosted any more.
- *
- * Context: process, the socket is locked.
- * Return: 0 or -ENOMEM, and nothing has changed.
- */
-int mqtt_tx_begin(struct mqtt_peer *peer, bool held)
-{
-	struct mqtt_tx *tx = &peer->tx;
-
-	tx->flags = 0;
-	tx->held = held;
-	tx->user_open = false;
-	tx->user_raw = false;
-	tx->user_left = 0;
-	tx->user_header_len = 0;
-	return tx->port ? mqtt_tx_unhost(peer) : 0;
-}
-
-/**
- * mqtt_tx_release() - the daemon stands between two packets: the kernel may send
- * @peer: receiver, attached with tx-hold or not
- *
- * Context: process, the socket not locked.
- */
-void mqtt_tx_release(struct mqtt_peer *peer)
-{
-	lock_sock(peer->sk);
-	peer->tx.held = false;
-	mqtt_tx_flush(peer);
-	release_sock(peer->sk);
+		       mqtt_queue_purge(&queue) - pings);
 }
 
 int __init mqtt_tx_module_init(void)
 {
 	int cpu;
 
+	if (mqtt_tx_enqueue_init())
+		return -ENOMEM;
 	for_each_possible_cpu(cpu) {
 		struct mqtt_tx_cpu *c = per_cpu_ptr(&mqtt_tx_cpus, cpu);
 
@@ -593,4 +493,5 @@ void mqtt_tx_module_exit(void)
 
 	for_each_possible_cpu(cpu)
 		tasklet_kill(&per_cpu_ptr(&mqtt_tx_cpus, cpu)->tasklet);
+	mqtt_tx_enqueue_exit();
 }

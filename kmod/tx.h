@@ -29,9 +29,12 @@ enum mqtt_tx_flag {
 
 /**
  * struct mqtt_tx - transmit side of a peer
- * @lock: protects @queue, @limit, @port and @closed; taken before a port's
+ * @lock: protects the queue: what follows, down to @closed; taken before a port's
  * @queue: what is to be sent
  * @limit: most bytes that it may hold
+ * @max_packet: longest packet that the client takes
+ * @pings: PINGRESPs in @queue, which no limit counts
+ * @full_told: that the queue is full has been told since it became empty
  * @port: where everything goes instead if the peer is hosted, held
  * @closed: nothing may be queued any more
  * @flags: enum mqtt_tx_flag
@@ -51,6 +54,7 @@ enum mqtt_tx_flag {
  * @sent_bytes: their bytes
  * @drop_queue_full: not queued, @limit; under @lock
  * @drop_no_memory: not queued, no memory; under @lock
+ * @drop_too_large: not queued, @max_packet; under @lock
  *
  * @off, @held, @running, @user_open and @sent_* change under the socket's lock;
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
@@ -58,6 +62,9 @@ enum mqtt_tx_flag {
 struct mqtt_tx {
 	spinlock_t lock;	/* see above */
 	bool closed;
+	bool full_told;
+	u8 pings;
+	u32 max_packet;
 	struct mqtt_queue queue;
 	u64 limit;
 	struct mqtt_port *port;
@@ -80,22 +87,35 @@ struct mqtt_tx {
 	u64 sent_bytes;
 	u64 drop_queue_full;
 	u64 drop_no_memory;
+	u64 drop_too_large;
 };
 
 int mqtt_tx_module_init(void);
 void mqtt_tx_module_exit(void);
 
-void mqtt_tx_init(struct mqtt_tx *tx, u64 limit);
-void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port);
-int mqtt_tx_begin(struct mqtt_peer *peer, bool held);
-void mqtt_tx_release(struct mqtt_peer *peer);
+void mqtt_tx_init(struct mqtt_tx *tx, u64 limit, u32 max_packet);
+void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit);
 void mqtt_tx_close(struct mqtt_peer *peer);
-bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg);
+void mqtt_tx_make_dirty(struct mqtt_peer *peer);
+
 int mqtt_tx_flush(struct mqtt_peer *peer);
 int mqtt_tx_finish(struct mqtt_peer *peer);
 void mqtt_tx_write_space(struct mqtt_peer *peer);
 void mqtt_tx_release_cb(struct mqtt_peer *peer);
 
+/* tx_enqueue.c */
+extern struct mqtt_msg *mqtt_tx_pingresp;
+int mqtt_tx_enqueue_init(void);
+void mqtt_tx_enqueue_exit(void);
+bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg);
+void mqtt_tx_ping(struct mqtt_peer *peer);
+
+/* tx_host.c */
+void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port);
+int mqtt_tx_begin(struct mqtt_peer *peer, bool held);
+void mqtt_tx_release(struct mqtt_peer *peer);
+
+/* tx_user.c */
 int mqtt_tx_user_begin(struct mqtt_peer *peer, int flags);
 void mqtt_tx_user_end(struct mqtt_peer *peer, struct iov_iter *from, size_t sent);
 
