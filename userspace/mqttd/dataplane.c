@@ -113,7 +113,7 @@ void dataplane_close(struct dataplane *dp)
 }
 
 int dataplane_attach(struct dataplane *dp, struct conn *conn, const char *id,
-		     const void *residue, size_t len)
+		     uint16_t keepalive, const void *residue, size_t len)
 {
 	struct mqtt_nl_attach attach = {
 		.fd = conn->fd,
@@ -121,6 +121,7 @@ int dataplane_attach(struct dataplane *dp, struct conn *conn, const char *id,
 		.client_id = id,
 		.rx_residue = len ? residue : NULL,
 		.rx_residue_len = len,
+		.keep_alive = keepalive,
 	};
 	int err;
 

@@ -35,6 +35,8 @@ void dataplane_close(struct dataplane *dp);
  * @dp: not NULL
  * @conn: plain, between two packets in both directions; becomes offloaded
  * @id: client id, for people to see
+ * @keepalive: seconds, 0 for none; the kernel watches it, and recv() fails with
+ *	ETIMEDOUT
  * @residue: bytes received but not handled; the kernel has them on success
  * @len: bytes at @residue, at most MQTT_RX_RESIDUE_MAX
  *
@@ -42,7 +44,7 @@ void dataplane_close(struct dataplane *dp);
  * says why.
  */
 int dataplane_attach(struct dataplane *dp, struct conn *conn, const char *id,
-		     const void *residue, size_t len);
+		     uint16_t keepalive, const void *residue, size_t len);
 
 /* False if @conn is offloaded and the kernel's topic table would refuse the filter. */
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len);
