@@ -65,6 +65,7 @@ enum close_reason {
  * @id: client id, NULL before CONNECT
  * @will: a PUBLISH packet, or NULL
  * @will_len: bytes of it
+ * @protocol: version, enum mqtt_protocol; from CONNECT on
  * @keepalive: seconds, 0 for none
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
@@ -92,6 +93,7 @@ struct client {
 	char *id;
 	struct blob *will;
 	size_t will_len;
+	uint8_t protocol;
 	uint16_t keepalive;
 	uint32_t refs;
 	uint32_t fences;

@@ -312,17 +312,20 @@ static bool queue_full(const struct client *client, size_t len)
 
 static int queue_message(struct client *client, struct message *msg)
 {
+	struct message_form *form = message_form(msg, client->protocol);
 	struct outq *q = &client->out;
 	struct blob *blob;
 
-	if (queue_full(client, msg->len) && !client->blocked)
+	if (!form)
+		return -ENOMEM;
+	if (queue_full(client, form->len) && !client->blocked)
 		client_flush(client);
-	if (queue_full(client, msg->len))
+	if (queue_full(client, form->len))
 		return -ENOBUFS;
-	if (msg->len <= MESSAGE_COPY_MAX)
-		return outq_copy(q, msg->packet, msg->len);
-	blob = message_blob(msg);
-	return blob ? outq_share(q, blob, msg->packet, msg->len) : -ENOMEM;
+	if (form->len <= MESSAGE_COPY_MAX)
+		return outq_copy(q, form->packet, form->len);
+	blob = message_blob(form);
+	return blob ? outq_share(q, blob, form->packet, form->len) : -ENOMEM;
 }
 
 void client_deliver(struct client *client, struct message *msg)

@@ -65,6 +65,7 @@ static int keep_will(struct client *client, const struct packet_connect *connect
 
 static int keep(struct client *client, const struct packet_connect *connect)
 {
+	client->protocol = connect->level;
 	client->keepalive = connect->keepalive;
 	if (connect->client_id.len)
 		client->id = strndup((const char *)connect->client_id.data,

@@ -13,15 +13,17 @@
  * Subscribers get the packet as it came, but for the flags: QoS 0, not
  * retained [MQTT-3.3.1-9].
  */
-static void publish(struct worker *worker, struct packet *packet,
-		    const struct mqtt_publish *pub)
+static void publish(struct client *client, struct packet *packet)
 {
-	struct message msg = { .topic = pub->topic, .topic_len = pub->topic_len };
+	struct message msg;
+	u8 *start;
 
-	msg.packet = packet_reheader(packet->body, packet->remaining, MQTT_PKT_PUBLISH << 4);
-	msg.len = packet->body + packet->remaining - msg.packet;
-	msg.blob = packet->storage;
-	route_publish(worker, &msg);
+	start = packet_reheader(packet->body, packet->remaining, MQTT_PKT_PUBLISH << 4);
+	message_init(&msg, client->protocol, start, packet->body + packet->remaining - start,
+		     packet->storage);
+	msg.from = client->session;
+	route_publish(client->worker, &msg);
+	message_done(&msg);
 }
 
 void handle_publish(struct client *client, struct packet *packet)
@@ -41,7 +43,7 @@ void handle_publish(struct client *client, struct packet *packet)
 		log_printf(LOG_TYPE_DEBUG, "Received PUBLISH from %s (r%d, '%.*s', ... (%u bytes))",
 			   client->id, pub.retain, pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
-	publish(client->worker, packet, &pub);
+	publish(client, packet);
 }
 
 /* The will was made by CONNECT's handler: its packet is valid, and ours alone. */
@@ -60,5 +62,5 @@ void handler_will(struct client *client)
 	if (mqtt_publish_parse(packet.body, packet.remaining, fh.byte1, MQTT_PROTOCOL_V311,
 			       &pub))
 		return;
-	publish(client->worker, &packet, &pub);
+	publish(client, &packet);
 }

@@ -43,19 +43,6 @@ struct fanout {
 	unsigned int dropped;
 };
 
-struct blob *message_blob(struct message *msg)
-{
-	if (!msg->blob) {
-		msg->copy = blob_new(msg->len);
-		if (!msg->copy)
-			return NULL;
-		memcpy(msg->copy->data, msg->packet, msg->len);
-		msg->packet = msg->copy->data;
-		msg->blob = msg->copy;
-	}
-	return msg->blob;
-}
-
 int route_table_init(struct route_table *table)
 {
 	pthread_mutex_init(&table->lock, NULL);
@@ -229,8 +216,6 @@ void route_publish(struct worker *worker, struct message *msg)
 		log_limited(LOG_TYPE_WARNING,
 			    "Warning: a message matches too many filters, some subscribers miss it.");
 	post_message(worker, &fanout);
-	blob_put(msg->copy);
-	msg->copy = NULL;
 	if (fanout.dropped)
 		stats_add(&worker->stats, STAT_PUBLISH_DROPPED, fanout.dropped);
 }

@@ -10,38 +10,10 @@
 #include <stddef.h>
 #include <mqtt/trie.h>
 
-#include "buffer.h"
+#include "message.h"
 
 struct session;
 struct worker;
-
-/**
- * struct message - a PUBLISH on its way to subscribers; lives on the stack
- * @packet: the packet as subscribers get it, QoS 0
- * @len: its bytes
- * @topic: topic name, within @packet
- * @topic_len: bytes at @topic
- * @blob: storage that contains @packet and can be shared, not a reference;
- *	NULL until somebody asks message_blob()
- * @copy: a reference, if message_blob() had to make a copy
- */
-struct message {
-	const u8 *packet;
-	size_t len;
-	const u8 *topic;
-	size_t topic_len;
-	struct blob *blob;
-	struct blob *copy;
-};
-
-/* Packets up to this many bytes are copied to each receiver, longer ones shared. */
-#define MESSAGE_COPY_MAX 1024
-
-/*
- * Makes sure that @msg->packet is in a blob that can be shared. Returns the
- * blob, without a reference for the caller, or NULL without memory.
- */
-struct blob *message_blob(struct message *msg);
 
 /**
  * struct route_table - subscriptions of all sessions
