@@ -10,6 +10,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -135,14 +136,11 @@ void handle_connect(struct client *client, struct packet *packet)
 
 void handler_connect_finish(struct client *client)
 {
-	struct broker *broker = client->worker->broker;
-
 	client->state = CLIENT_CONNECTED;
-	if (broker->conf->connection_messages)
+	if (client->worker->broker->conf->connection_messages)
 		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p2, k%u).",
 			    client_address(client), client->id, client->keepalive);
 	connack(client, CONNACK_ACCEPTED);
 	client_keepalive_start(client);
-	if (broker->dataplane)
-		client_hold(client, HOLD_ATTACH);
+	client_plane_join(client);
 }

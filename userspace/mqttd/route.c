@@ -149,6 +149,39 @@ static void drop_subscription(struct hash_node *node, void *ctx)
 	kfree_rcu(sub, rcu);
 }
 
+struct visit {
+	int (*function)(void *ctx, const u8 *filter, size_t len);
+	void *ctx;
+};
+
+static int visit_subscription(struct hash_node *node, void *ctx)
+{
+	const struct subscription *sub = container_of(node, struct subscription, node);
+	size_t len = mqtt_trie_filter(&sub->sub, NULL, 0);
+	struct visit *visit = ctx;
+	u8 *filter = malloc(len);
+	int ret;
+
+	if (!filter)
+		return -ENOMEM;
+	mqtt_trie_filter(&sub->sub, filter, len);
+	ret = visit->function(visit->ctx, filter, len);
+	free(filter);
+	return ret;
+}
+
+int route_visit(struct route_table *table, struct session *session,
+		int (*visit)(void *ctx, const u8 *filter, size_t len), void *ctx)
+{
+	struct visit args = { visit, ctx };
+	int ret;
+
+	pthread_mutex_lock(&table->lock);
+	ret = hash_visit(&session->subs, visit_subscription, &args);
+	pthread_mutex_unlock(&table->lock);
+	return ret;
+}
+
 void route_unsubscribe_all(struct route_table *table, struct session *session)
 {
 	if (!session->subs.buckets)
@@ -202,7 +235,7 @@ static void post_message(struct worker *worker, struct fanout *fanout)
 	}
 }
 
-void route_publish(struct worker *worker, struct message *msg)
+void route_deliver(struct worker *worker, struct message *msg)
 {
 	struct fanout fanout = { .worker = worker, .msg = msg };
 	int err;
@@ -218,4 +251,28 @@ void route_publish(struct worker *worker, struct message *msg)
 	post_message(worker, &fanout);
 	if (fanout.dropped)
 		stats_add(&worker->stats, STAT_PUBLISH_DROPPED, fanout.dropped);
+}
+
+/*
+ * The kernel does not take a message so long. What came before it from the same
+ * publisher goes first as far as the daemon has it, and what comes after it waits
+ * until it is on the sockets.
+ */
+static void deliver_beside(struct worker *worker, struct message *msg, struct client *from)
+{
+	port_drain(worker);
+	worker_fence_begin(worker);
+	route_deliver(worker, msg);
+	if (from && !from->closing && worker_fence_end(worker, from))
+		client_hold(from, HOLD_FENCE);
+}
+
+void route_publish(struct worker *worker, struct message *msg)
+{
+	struct client *from = msg->from ? msg->from->client : NULL;
+
+	if (!port_is_open(&worker->port))
+		route_deliver(worker, msg);
+	else if (port_publish(worker, msg, from ? from->conn.peer : 0))
+		deliver_beside(worker, msg, from);
 }

@@ -178,7 +178,7 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 
 	for (i = 0; i < n; i++)
 		subscribe_one(client, &filters[i]);
-	err = dataplane_subscribe(broker->dataplane, &client->conn, filters, n);
+	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	if (!err)
 		return;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
@@ -200,6 +200,6 @@ void session_unsubscribe(struct client *client, struct session_filter *filters, 
 	for (i = 0; i < n; i++)
 		filters[i].changed = route_unsubscribe(&broker->routes, client->session,
 						       filters[i].filter, filters[i].len);
-	if (dataplane_unsubscribe(broker->dataplane, &client->conn, filters, n))
+	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
 }
