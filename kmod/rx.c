@@ -108,7 +108,7 @@ static int mqtt_rx_forward(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 		err = -EAGAIN;		/* the last byte counted was a FIN */
 	else
 		err = mqtt_publish_parse(msg->head + frame->header.size, frame->header.remaining,
-					 frame->header.byte1, &pub);
+					 frame->header.byte1, MQTT_PROTOCOL_V311, &pub);
 	if (!err)
 		run->cost += mqtt_route(peer->router, msg, pub.topic, pub.topic_len) /
 			     MQTT_RX_RECEIVERS;

@@ -30,7 +30,8 @@ void handle_publish(struct client *client, struct packet *packet)
 {
 	struct mqtt_publish pub;
 
-	if (mqtt_publish_parse(packet->body, packet->remaining, packet->byte1, &pub)) {
+	if (mqtt_publish_parse(packet->body, packet->remaining, packet->byte1,
+			       MQTT_PROTOCOL_V311, &pub)) {
 		client_close(client, CLOSE_PROTOCOL, "malformed PUBLISH");
 		return;
 	}
@@ -58,7 +59,8 @@ void handler_will(struct client *client)
 		return;
 	packet.body = client->will->data + fh.size;
 	packet.remaining = fh.remaining;
-	if (mqtt_publish_parse(packet.body, packet.remaining, fh.byte1, &pub))
+	if (mqtt_publish_parse(packet.body, packet.remaining, fh.byte1, MQTT_PROTOCOL_V311,
+			       &pub))
 		return;
 	publish(client, &packet);
 }
