@@ -102,6 +102,7 @@ struct listener_config *config_listener_add(struct config *conf, const char *add
 	listener->family = AF_UNSPEC;
 	listener->max_connections = CONFIG_UNSET;
 	listener->allow_anonymous = CONFIG_UNSET;
+	listener->max_topic_alias = CONFIG_TOPIC_ALIASES;
 	if (conf->current)
 		conf->current->next = listener;
 	else
@@ -280,6 +281,7 @@ static int standard_add(struct config *conf, const char *address)
 	listener->family = standard->family;
 	listener->max_connections = standard->max_connections;
 	listener->allow_anonymous = standard->allow_anonymous;
+	listener->max_topic_alias = standard->max_topic_alias;
 	if (standard->interface) {
 		listener->interface = strdup(standard->interface);
 		if (!listener->interface)
@@ -352,6 +354,7 @@ int config_init(struct config *conf)
 			.family = AF_UNSPEC,
 			.max_connections = CONFIG_UNSET,
 			.allow_anonymous = CONFIG_UNSET,
+			.max_topic_alias = CONFIG_TOPIC_ALIASES,
 		},
 		.max_queued_bytes = QUEUED_BYTES_DEFAULT,
 		.set_tcp_nodelay = true,

@@ -112,15 +112,18 @@ void dataplane_close(struct dataplane *dp)
 	free(dp);
 }
 
-int dataplane_attach(struct dataplane *dp, struct conn *conn, const char *id,
-		     const void *residue, size_t len)
+int dataplane_attach(struct dataplane *dp, struct conn *conn,
+		     const struct dataplane_client *client)
 {
 	struct mqtt_nl_attach attach = {
 		.fd = conn->fd,
-		.protocol = MQTT_PROTOCOL_V311,
-		.client_id = id,
-		.rx_residue = len ? residue : NULL,
-		.rx_residue_len = len,
+		.protocol = client->protocol,
+		.client_id = client->id,
+		.rx_residue = client->residue_len ? client->residue : NULL,
+		.rx_residue_len = client->residue_len,
+		.keep_alive = client->keepalive,
+		.topic_alias_max = client->topic_alias_max,
+		.max_packet = client->max_packet,
 	};
 	int err;
 
@@ -128,7 +131,7 @@ int dataplane_attach(struct dataplane *dp, struct conn *conn, const char *id,
 	err = mqtt_nl_peer_attach(dp->nl, &attach, &conn->peer);
 	if (err && err != -ENOTCONN)
 		log_limited(LOG_TYPE_ERROR, "Error: the kernel does not take client %s: %s.",
-			    id, mqtt_nl_error(dp->nl));
+			    client->id, mqtt_nl_error(dp->nl));
 	pthread_mutex_unlock(&dp->lock);
 	if (!err)
 		conn->transport = &transport_offloaded;
@@ -164,7 +167,8 @@ static int request(struct dataplane *dp, const struct conn *conn, sub_request ca
 	for (i = 0; i < n; i++)
 		if (filters[i].changed)
 			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
-								 filters[i].len };
+								 filters[i].len,
+								 filters[i].options };
 	if (count) {
 		pthread_mutex_lock(&dp->lock);
 		err = call(dp->nl, conn->peer, list, count);
