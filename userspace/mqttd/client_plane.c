@@ -86,6 +86,8 @@ static int host(struct client *client)
 		.protocol = client->protocol,
 		.client_id = client->id,
 		.keep_alive = client->keepalive,
+		.topic_alias_max = client->aliases.max,
+		.max_packet = client->terms.max_packet,
 	};
 	struct worker *worker = client->worker;
 	int err;
@@ -286,6 +288,8 @@ static int offload_new(struct client *client)
 		.protocol = client->protocol,
 		.client_id = client->id,
 		.keep_alive = client->keepalive,
+		.topic_alias_max = client->aliases.max,
+		.max_packet = client->terms.max_packet,
 	};
 	struct worker *worker = client->worker;
 	int err;

@@ -270,7 +270,8 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 	for (i = 0; i < n; i++)
 		if (filters[i].changed)
 			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
-								 filters[i].len };
+								 filters[i].len,
+								 filters[i].options };
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {
