@@ -84,7 +84,7 @@ kselftest:
 static:
 	@selftests/check static
 
-## install    the programs and manual pages, below DESTDIR and PREFIX
+## install    the programs, manual pages and bash completion, below DESTDIR and PREFIX
 install: programs
 	install -d $(DESTDIR)$(PREFIX)/sbin
 	install $(programs) $(DESTDIR)$(PREFIX)/sbin
@@ -93,6 +93,8 @@ install: programs
 		install -d $$dir && install -m 644 $$page $$dir && \
 		echo "install -m 644 $$page $$dir" || exit 1; \
 	done
+	install -D -m 644 tools/mqttctl/mqttctl.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mqttctl
 
 ## clean      remove build/ (downloaded and built kernels stay in ~/.cache)
 clean:
