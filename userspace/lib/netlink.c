@@ -45,6 +45,9 @@ static const struct nla_policy peer_policy[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_STATE]		= { .type = NLA_U32 },
 	[MQTT_A_PEER_STATS]		= { .type = NLA_NESTED },
 	[MQTT_A_PEER_PORT]		= { .type = NLA_U32 },
+	[MQTT_A_PEER_KEEP_ALIVE]	= { .type = NLA_U16 },
+	[MQTT_A_PEER_TOPIC_ALIAS_MAX]	= { .type = NLA_U16 },
+	[MQTT_A_PEER_MAX_PACKET]	= { .type = NLA_U32 },
 };
 
 static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
@@ -54,10 +57,14 @@ static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
 
 static const struct nla_policy stats_policy[MQTT_A_STATS_MAX + 1] = {
 	[MQTT_A_STATS_RX_PACKETS ... MQTT_A_STATS_TX_RETRIES] = { .type = NLA_U64 },
+	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_TRANSLATED] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy peer_stats_policy[MQTT_A_PEER_STATS_MAX + 1] = {
 	[MQTT_A_PEER_STATS_RX_PACKETS ... MQTT_A_PEER_STATS_DROP_NO_MEMORY] = {
+		.type = NLA_U64
+	},
+	[MQTT_A_PEER_STATS_DROP_TOO_LARGE ... MQTT_A_PEER_STATS_RX_PINGS] = {
 		.type = NLA_U64
 	},
 };
@@ -213,11 +220,16 @@ static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 		err = put_whose(msg, attach);
 	if (!err && attach->queue_limit)
 		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
+	if (!err && attach->keep_alive)
+		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, attach->keep_alive);
+	if (!err && attach->topic_alias_max)
+		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
+	if (!err && attach->max_packet)
+		err = nla_put_u32(msg, MQTT_A_PEER_MAX_PACKET, attach->max_packet);
 	return err ? err : nla_nest_end(msg, nest);
 }
 
-/* Members of @peer that are 0 are not sent. */
-static int put_peer_set(struct nl_msg *msg, uint32_t peer_id, const struct mqtt_nl_peer *peer)
+static int put_peer_set(struct nl_msg *msg, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
 {
 	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
 	int err;
@@ -225,10 +237,12 @@ static int put_peer_set(struct nl_msg *msg, uint32_t peer_id, const struct mqtt_
 	if (!nest)
 		return -NLE_NOMEM;
 	err = nla_put_u32(msg, MQTT_A_PEER_ID, peer_id);
-	if (!err && peer->queue_limit)
-		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, peer->queue_limit);
-	if (!err && peer->tx_hold_end)
-		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, 0);
+	if (!err && set->queue_limit)
+		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, *set->queue_limit);
+	if (!err && set->keep_alive)
+		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, *set->keep_alive);
+	if (!err && set->tx_hold)
+		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, *set->tx_hold);
 	return err ? err : nla_nest_end(msg, nest);
 }
 
@@ -418,12 +432,12 @@ int mqtt_nl_peer_host(struct mqtt_nl *nl, uint32_t peer_id, uint32_t port_id)
 	return command(nl, msg);
 }
 
-int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer *peer)
+int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
 {
 	struct nl_msg *msg = request_new(nl, MQTT_CMD_PEER_SET, 0, 0);
 
 	if (msg)
-		msg = request_finish(msg, put_peer_set(msg, peer_id, peer));
+		msg = request_finish(msg, put_peer_set(msg, peer_id, set));
 	return command(nl, msg);
 }
 

@@ -52,12 +52,16 @@ struct mqtt_nl_attach {
 	uint32_t rx_skip;		/* bytes to come that are still the caller's */
 	bool tx_hold;			/* queue, but do not send yet */
 	uint64_t queue_limit;		/* 0: the router's */
+	uint32_t max_packet;		/* bytes, 0: any */
+	uint16_t keep_alive;		/* seconds, 0: none */
+	uint16_t topic_alias_max;	/* 0: none */
 };
 
-/* What of a peer can be changed. Zero in a member leaves it as it is. */
-struct mqtt_nl_peer {
-	uint64_t queue_limit;
-	bool tx_hold_end;		/* send now: sets tx-hold to 0 */
+/* What to change of a peer; NULL in a member leaves it as it is. */
+struct mqtt_nl_peer_set {
+	const uint64_t *queue_limit;
+	const uint16_t *keep_alive;
+	const uint8_t *tx_hold;		/* 0 */
 };
 
 /*
@@ -77,7 +81,7 @@ int mqtt_nl_peer_attach(struct mqtt_nl *nl, const struct mqtt_nl_attach *attach,
 int mqtt_nl_peer_detach(struct mqtt_nl *nl, uint32_t peer_id);
 /* An offloaded peer becomes hosted on the port. */
 int mqtt_nl_peer_host(struct mqtt_nl *nl, uint32_t peer_id, uint32_t port_id);
-int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer *peer);
+int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer_set *set);
 
 /*
  * @queue_limit: bytes, 0: the kernel's default. @fd: the port's descriptor, the

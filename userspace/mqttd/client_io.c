@@ -180,6 +180,8 @@ static bool read_once(struct client *client)
 			keep_rest(client, place.start, place.have);
 		if (!n)
 			client_close(client, CLOSE_EOF, NULL);
+		else if (n == -ETIMEDOUT && conn->transport == &transport_offloaded)
+			client_close(client, CLOSE_KEEPALIVE, NULL);
 		else if (n != -EAGAIN && n != -EINTR)
 			client_close(client, CLOSE_SOCKET, strerror(-n));
 		return false;

@@ -76,6 +76,15 @@ static void watch_again(struct client *client)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 }
 
+/* The connection is the daemon's again, and watching its keep-alive. */
+static void now_plain(struct client *client)
+{
+	client->conn.transport = &transport_plain;
+	client->tx_held = false;
+	client_keepalive_start(client);
+	watch_again(client);
+}
+
 /* To hosted */
 
 /* A new peer that has no subscriptions yet. */
@@ -145,9 +154,7 @@ static enum client_move to_hosted(struct client *client)
 	}
 	count_offloaded(client, -1);
 	count_hosted(client, 1);
-	client->conn.transport = &transport_plain;
-	client->tx_held = false;
-	watch_again(client);
+	now_plain(client);
 	/* The kernel's queue and the client's own have one limit each. */
 	client->backlog = true;
 	port_drain(worker);
@@ -178,6 +185,7 @@ static bool describe_received(const struct client *client, struct mqtt_nl_attach
 
 static void now_offloaded(struct client *client, const struct mqtt_nl_attach *attach)
 {
+	timer_cancel(&client->worker->timers, &client->timer);	/* the kernel's now */
 	client->conn.transport = &transport_offloaded;
 	count_offloaded(client, 1);
 	if (!attach->rx_skip) {
@@ -192,6 +200,7 @@ static enum client_move to_offloaded(struct client *client)
 	struct mqtt_nl_attach attach = {
 		.id = client->conn.peer,
 		.fd = client->conn.fd,
+		.keep_alive = client->keepalive,
 		.tx_hold = true,
 	};
 	struct worker *worker = client->worker;
@@ -280,6 +289,7 @@ static int offload_new(struct client *client)
 		.fd = client->conn.fd,
 		.protocol = client->protocol,
 		.client_id = client->id,
+		.keep_alive = client->keepalive,
 	};
 	struct worker *worker = client->worker;
 	int err;
@@ -333,10 +343,9 @@ void client_plane_forget(struct client *client)
 	if (!client->conn.peer)
 		return;
 	count_leaving(client);
+	if (is_offloaded(client))
+		now_plain(client);
 	client->conn.peer = 0;
-	client->conn.transport = &transport_plain;
-	client->tx_held = false;
 	client->borders = 0;
 	client->host_only = false;
-	watch_again(client);
 }

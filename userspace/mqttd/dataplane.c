@@ -232,7 +232,8 @@ int dataplane_detach(struct worker *worker, uint32_t peer)
 
 int dataplane_send(struct worker *worker, uint32_t peer)
 {
-	const struct mqtt_nl_peer release = { .tx_hold_end = true };
+	static const uint8_t off;
+	const struct mqtt_nl_peer_set release = { .tx_hold = &off };
 	struct mqtt_nl *nl;
 	int err;
 
