@@ -28,6 +28,7 @@ struct mqtt_nl;
 struct mqtt_nl_filter {
 	const uint8_t *filter;
 	size_t len;
+	uint8_t options;		/* MQTT_SUB_OPTION_*, for sub_add() */
 };
 
 /* Zero in a member leaves the kernel's default (new) or present value (set). */

@@ -68,7 +68,7 @@ static size_t parse(struct client *client, uint8_t *data, size_t len, struct blo
 	while (done < len && !client->holds && !client->closing) {
 		err = mqtt_fixed_header_parse(data + done, len - done, &fh);
 		if (err == -EBADMSG) {
-			client_close(client, CLOSE_PROTOCOL, "malformed remaining length");
+			client_close(client, CLOSE_MALFORMED, "malformed remaining length");
 			break;
 		}
 		size = err ? 0 : fh.size + (size_t)fh.remaining;
@@ -180,7 +180,7 @@ static bool read_once(struct client *client)
 			keep_rest(client, place.start, place.have);
 		if (!n)
 			client_close(client, CLOSE_EOF, NULL);
-		else if (n == -ETIMEDOUT && conn->transport == &transport_offloaded)
+		else if (n == -ETIMEDOUT && conn->transport->barriers)
 			client_close(client, CLOSE_KEEPALIVE, NULL);
 		else if (n != -EAGAIN && n != -EINTR)
 			client_close(client, CLOSE_SOCKET, strerror(-n));
@@ -266,13 +266,21 @@ static void make_dirty(struct client *client)
 	client->worker->dirty = client;
 }
 
+/* MQTT 5.0 [MQTT-3.1.2-24] */
+static bool too_long(const struct client *client, size_t len)
+{
+	return client->terms.max_packet && len > client->terms.max_packet;
+}
+
 void client_send(struct client *client, const void *packet, size_t len)
 {
 	size_t limit = client->worker->broker->conf->max_queued_bytes + ANSWERS_MAX;
 
 	if (client->closing)
 		return;
-	if (client->out.bytes + len > limit && client->out.bytes)
+	if (too_long(client, len))
+		client_close(client, CLOSE_TOO_LARGE, "the answer");
+	else if (client->out.bytes + len > limit && client->out.bytes)
 		client_close(client, CLOSE_NOT_READING, NULL);
 	else if (outq_copy(&client->out, packet, len))
 		client_close(client, CLOSE_NO_MEMORY, NULL);
@@ -300,6 +308,10 @@ static int queue_message(struct client *client, struct message *msg)
 
 	if (!form)
 		return -ENOMEM;
+	if (too_long(client, form->len)) {
+		stats_add(&client->worker->stats, STAT_PUBLISH_TOO_LONG, 1);
+		return -EMSGSIZE;
+	}
 	if (queue_full(client, form->len) && !client->blocked)
 		client_flush(client);
 	if (queue_full(client, form->len))

@@ -31,6 +31,12 @@
 #include "session.h"
 #include "worker.h"
 
+/*
+ * How often to try when the kernel is still busy with the connection, because it
+ * has just given it back; there are other reasons for EBUSY, that last.
+ */
+#define BUSY_MAX 100
+
 static bool is_offloaded(const struct client *client)
 {
 	return client->conn.transport == &transport_offloaded;
@@ -85,16 +91,24 @@ static void now_plain(struct client *client)
 	watch_again(client);
 }
 
+static struct mqtt_nl_attach describe(const struct client *client, int fd)
+{
+	return (struct mqtt_nl_attach){
+		.fd = fd,
+		.protocol = client->protocol,
+		.client_id = client->id,
+		.keep_alive = client->keepalive,
+		.topic_alias_max = client->aliases.max,
+		.max_packet = client->terms.max_packet,
+	};
+}
+
 /* To hosted */
 
 /* A new peer that has no subscriptions yet. */
 static int host(struct client *client)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = -1,
-		.protocol = client->protocol,
-		.client_id = client->id,
-	};
+	struct mqtt_nl_attach attach = describe(client, -1);
 	struct worker *worker = client->worker;
 	int err;
 
@@ -197,20 +211,20 @@ static void now_offloaded(struct client *client, const struct mqtt_nl_attach *at
 
 static enum client_move to_offloaded(struct client *client)
 {
-	struct mqtt_nl_attach attach = {
-		.id = client->conn.peer,
-		.fd = client->conn.fd,
-		.keep_alive = client->keepalive,
-		.tx_hold = true,
-	};
+	struct mqtt_nl_attach attach = describe(client, client->conn.fd);
 	struct worker *worker = client->worker;
 	uint32_t peer;
 	int err;
 
 	if (!describe_received(client, &attach))
 		return MOVE_LATER;
+	attach.id = client->conn.peer;
+	attach.tx_hold = true;
 	port_flush(worker);
 	err = dataplane_attach(worker, &attach, &peer);
+	if (err == -EBUSY && client->busy++ < BUSY_MAX)
+		return MOVE_LATER;
+	client->busy = 0;
 	if (err) {
 		client->host_only = true;
 		log_limited(LOG_TYPE_WARNING, "Client %s stays with the daemon: %s.",
@@ -285,12 +299,7 @@ void client_plane_join(struct client *client)
  */
 static int offload_new(struct client *client)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = client->conn.fd,
-		.protocol = client->protocol,
-		.client_id = client->id,
-		.keep_alive = client->keepalive,
-	};
+	struct mqtt_nl_attach attach = describe(client, client->conn.fd);
 	struct worker *worker = client->worker;
 	int err;
 

@@ -104,6 +104,7 @@ struct listener_config *config_listener_add(struct config *conf, const char *add
 	listener->max_connections = CONFIG_UNSET;
 	listener->allow_anonymous = CONFIG_UNSET;
 	listener->dataplane = CONFIG_UNSET;
+	listener->max_topic_alias = CONFIG_TOPIC_ALIASES;
 	if (conf->current)
 		conf->current->next = listener;
 	else
@@ -283,6 +284,7 @@ static int standard_add(struct config *conf, const char *address)
 	listener->max_connections = standard->max_connections;
 	listener->allow_anonymous = standard->allow_anonymous;
 	listener->dataplane = standard->dataplane;
+	listener->max_topic_alias = standard->max_topic_alias;
 	if (standard->interface) {
 		listener->interface = strdup(standard->interface);
 		if (!listener->interface)
@@ -356,6 +358,7 @@ int config_init(struct config *conf)
 			.max_connections = CONFIG_UNSET,
 			.allow_anonymous = CONFIG_UNSET,
 			.dataplane = CONFIG_UNSET,
+			.max_topic_alias = CONFIG_TOPIC_ALIASES,
 		},
 		.max_queued_bytes = QUEUED_BYTES_DEFAULT,
 		.set_tcp_nodelay = true,

@@ -197,7 +197,6 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define LIMIT	"what it limits would not be limited"
 #define STORE	"nothing is kept beyond a connection yet"
 #define QOS0	"messages are delivered at QoS 0 only"
-#define V5	"it concerns MQTT 5.0 only"
 #define WEB	"it concerns WebSockets only"
 #define SYS	"there is no $SYS tree yet"
 
@@ -217,8 +216,11 @@ const struct config_option config_options[] = {
 	{ "log_type", .set = set_log_type },
 	{ "max_connections", .set = config_set_number, AT_LISTENER(max_connections),
 	  .min = CONFIG_UNSET, .max = INT32_MAX },
+	{ "max_keepalive", NUMBER(max_keepalive, 0, UINT16_MAX) },
 	{ "max_packet_size", NUMBER(max_packet_size, 0, 268435460) },
 	{ "max_queued_bytes", NUMBER(max_queued_bytes, 4096, UINT32_MAX) },
+	{ "max_topic_alias", .set = config_set_number, AT_LISTENER(max_topic_alias),
+	  .min = 0, .max = UINT16_MAX },
 	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),
 	  .words = words_bool },
 	{ "pid_file", STRING(pid_file) },
@@ -285,9 +287,7 @@ const struct config_option config_options[] = {
 	{ "log_timestamp_format", .set = ignore, .why = "time stamps are seconds since 1970" },
 	{ "max_inflight_bytes", .set = ignore, .why = QOS0 },
 	{ "max_inflight_messages", .set = ignore, .why = QOS0 },
-	{ "max_keepalive", .set = ignore, .why = V5 },
 	{ "max_queued_messages", .set = ignore, .why = "queues are limited by max_queued_bytes" },
-	{ "max_topic_alias", .set = ignore, .why = V5 },
 	{ "persistence", .set = ignore, .why = STORE },
 	{ "persistence_file", .set = ignore, .why = STORE },
 	{ "persistence_location", .set = ignore, .why = STORE },

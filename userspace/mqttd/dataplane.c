@@ -202,7 +202,8 @@ int dataplane_attach(struct worker *worker, struct mqtt_nl_attach *attach, uint3
 	do {
 		nl = request_begin(worker);
 		err = mqtt_nl_peer_attach(nl, attach, peer);
-	} while (request_again(worker, nl, err, -ENOTCONN, "it does not take a client"));
+	} while (request_again(worker, nl, err, err == -EBUSY ? err : -ENOTCONN,
+			       "it does not take a client"));
 	return err;
 }
 
@@ -271,7 +272,8 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 	for (i = 0; i < n; i++)
 		if (filters[i].changed)
 			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
-								 filters[i].len };
+								 filters[i].len,
+								 filters[i].options };
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {

@@ -2,6 +2,7 @@
 /*
  * The two forms of a message.
  */
+#include <errno.h>
 #include <string.h>
 #include <mqtt/wire.h>
 
@@ -12,24 +13,13 @@ static struct message_form *form_at(struct message *msg, u8 protocol)
 	return &msg->forms[protocol == MQTT_PROTOCOL_V5];
 }
 
-/* Property Length of a packet that is known to be valid (MQTT 5.0 2.2.2.1). */
-static const u8 *properties_find(const u8 *pos, size_t *len)
-{
-	unsigned int shift = 0;
-
-	*len = 0;
-	do {
-		*len |= (size_t)(*pos & 0x7f) << shift;
-		shift += 7;
-	} while (*pos++ & 0x80);
-	return pos;
-}
-
 void message_init(struct message *msg, u8 protocol, const u8 *packet, size_t len,
 		  struct blob *blob)
 {
-	struct mqtt_fixed_header fh = {};
 	const u8 *body, *end = packet + len;
+	struct mqtt_fixed_header fh = {};
+	u32 properties_len = 0;
+	int size;
 
 	*msg = (struct message){ .protocol = protocol };
 	*form_at(msg, protocol) = (struct message_form){ packet, len, blob, NULL };
@@ -39,8 +29,10 @@ void message_init(struct message *msg, u8 protocol, const u8 *packet, size_t len
 	msg->topic = body + 2;
 	msg->payload = msg->topic + msg->topic_len;
 	if (protocol == MQTT_PROTOCOL_V5) {
-		msg->properties = properties_find(msg->payload, &msg->properties_len);
-		msg->payload = msg->properties + msg->properties_len;
+		size = mqtt_varint_parse(msg->payload, end - msg->payload, &properties_len);
+		msg->properties = msg->payload + size;
+		msg->properties_len = properties_len;
+		msg->payload = msg->properties + properties_len;
 	}
 	msg->payload_len = end - msg->payload;
 }

@@ -28,12 +28,14 @@
  * @sub: in the trie
  * @node: in the session's table, by @sub's place in the trie
  * @session: whose
+ * @options: MQTT_SUB_OPTION_* bits; readers of the trie look at them
  * @rcu: frees it after readers of the trie are done
  */
 struct subscription {
 	struct mqtt_sub sub;
 	struct hash_node node;
 	struct session *session;
+	u8 options;
 	struct rcu_head rcu;
 };
 
@@ -87,19 +89,29 @@ static struct subscription *find_filter(struct route_table *table, struct sessio
 	return place ? find_place(session, place, hash) : NULL;
 }
 
+static void set_options(struct subscription *sub, u8 options)
+{
+	__atomic_store_n(&sub->options, options, __ATOMIC_RELAXED);
+}
+
 static int subscribe_locked(struct route_table *table, struct session *session,
-			    const u8 *filter, size_t len)
+			    struct session_filter *f)
 {
 	struct subscription *sub;
 	int err;
 
-	if (find_filter(table, session, filter, len))
-		return 0;
+	sub = find_filter(table, session, f->filter, f->len);
+	f->was = sub ? sub->options : -1;
+	if (sub) {
+		set_options(sub, f->options);
+		return f->was != f->options;
+	}
 	sub = calloc(1, sizeof(*sub));
 	if (!sub)
 		return -ENOMEM;
 	sub->session = session;
-	err = mqtt_trie_add(&table->trie, filter, len, &sub->sub);
+	sub->options = f->options;
+	err = mqtt_trie_add(&table->trie, f->filter, f->len, &sub->sub);
 	if (err) {
 		free(sub);
 		return err;
@@ -114,14 +126,30 @@ static int subscribe_locked(struct route_table *table, struct session *session,
 }
 
 int route_subscribe(struct route_table *table, struct session *session,
-		    const u8 *filter, size_t len)
+		    struct session_filter *filter)
 {
 	int ret;
 
 	pthread_mutex_lock(&table->lock);
-	ret = subscribe_locked(table, session, filter, len);
+	ret = subscribe_locked(table, session, filter);
 	pthread_mutex_unlock(&table->lock);
 	return ret;
+}
+
+void route_restore(struct route_table *table, struct session *session,
+		   const struct session_filter *filter)
+{
+	struct subscription *sub;
+
+	if (filter->was < 0) {
+		route_unsubscribe(table, session, filter->filter, filter->len);
+		return;
+	}
+	pthread_mutex_lock(&table->lock);
+	sub = find_filter(table, session, filter->filter, filter->len);
+	if (sub)
+		set_options(sub, filter->was);
+	pthread_mutex_unlock(&table->lock);
 }
 
 int route_unsubscribe(struct route_table *table, struct session *session,
@@ -150,7 +178,7 @@ static void drop_subscription(struct hash_node *node, void *ctx)
 }
 
 struct visit {
-	int (*function)(void *ctx, const u8 *filter, size_t len);
+	int (*function)(void *ctx, const struct session_filter *filter);
 	void *ctx;
 };
 
@@ -158,20 +186,22 @@ static int visit_subscription(struct hash_node *node, void *ctx)
 {
 	const struct subscription *sub = container_of(node, struct subscription, node);
 	size_t len = mqtt_trie_filter(&sub->sub, NULL, 0);
+	struct session_filter filter = { .len = len, .options = sub->options };
 	struct visit *visit = ctx;
-	u8 *filter = malloc(len);
+	u8 *text = malloc(len);
 	int ret;
 
-	if (!filter)
+	if (!text)
 		return -ENOMEM;
-	mqtt_trie_filter(&sub->sub, filter, len);
-	ret = visit->function(visit->ctx, filter, len);
-	free(filter);
+	mqtt_trie_filter(&sub->sub, text, len);
+	filter.filter = text;
+	ret = visit->function(visit->ctx, &filter);
+	free(text);
 	return ret;
 }
 
 int route_visit(struct route_table *table, struct session *session,
-		int (*visit)(void *ctx, const u8 *filter, size_t len), void *ctx)
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx)
 {
 	struct visit args = { visit, ctx };
 	int ret;
@@ -211,13 +241,20 @@ static void fan_out_to(struct fanout *fanout, struct session *session)
 	client_put(client);
 }
 
+/* MQTT 5.0 3.8.3.1 */
+static bool no_local(const struct subscription *sub)
+{
+	return __atomic_load_n(&sub->options, __ATOMIC_RELAXED) & MQTT_SUB_OPTION_NO_LOCAL;
+}
+
 static void fan_out(void *ctx, const struct hlist_head *subs)
 {
 	struct fanout *fanout = ctx;
 	struct subscription *sub;
 
 	hlist_for_each_entry_rcu(sub, subs, sub.link)
-		fan_out_to(fanout, sub->session);
+		if (!(sub->session == fanout->msg->from && no_local(sub)))
+			fan_out_to(fanout, sub->session);
 }
 
 static void post_message(struct worker *worker, struct fanout *fanout)

@@ -13,6 +13,7 @@
 #include "message.h"
 
 struct session;
+struct session_filter;
 struct worker;
 
 /**
@@ -29,14 +30,18 @@ int route_table_init(struct route_table *table);	/* 0 or -ENOMEM */
 void route_table_destroy(struct route_table *table);	/* all sessions are gone */
 
 /*
- * Both: @filter is valid by the standard. By the worker that owns @session.
- * Return 1 if the table has changed, 0 if it was so already, -errno if the
- * filter does not fit or there is no memory.
+ * All: @filter is valid by the standard. By the worker that owns @session.
+ * The first two return 1 if the table has changed, 0 if it was so already, -errno
+ * if the filter does not fit or there is no memory. route_subscribe() sets
+ * @filter->was, route_restore() makes undone what it has changed.
  */
 int route_subscribe(struct route_table *table, struct session *session,
-		    const u8 *filter, size_t len);
+		    struct session_filter *filter);
 int route_unsubscribe(struct route_table *table, struct session *session,
 		      const u8 *filter, size_t len);
+
+void route_restore(struct route_table *table, struct session *session,
+		   const struct session_filter *filter);
 
 /* Ends all subscriptions of @session. By the worker that owns it. */
 void route_unsubscribe_all(struct route_table *table, struct session *session);
@@ -47,7 +52,7 @@ void route_unsubscribe_all(struct route_table *table, struct session *session);
  * returns.
  */
 int route_visit(struct route_table *table, struct session *session,
-		int (*visit)(void *ctx, const u8 *filter, size_t len), void *ctx);
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx);
 
 /*
  * Has @msg delivered to every connected client that has subscribed, once each:

@@ -14,6 +14,7 @@ static const char *const names[STAT_COUNT] = {
 	[STAT_PUBLISH_RECEIVED]		= "publish received",
 	[STAT_PUBLISH_SENT]		= "publish sent",
 	[STAT_PUBLISH_DROPPED]		= "publish dropped",
+	[STAT_PUBLISH_TOO_LONG]		= "publish too long",
 	[STAT_BYTES_RECEIVED]		= "bytes received",
 	[STAT_BYTES_SENT]		= "bytes sent",
 	[STAT_CONNECTIONS_ACCEPTED]	= "connections accepted",
