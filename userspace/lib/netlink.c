@@ -241,8 +241,8 @@ static int put_peer_set(struct nl_msg *msg, uint32_t peer_id, const struct mqtt_
 		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, *set->queue_limit);
 	if (!err && set->keep_alive)
 		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, *set->keep_alive);
-	if (!err && set->tx_hold_end)
-		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, 0);
+	if (!err && set->tx_hold)
+		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, *set->tx_hold);
 	return err ? err : nla_nest_end(msg, nest);
 }
 

@@ -58,11 +58,11 @@ struct mqtt_nl_attach {
 	uint16_t topic_alias_max;	/* 0: none */
 };
 
-/* What to change of a peer; NULL, or false, in a member leaves it as it is. */
+/* What to change of a peer; NULL in a member leaves it as it is. */
 struct mqtt_nl_peer_set {
 	const uint64_t *queue_limit;
 	const uint16_t *keep_alive;
-	bool tx_hold_end;		/* send now: sets tx-hold to 0 */
+	const uint8_t *tx_hold;		/* 0 */
 };
 
 /*

@@ -262,9 +262,9 @@ void client_destroy(struct client *client)
 		handler_will(client);
 	blob_put(client->will);
 	client->will = NULL;
+	alias_clear(&client->aliases);
 	client_plane_leave(client);
 	worker_forget(worker, client);
-	alias_clear(&client->aliases);
 
 	timer_cancel(&worker->timers, &client->timer);
 	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)

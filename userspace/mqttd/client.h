@@ -107,6 +107,7 @@ struct terms {
  * @tx_held: the kernel is waiting to be told to send
  * @backlog: a queue of the kernel's is being added to its own
  * @host_only: its connection cannot be attached
+ * @busy: how often the kernel was busy when it was to take it
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @in: received, not handled
@@ -139,11 +140,12 @@ struct client {
 	bool tx_held;
 	bool backlog;
 	bool host_only;
+	uint8_t busy;
 	bool dirty;
 	bool blocked;
+	const char *close_detail;
 	struct hash_node by_peer;
 	unsigned int borders;
-	const char *close_detail;
 	uint32_t events;
 	struct buffer in;
 	size_t need;

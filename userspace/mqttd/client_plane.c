@@ -31,6 +31,12 @@
 #include "session.h"
 #include "worker.h"
 
+/*
+ * How often to try when the kernel is still busy with the connection, because it
+ * has just given it back; there are other reasons for EBUSY, that last.
+ */
+#define BUSY_MAX 100
+
 static bool is_offloaded(const struct client *client)
 {
 	return client->conn.transport == &transport_offloaded;
@@ -76,19 +82,33 @@ static void watch_again(struct client *client)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 }
 
-/* To hosted */
-
-/* A new peer that has no subscriptions yet. */
-static int host(struct client *client)
+/* The connection is the daemon's again, and watching its keep-alive. */
+static void now_plain(struct client *client)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = -1,
+	client->conn.transport = &transport_plain;
+	client->tx_held = false;
+	client_keepalive_start(client);
+	watch_again(client);
+}
+
+static struct mqtt_nl_attach describe(const struct client *client, int fd)
+{
+	return (struct mqtt_nl_attach){
+		.fd = fd,
 		.protocol = client->protocol,
 		.client_id = client->id,
 		.keep_alive = client->keepalive,
 		.topic_alias_max = client->aliases.max,
 		.max_packet = client->terms.max_packet,
 	};
+}
+
+/* To hosted */
+
+/* A new peer that has no subscriptions yet. */
+static int host(struct client *client)
+{
+	struct mqtt_nl_attach attach = describe(client, -1);
 	struct worker *worker = client->worker;
 	int err;
 
@@ -148,10 +168,7 @@ static enum client_move to_hosted(struct client *client)
 	}
 	count_offloaded(client, -1);
 	count_hosted(client, 1);
-	client->conn.transport = &transport_plain;
-	client->tx_held = false;
-	client_keepalive_start(client);
-	watch_again(client);
+	now_plain(client);
 	/* The kernel's queue and the client's own have one limit each. */
 	client->backlog = true;
 	port_drain(worker);
@@ -182,8 +199,8 @@ static bool describe_received(const struct client *client, struct mqtt_nl_attach
 
 static void now_offloaded(struct client *client, const struct mqtt_nl_attach *attach)
 {
-	client->conn.transport = &transport_offloaded;
 	timer_cancel(&client->worker->timers, &client->timer);	/* the kernel's now */
+	client->conn.transport = &transport_offloaded;
 	count_offloaded(client, 1);
 	if (!attach->rx_skip) {
 		buffer_free(&client->in);
@@ -194,21 +211,20 @@ static void now_offloaded(struct client *client, const struct mqtt_nl_attach *at
 
 static enum client_move to_offloaded(struct client *client)
 {
-	struct mqtt_nl_attach attach = {
-		.id = client->conn.peer,
-		.fd = client->conn.fd,
-		.tx_hold = true,
-	};
+	struct mqtt_nl_attach attach = describe(client, client->conn.fd);
 	struct worker *worker = client->worker;
 	uint32_t peer;
 	int err;
 
 	if (!describe_received(client, &attach))
 		return MOVE_LATER;
+	attach.id = client->conn.peer;
+	attach.tx_hold = true;
 	port_flush(worker);
 	err = dataplane_attach(worker, &attach, &peer);
-	if (err == -EBUSY)	/* something is left of its former time as an offloaded one */
+	if (err == -EBUSY && client->busy++ < BUSY_MAX)
 		return MOVE_LATER;
+	client->busy = 0;
 	if (err) {
 		client->host_only = true;
 		log_limited(LOG_TYPE_WARNING, "Client %s stays with the daemon: %s.",
@@ -283,14 +299,7 @@ void client_plane_join(struct client *client)
  */
 static int offload_new(struct client *client)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = client->conn.fd,
-		.protocol = client->protocol,
-		.client_id = client->id,
-		.keep_alive = client->keepalive,
-		.topic_alias_max = client->aliases.max,
-		.max_packet = client->terms.max_packet,
-	};
+	struct mqtt_nl_attach attach = describe(client, client->conn.fd);
 	struct worker *worker = client->worker;
 	int err;
 
@@ -343,10 +352,9 @@ void client_plane_forget(struct client *client)
 	if (!client->conn.peer)
 		return;
 	count_leaving(client);
+	if (is_offloaded(client))
+		now_plain(client);
 	client->conn.peer = 0;
-	client->conn.transport = &transport_plain;
-	client->tx_held = false;
 	client->borders = 0;
 	client->host_only = false;
-	watch_again(client);
 }

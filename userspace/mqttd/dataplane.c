@@ -202,7 +202,8 @@ int dataplane_attach(struct worker *worker, struct mqtt_nl_attach *attach, uint3
 	do {
 		nl = request_begin(worker);
 		err = mqtt_nl_peer_attach(nl, attach, peer);
-	} while (request_again(worker, nl, err, -ENOTCONN, "it does not take a client"));
+	} while (request_again(worker, nl, err, err == -EBUSY ? err : -ENOTCONN,
+			       "it does not take a client"));
 	return err;
 }
 
@@ -232,7 +233,8 @@ int dataplane_detach(struct worker *worker, uint32_t peer)
 
 int dataplane_send(struct worker *worker, uint32_t peer)
 {
-	const struct mqtt_nl_peer_set release = { .tx_hold_end = true };
+	static const uint8_t off;
+	const struct mqtt_nl_peer_set release = { .tx_hold = &off };
 	struct mqtt_nl *nl;
 	int err;
 

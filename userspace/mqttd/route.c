@@ -178,7 +178,7 @@ static void drop_subscription(struct hash_node *node, void *ctx)
 }
 
 struct visit {
-	int (*function)(void *ctx, const u8 *filter, size_t len);
+	int (*function)(void *ctx, const struct session_filter *filter);
 	void *ctx;
 };
 
@@ -186,20 +186,22 @@ static int visit_subscription(struct hash_node *node, void *ctx)
 {
 	const struct subscription *sub = container_of(node, struct subscription, node);
 	size_t len = mqtt_trie_filter(&sub->sub, NULL, 0);
+	struct session_filter filter = { .len = len, .options = sub->options };
 	struct visit *visit = ctx;
-	u8 *filter = malloc(len);
+	u8 *text = malloc(len);
 	int ret;
 
-	if (!filter)
+	if (!text)
 		return -ENOMEM;
-	mqtt_trie_filter(&sub->sub, filter, len);
-	ret = visit->function(visit->ctx, filter, len);
-	free(filter);
+	mqtt_trie_filter(&sub->sub, text, len);
+	filter.filter = text;
+	ret = visit->function(visit->ctx, &filter);
+	free(text);
 	return ret;
 }
 
 int route_visit(struct route_table *table, struct session *session,
-		int (*visit)(void *ctx, const u8 *filter, size_t len), void *ctx)
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx)
 {
 	struct visit args = { visit, ctx };
 	int ret;

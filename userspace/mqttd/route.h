@@ -52,7 +52,7 @@ void route_unsubscribe_all(struct route_table *table, struct session *session);
  * returns.
  */
 int route_visit(struct route_table *table, struct session *session,
-		int (*visit)(void *ctx, const u8 *filter, size_t len), void *ctx);
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx);
 
 /*
  * Has @msg delivered to every connected client that has subscribed, once each:

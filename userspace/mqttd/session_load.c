@@ -27,18 +27,19 @@ struct load {
 	size_t n;
 };
 
-static int add(void *ctx, const u8 *filter, size_t len)
+static int add(void *ctx, const struct session_filter *filter)
 {
 	struct load *load = ctx;
 
-	if (!dataplane_takes_filter(&load->client->conn, filter, len)) {
+	if (!dataplane_takes_filter(&load->client->conn, filter->filter, filter->len)) {
 		log_limited(LOG_TYPE_WARNING,
 			    "Warning: Client %s: a filter has too many bytes or levels for the kernel.",
 			    client_name(load->client));
 		return -EMSGSIZE;
 	}
-	load->filters[load->n++] = (struct session_filter){ .len = len, .changed = true };
-	return buffer_append(&load->bytes, filter, len);
+	load->filters[load->n] = *filter;
+	load->filters[load->n++].changed = true;
+	return buffer_append(&load->bytes, filter->filter, filter->len);
 }
 
 int session_load(struct client *client)
