@@ -45,6 +45,14 @@ static enum mqtt_frame_kind mqtt_frame_publish(struct mqtt_frame *frame, u32 max
 	return MQTT_FRAME_FAST;
 }
 
+/* A PINGREQ that says its length in a strange way is the daemon's. MQTT 3.12 */
+static enum mqtt_frame_kind mqtt_frame_pingreq(const struct mqtt_frame *frame)
+{
+	if (frame->header.byte1 & 0x0f || frame->header.remaining)
+		return MQTT_FRAME_MALFORMED;
+	return mqtt_frame_length_padded(frame) ? MQTT_FRAME_SLOW : MQTT_FRAME_PING;
+}
+
 /**
  * mqtt_frame_look() - tell what a packet is from its first bytes
  * @frame: result
@@ -81,6 +89,8 @@ enum mqtt_frame_kind mqtt_frame_look(struct mqtt_frame *frame, struct mqtt_curso
 	switch (mqtt_packet_type(frame->header.byte1)) {
 	case MQTT_PKT_PUBLISH:
 		return mqtt_frame_publish(frame, max_packet);
+	case MQTT_PKT_PINGREQ:
+		return mqtt_frame_pingreq(frame);
 	case MQTT_PKT_SUBSCRIBE:
 	case MQTT_PKT_UNSUBSCRIBE:
 	case MQTT_PKT_DISCONNECT:

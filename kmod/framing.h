@@ -20,6 +20,7 @@ struct sock;
 enum mqtt_frame_kind {
 	MQTT_FRAME_INCOMPLETE,	/* too few bytes to tell */
 	MQTT_FRAME_FAST,	/* a PUBLISH that the kernel forwards */
+	MQTT_FRAME_PING,	/* a PINGREQ, which the kernel answers */
 	MQTT_FRAME_SLOW,	/* the daemon's */
 	MQTT_FRAME_BARRIER,	/* the daemon's, and later packets wait for it */
 	MQTT_FRAME_MALFORMED,	/* and nothing behind it can be trusted */

@@ -11,6 +11,7 @@
 #include <net/sock.h>
 
 #include "compat/compat.h"
+#include "event.h"
 #include "netlink.h"
 #include "peer.h"
 #include "router.h"
@@ -346,6 +347,11 @@ static const struct genl_ops mqtt_genl_ops[] = {
 		.doit = mqtt_nl_stats_get,
 		.policy = mqtt_nl_empty_policy,
 		.maxattr = MQTT_A_ROUTER,
+	}, {
+		.cmd = MQTT_CMD_PEER_SET,
+		.doit = mqtt_nl_peer_set,
+		.policy = mqtt_nl_peer_set_policy,
+		.maxattr = MQTT_A_PEER,
 	},
 };
 
@@ -357,6 +363,8 @@ struct genl_family mqtt_genl_family __ro_after_init = {
 	.parallel_ops = true,
 	.ops = mqtt_genl_ops,
 	.n_ops = ARRAY_SIZE(mqtt_genl_ops),
+	.mcgrps = mqtt_event_groups,
+	.n_mcgrps = ARRAY_SIZE(mqtt_event_groups),
 	.resv_start_op = MQTT_CMD_UNSPEC + 1,
 };
 

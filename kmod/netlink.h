@@ -28,12 +28,20 @@ extern const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1];
 extern const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1];
 extern const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1];
 
+int mqtt_nl_peer_parse(struct nlattr **tb, struct nlattr **attrs,
+		       const struct nla_policy *policy, struct netlink_ext_ack *extack);
 int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *id);
 void mqtt_nl_bad_peer_id(struct genl_info *info);
 int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_peer_get(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_peer_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk, int local, int remote);
+
+/* netlink_peer_set.c */
+extern const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1];
+
+int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink_sub.c */
 extern const struct nla_policy mqtt_nl_sub_policy[MQTT_A_SUB + 1];

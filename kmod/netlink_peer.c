@@ -24,6 +24,8 @@ static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
 	[MQTT_A_PEER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
+	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
+	[MQTT_A_PEER_MAX_PACKET] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1] = {
@@ -39,6 +41,36 @@ const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
 };
 
 /**
+ * mqtt_nl_peer_parse() - what a request says of the peer that it names
+ * @tb: result; the id is among it
+ * @attrs: the request's attributes
+ * @policy: what may be in the nest
+ * @extack: is told what is wrong
+ *
+ * Return: 0, or an errno of validation.
+ */
+int mqtt_nl_peer_parse(struct nlattr **tb, struct nlattr **attrs,
+		       const struct nla_policy *policy, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (!attrs[MQTT_A_PEER]) {
+		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
+		NL_SET_ERR_MSG(extack, "the peer is missing");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], policy, extack);
+	if (err)
+		return err;
+	if (!tb[MQTT_A_PEER_ID]) {
+		NL_SET_ERR_ATTR_MISS(extack, attrs[MQTT_A_PEER], MQTT_A_PEER_ID);
+		NL_SET_ERR_MSG(extack, "the peer's id is missing");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
  * mqtt_nl_peer_id() - the peer id that a request names
  * @attrs: its attributes
  * @extack: is told what is wrong
@@ -51,22 +83,10 @@ int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *
 	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
 	int err;
 
-	if (!attrs[MQTT_A_PEER]) {
-		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
-		NL_SET_ERR_MSG(extack, "the peer is missing");
-		return -EINVAL;
-	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], mqtt_nl_peer_id_nest,
-			       extack);
-	if (err)
-		return err;
-	if (!tb[MQTT_A_PEER_ID]) {
-		NL_SET_ERR_ATTR_MISS(extack, attrs[MQTT_A_PEER], MQTT_A_PEER_ID);
-		NL_SET_ERR_MSG(extack, "the peer's id is missing");
-		return -EINVAL;
-	}
-	*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
-	return 0;
+	err = mqtt_nl_peer_parse(tb, attrs, mqtt_nl_peer_id_nest, extack);
+	if (!err)
+		*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
+	return err;
 }
 
 static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
@@ -104,6 +124,10 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 	params.client_id = client_id;
 	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
 		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
+	if (tb[MQTT_A_PEER_KEEP_ALIVE])
+		params.keep_alive = nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]);
+	if (tb[MQTT_A_PEER_MAX_PACKET])
+		params.max_packet = nla_get_u32(tb[MQTT_A_PEER_MAX_PACKET]);
 	if (tb[MQTT_A_PEER_RX_RESIDUE]) {
 		params.residue = nla_data(tb[MQTT_A_PEER_RX_RESIDUE]);
 		params.residue_len = nla_len(tb[MQTT_A_PEER_RX_RESIDUE]);
@@ -240,20 +264,26 @@ static int mqtt_nl_put_addr6(struct sk_buff *skb, int attr, const struct in6_add
 	return nla_put(skb, attr, sizeof(sin6), &sin6);
 }
 
-static int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk)
+/**
+ * mqtt_nl_put_addrs() - write a connection's addresses as attributes
+ * @skb: message
+ * @sk: TCP socket
+ * @local: attribute of the local address
+ * @remote: attribute of the remote address
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk, int local, int remote)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6)
-		return mqtt_nl_put_addr6(skb, MQTT_A_PEER_LOCAL, &sk->sk_v6_rcv_saddr,
-					 inet->inet_sport) ?:
-		       mqtt_nl_put_addr6(skb, MQTT_A_PEER_REMOTE, &sk->sk_v6_daddr,
-					 inet->inet_dport);
+		return mqtt_nl_put_addr6(skb, local, &sk->sk_v6_rcv_saddr, inet->inet_sport) ?:
+		       mqtt_nl_put_addr6(skb, remote, &sk->sk_v6_daddr, inet->inet_dport);
 #endif
-	return mqtt_nl_put_addr4(skb, MQTT_A_PEER_LOCAL, inet->inet_rcv_saddr,
-				 inet->inet_sport) ?:
-	       mqtt_nl_put_addr4(skb, MQTT_A_PEER_REMOTE, inet->inet_daddr, inet->inet_dport);
+	return mqtt_nl_put_addr4(skb, local, inet->inet_rcv_saddr, inet->inet_sport) ?:
+	       mqtt_nl_put_addr4(skb, remote, inet->inet_daddr, inet->inet_dport);
 }
 
 static int mqtt_nl_put_stat(struct sk_buff *skb, int attr, u64 n)
@@ -277,10 +307,19 @@ static int mqtt_nl_put_stats(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_QUEUE_FULL,
 			     READ_ONCE(tx->drop_queue_full)) ||
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_NO_MEMORY,
-			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)))
+			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_TOO_LARGE,
+			     READ_ONCE(tx->drop_too_large)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PINGS, READ_ONCE(rx->pings)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
+}
+
+/* Left out if the client takes any. */
+static int mqtt_nl_put_max_packet(struct sk_buff *skb, u32 max_packet)
+{
+	return max_packet == U32_MAX ? 0 : nla_put_u32(skb, MQTT_A_PEER_MAX_PACKET, max_packet);
 }
 
 /* The router's lock is held. Numbers change meanwhile: each is right by itself. */
@@ -299,7 +338,9 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->packets)) ||
 	    nla_put_u32(skb, MQTT_A_PEER_SUBSCRIPTIONS, peer->nr_subs) ||
 	    nla_put_u32(skb, MQTT_A_PEER_STATE, READ_ONCE(peer->rx.state)) ||
-	    mqtt_nl_put_addrs(skb, peer->sk) ||
+	    nla_put_u16(skb, MQTT_A_PEER_KEEP_ALIVE, READ_ONCE(peer->keepalive.seconds)) ||
+	    mqtt_nl_put_max_packet(skb, tx->max_packet) ||
+	    mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_PEER_LOCAL, MQTT_A_PEER_REMOTE) ||
 	    mqtt_nl_put_stats(skb, peer))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <net/sock.h>
 
+#include "event.h"
 #include "peer.h"
 #include "router.h"
 #include "socket.h"
@@ -52,7 +53,8 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	refcount_set(&peer->refs, 1);
 	INIT_LIST_HEAD(&peer->subs);
 	mqtt_rx_init(&peer->rx);
-	mqtt_tx_init(&peer->tx, params->queue_limit ?: router->queue_limit);
+	mqtt_tx_init(&peer->tx, params->queue_limit ?: router->queue_limit, params->max_packet);
+	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 
 	sock_hold(sk);
 	peer->sk = sk;
@@ -186,8 +188,10 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		return PTR_ERR(peer);
 	}
 	err = mqtt_peer_give_back(peer, false, &hooked);
-	if (!err)
+	if (!err) {
 		mqtt_peer_unlist(peer);
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_DETACH);
+	}
 	mutex_unlock(&router->lock);
 
 	if (err) {
@@ -219,8 +223,10 @@ void mqtt_peer_close(struct mqtt_peer *peer)
 
 	if (mqtt_socket_unhook(peer))
 		mqtt_socket_forget(peer);
-	if (listed)
+	if (listed) {
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_CLOSE);
 		mqtt_peer_put(peer);
+	}
 }
 
 /**

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include <mqtt/trie.h>
 
+#include "keepalive.h"
 #include "rx.h"
 #include "tx.h"
 
@@ -24,7 +25,8 @@ struct sock;
  * @router: its router, held
  * @id: its number, of @router->peers
  * @refs: one of the router while it is listed, one of the socket while it is
- *	hooked, one of every pending work and every thread inside our operations
+ *	hooked, one of every pending work and timer and every thread inside our
+ *	operations
  * @listed: is in @router->peers; under @router->lock
  * @hooked: the socket calls us; under the socket's lock
  * @proto: operations that the socket has while hooked, and those before
@@ -32,6 +34,7 @@ struct sock;
  * @saved_write_space: as found at attach
  * @rx: receive side
  * @tx: transmit side
+ * @keepalive: watches whether the client is silent
  * @subs: its subscriptions, by age; under @router->lock
  * @nr_subs: length of @subs
  * @next_sub_seq: number of the next one
@@ -53,6 +56,7 @@ struct mqtt_peer {
 
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;
+	struct mqtt_keepalive keepalive;
 
 	struct list_head subs;
 	u32 nr_subs;
@@ -81,9 +85,11 @@ struct mqtt_peer_sub {
 /* What a daemon says about a client at attach. */
 struct mqtt_peer_params {
 	const char *client_id;
-	u64 queue_limit;
+	u64 queue_limit;		/* bytes, 0: the router's */
 	const void *residue;
 	u32 residue_len;
+	u32 max_packet;			/* bytes, 0: any */
+	u16 keep_alive;			/* seconds, 0: for ever */
 };
 
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,

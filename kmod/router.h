@@ -26,6 +26,7 @@ struct sock;
 
 /**
  * struct mqtt_router - a router
+ * @net: its namespace, held
  * @refs: one of its namespace while it is the namespace's router, one of each
  *	peer, one of each operation on it
  * @lock: serialises changes: peers come and go, subscriptions, limits. Taken
@@ -47,6 +48,7 @@ struct sock;
  * @free_work: frees it in process context
  */
 struct mqtt_router {
+	struct net *net;
 	refcount_t refs;
 	struct mutex lock;	/* see above */
 	bool ended;

@@ -21,6 +21,7 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
+#include "event.h"
 #include "framing.h"
 #include "msg.h"
 #include "peer.h"
@@ -42,6 +43,8 @@ struct mqtt_rx_run {
 	u32 end;			/* rx->end to be */
 	u32 taken;			/* bytes from tp->copied_seq on, to be taken off */
 	u32 packets;
+	u32 bytes;			/* of them */
+	u32 pings;
 	u32 cost;
 	u32 waits_for;			/* bytes of a packet that is not whole yet */
 	bool unknown;			/* whose it is, for so few are its bytes */
@@ -128,6 +131,19 @@ static void mqtt_rx_leave(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool 
 	}
 }
 
+/* The packet at run->cur is done with. */
+static void mqtt_rx_take(struct mqtt_rx_run *run)
+{
+	run->end += run->frame.len;
+	run->taken += run->frame.len;
+}
+
+/* Is the packet at run->cur behind bytes that the daemon has not read? */
+static bool mqtt_rx_not_yet(const struct mqtt_peer *peer, const struct mqtt_rx_run *run)
+{
+	return run->end != tcp_sk(peer->sk)->copied_seq + run->taken;
+}
+
 /* Handle the packet at run->cur. Returns whether to go on to the next one. */
 static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 {
@@ -148,9 +164,15 @@ static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	case MQTT_FRAME_BARRIER:
 		mqtt_rx_leave(peer, run, true);
 		return false;
+	case MQTT_FRAME_PING:
+		if (mqtt_rx_not_yet(peer, run))
+			return false;
+		mqtt_tx_ping(peer);
+		mqtt_rx_take(run);
+		run->pings++;
+		break;
 	case MQTT_FRAME_FAST:
-		/* Behind bytes that the daemon has not read: its turn comes. */
-		if (run->end != tcp_sk(sk)->copied_seq + run->taken)
+		if (mqtt_rx_not_yet(peer, run))
 			return false;
 		err = mqtt_rx_forward(peer, run);
 		if (err == -EAGAIN) {
@@ -158,15 +180,16 @@ static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 			return false;
 		}
 		if (!err) {
-			run->end += frame->len;
-			run->taken += frame->len;
+			mqtt_rx_take(run);
 			run->packets++;
+			run->bytes += frame->len;
 			break;
 		}
 		fallthrough;
 	case MQTT_FRAME_MALFORMED:
 		mqtt_rx_give_up(peer);
 		mqtt_rx_count(peer, MQTT_A_STATS_RX_MALFORMED);
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_MALFORMED);
 		return false;
 	}
 	return mqtt_cursor_skip(&run->cur, sk, frame->len);
@@ -178,9 +201,11 @@ static void mqtt_rx_commit(struct mqtt_peer *peer, const struct mqtt_rx_run *run
 	if (run->taken) {
 		tcp_read_done(peer->sk, run->taken);
 		peer->rx.packets += run->packets;
-		peer->rx.bytes += run->taken;
+		peer->rx.bytes += run->bytes;
+		peer->rx.pings += run->pings;
 		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_PACKETS, run->packets);
-		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_BYTES, run->taken);
+		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_BYTES, run->bytes);
+		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_PINGS, run->pings);
 	}
 	WRITE_ONCE(peer->rx.end, run->end);
 }
@@ -267,6 +292,7 @@ static bool mqtt_rx_run(struct mqtt_peer *peer)
 	if (unlikely(tcp_sk(sk)->urg_data)) {
 		mqtt_rx_give_up(peer);
 		mqtt_rx_count(peer, MQTT_A_STATS_RX_URGENT);
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_URGENT);
 		return false;
 	}
 	/* Nothing can be taken before the daemon's bytes; when it has read them. */
@@ -323,6 +349,21 @@ bool mqtt_rx_readable(const struct mqtt_peer *peer)
 }
 
 /**
+ * mqtt_rx_waits_for_peer() - is it the client's turn?
+ * @peer: peer
+ *
+ * False while there are bytes that we, or the daemon, have not come to: then
+ * the client may be silent because its window is closed. A packet that is there
+ * in part is not among them.
+ *
+ * Context: the socket is locked and not owned by a user.
+ */
+bool mqtt_rx_waits_for_peer(struct mqtt_peer *peer)
+{
+	return !work_busy(&peer->rx.work) && !mqtt_rx_readable(peer);
+}
+
+/**
  * mqtt_rx_data_ready() - bytes have arrived
  * @peer: whose
  *
@@ -350,10 +391,13 @@ static void mqtt_rx_work(struct work_struct *work)
 	mqtt_peer_put(peer);
 }
 
-/* Has the connection come to an end that the daemon has to be told of? */
+/*
+ * Has the connection come to an end that the daemon has to be told of? An error
+ * alone is none: the stream goes on behind it.
+ */
 static bool mqtt_rx_ended(const struct sock *sk)
 {
-	return sk->sk_err || sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE;
+	return sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE;
 }
 
 static size_t mqtt_rx_user_bytes_locked(struct mqtt_peer *peer, int flags)

@@ -15,6 +15,8 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
+#include "event.h"
+#include "keepalive.h"
 #include "peer.h"
 #include "rxq.h"
 #include "socket.h"
@@ -198,6 +200,7 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock)
 	WRITE_ONCE(sock->ops, &peer->proto->ops);
 	write_unlock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(peer->hooked, true);
+	mqtt_keepalive_start(peer);
 }
 
 /**
@@ -239,6 +242,8 @@ int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *re
 	if (err)
 		goto out;
 	mqtt_socket_take(peer, sock);
+	/* Before anything can happen to it. */
+	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_ATTACH);
 	mqtt_rx_data_ready(peer);
 out:
 	release_sock(sk);
@@ -267,6 +272,7 @@ void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 	write_unlock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(peer->hooked, false);
 
+	mqtt_keepalive_stop(peer);
 	mqtt_tx_close(peer);
 	/* Threads that sleep in our operations go on in TCP's. */
 	if (!sock_flag(sk, SOCK_DEAD)) {

@@ -26,6 +26,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "event.h"
 #include "msg.h"
 #include "peer.h"
 #include "router.h"
@@ -43,6 +44,8 @@
 #define MQTT_TX_BVECS		64
 /* How long to wait before memory is asked for again, and for a slow daemon. */
 #define MQTT_TX_RETRY		msecs_to_jiffies(10)
+/* PINGRESPs in one queue. Who has asked so often gets an answer as it is. */
+#define MQTT_TX_PINGS_MAX	16
 
 struct mqtt_tx_cpu {
 	struct llist_head dirty;
@@ -50,6 +53,9 @@ struct mqtt_tx_cpu {
 };
 
 static DEFINE_PER_CPU(struct mqtt_tx_cpu, mqtt_tx_cpus);
+
+/* PINGRESP, one for all; queues are not charged for it. */
+static struct mqtt_msg *mqtt_tx_pingresp;
 
 static void mqtt_tx_schedule(struct mqtt_peer *peer, unsigned long delay)
 {
@@ -130,6 +136,8 @@ static void mqtt_tx_pop(struct mqtt_tx *tx)
 
 	tx->bytes -= msg->truesize;
 	tx->packets--;
+	tx->pings -= msg == mqtt_tx_pingresp;
+	tx->full_told &= tx->packets > 0;
 	mqtt_msg_put(msg);
 
 	if (chunk->head < chunk->tail)
@@ -142,6 +150,19 @@ static void mqtt_tx_pop(struct mqtt_tx *tx)
 		tx->bytes -= sizeof(*chunk);
 		kfree(chunk);
 	}
+}
+
+/* Returns whether to tell that the queue is full, with a reference to @peer. */
+static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
+{
+	struct mqtt_tx *tx = &peer->tx;
+
+	lockdep_assert_held(&tx->lock);
+	if (tx->full_told)
+		return false;
+	tx->full_told = true;
+	mqtt_peer_hold(peer);
+	return true;
 }
 
 /**
@@ -160,13 +181,18 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
 {
 	unsigned int why = MQTT_A_STATS_ENQUEUED;
 	struct mqtt_tx *tx = &peer->tx;
+	bool tell = false;
 
 	spin_lock(&tx->lock);
 	if (unlikely(tx->closed)) {
 		why = MQTT_A_STATS_DROP_PEER_GONE;
+	} else if (unlikely(msg->len > tx->max_packet)) {
+		tx->drop_too_large++;
+		why = MQTT_A_STATS_DROP_TOO_LARGE;
 	} else if (unlikely(!mqtt_tx_fits(tx, msg))) {
 		tx->drop_queue_full++;
 		why = MQTT_A_STATS_DROP_QUEUE_FULL;
+		tell = mqtt_tx_tell_full(peer);
 	} else if (unlikely(!mqtt_tx_push(tx, msg))) {
 		tx->drop_no_memory++;
 		why = MQTT_A_STATS_DROP_NO_MEMORY;
@@ -176,7 +202,41 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
 	spin_unlock(&tx->lock);
 
 	mqtt_stats_add(peer->router->stats, why, 1);
+	if (unlikely(tell)) {
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_QUEUE_FULL);
+		mqtt_peer_put(peer);
+	}
 	return why == MQTT_A_STATS_ENQUEUED;
+}
+
+/**
+ * mqtt_tx_ping() - answer a PINGREQ
+ * @peer: who has sent it
+ *
+ * The PINGRESP is sent behind what is in the queue, and none is added if many
+ * are waiting there already.
+ *
+ * Context: bottom halves off; the peer's socket is locked.
+ */
+void mqtt_tx_ping(struct mqtt_peer *peer)
+{
+	unsigned int count = MQTT_A_STATS_TX_PINGS;
+	struct mqtt_tx *tx = &peer->tx;
+
+	spin_lock(&tx->lock);
+	if (unlikely(tx->closed || tx->pings == MQTT_TX_PINGS_MAX)) {
+		spin_unlock(&tx->lock);
+		return;
+	}
+	if (likely(mqtt_tx_push(tx, mqtt_tx_pingresp))) {
+		tx->pings++;
+		mqtt_tx_make_dirty(peer);
+	} else {
+		tx->drop_no_memory++;
+		count = MQTT_A_STATS_DROP_NO_MEMORY;
+	}
+	spin_unlock(&tx->lock);
+	mqtt_stats_add(peer->router->stats, count, 1);
 }
 
 /* The consumer: describe what to send next, at most @room bytes and a packet. */
@@ -205,7 +265,7 @@ static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 r
 	return n;
 }
 
-/* The consumer: TCP has taken @sent bytes more. Returns packets completed. */
+/* The consumer: TCP has taken @sent bytes more. Returns messages completed. */
 static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 {
 	struct mqtt_tx *tx = &peer->tx;
@@ -215,13 +275,15 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 
 	spin_lock_bh(&tx->lock);
 	while (tx->packets) {
-		u32 len = tx->first->msg[tx->first->head]->len;
+		const struct mqtt_msg *msg = tx->first->msg[tx->first->head];
 
-		if (off < len)
+		if (off < msg->len)
 			break;
-		off -= len;
-		bytes += len;
-		n++;
+		off -= msg->len;
+		if (msg != mqtt_tx_pingresp) {
+			bytes += msg->len;
+			n++;
+		}
 		mqtt_tx_pop(tx);
 	}
 	spin_unlock_bh(&tx->lock);
@@ -511,13 +573,27 @@ static void mqtt_tx_tasklet(struct tasklet_struct *tasklet)
  * mqtt_tx_init() - prepare the transmit side of a new peer
  * @tx: transmit side, zeroed
  * @limit: bytes that its queue may hold
+ * @max_packet: bytes of the longest packet that the client takes, 0: any
  */
-void mqtt_tx_init(struct mqtt_tx *tx, u64 limit)
+void mqtt_tx_init(struct mqtt_tx *tx, u64 limit, u32 max_packet)
 {
 	spin_lock_init(&tx->lock);
 	mutex_init(&tx->user_lock);
 	INIT_DELAYED_WORK(&tx->work, mqtt_tx_work);
 	tx->limit = limit;
+	tx->max_packet = max_packet ?: U32_MAX;
+}
+
+/**
+ * mqtt_tx_set_limit() - change what a queue may hold
+ * @tx: transmit side
+ * @limit: bytes; what is there already stays
+ */
+void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit)
+{
+	spin_lock_bh(&tx->lock);
+	WRITE_ONCE(tx->limit, limit);
+	spin_unlock_bh(&tx->lock);
 }
 
 /**
@@ -534,11 +610,12 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 
 	spin_lock_bh(&tx->lock);
 	tx->closed = true;
-	dropped = tx->packets;
+	dropped = tx->packets - tx->pings;
 	chunk = tx->first;
 	tx->first = NULL;
 	tx->last = NULL;
 	tx->packets = 0;
+	tx->pings = 0;
 	tx->bytes = 0;
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
@@ -558,6 +635,13 @@ int __init mqtt_tx_module_init(void)
 {
 	int cpu;
 
+	mqtt_tx_pingresp = mqtt_msg_alloc(2, 2, GFP_KERNEL);
+	if (!mqtt_tx_pingresp)
+		return -ENOMEM;
+	mqtt_tx_pingresp->head[0] = MQTT_PKT_PINGRESP << 4;
+	mqtt_tx_pingresp->head[1] = 0;
+	mqtt_tx_pingresp->truesize = 0;
+
 	for_each_possible_cpu(cpu) {
 		struct mqtt_tx_cpu *c = per_cpu_ptr(&mqtt_tx_cpus, cpu);
 
@@ -574,4 +658,5 @@ void mqtt_tx_module_exit(void)
 
 	for_each_possible_cpu(cpu)
 		tasklet_kill(&per_cpu_ptr(&mqtt_tx_cpus, cpu)->tasklet);
+	mqtt_msg_put(mqtt_tx_pingresp);
 }

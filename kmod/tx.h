@@ -36,12 +36,15 @@ enum mqtt_tx_flag {
 
 /**
  * struct mqtt_tx - transmit side of a peer
- * @lock: protects the queue: @first to @closed
+ * @lock: protects the queue: what follows, down to @limit
  * @first: oldest chunk, the one that is sent from
  * @last: newest chunk, the one that is filled
  * @bytes: memory charged to the queue, messages and chunks
  * @limit: most that @bytes may become
+ * @max_packet: longest packet that the client takes
  * @packets: messages in the queue
+ * @pings: PINGRESPs among them, which no limit counts
+ * @full_told: that the queue is full has been told since it became empty
  * @closed: nothing may be queued any more
  * @flags: enum mqtt_tx_flag
  * @dirty: link in a CPU's list, owned by whoever set MQTT_TX_DIRTY
@@ -59,6 +62,7 @@ enum mqtt_tx_flag {
  * @sent_bytes: their bytes
  * @drop_queue_full: not queued, @limit; under @lock
  * @drop_no_memory: not queued, no memory; under @lock
+ * @drop_too_large: not queued, @max_packet; under @lock
  *
  * @off, @running, @user_open and @sent_* change under the socket's lock;
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
@@ -66,7 +70,10 @@ enum mqtt_tx_flag {
 struct mqtt_tx {
 	spinlock_t lock;	/* see above */
 	bool closed;
+	bool full_told;
+	u8 pings;
 	u32 packets;
+	u32 max_packet;
 	struct mqtt_tx_chunk *first;
 	struct mqtt_tx_chunk *last;
 	u64 bytes;
@@ -89,14 +96,17 @@ struct mqtt_tx {
 	u64 sent_bytes;
 	u64 drop_queue_full;
 	u64 drop_no_memory;
+	u64 drop_too_large;
 };
 
 int mqtt_tx_module_init(void);
 void mqtt_tx_module_exit(void);
 
-void mqtt_tx_init(struct mqtt_tx *tx, u64 limit);
+void mqtt_tx_init(struct mqtt_tx *tx, u64 limit, u32 max_packet);
+void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit);
 void mqtt_tx_close(struct mqtt_peer *peer);
 bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg);
+void mqtt_tx_ping(struct mqtt_peer *peer);
 int mqtt_tx_flush(struct mqtt_peer *peer);
 int mqtt_tx_finish(struct mqtt_peer *peer);
 void mqtt_tx_write_space(struct mqtt_peer *peer);

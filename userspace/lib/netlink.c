@@ -42,6 +42,10 @@ static const struct nla_policy peer_policy[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_SUBSCRIPTIONS]	= { .type = NLA_U32 },
 	[MQTT_A_PEER_STATE]		= { .type = NLA_U32 },
 	[MQTT_A_PEER_STATS]		= { .type = NLA_NESTED },
+	[MQTT_A_PEER_PORT]		= { .type = NLA_U32 },
+	[MQTT_A_PEER_KEEP_ALIVE]	= { .type = NLA_U16 },
+	[MQTT_A_PEER_TOPIC_ALIAS_MAX]	= { .type = NLA_U16 },
+	[MQTT_A_PEER_MAX_PACKET]	= { .type = NLA_U32 },
 };
 
 static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
@@ -51,10 +55,14 @@ static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
 
 static const struct nla_policy stats_policy[MQTT_A_STATS_MAX + 1] = {
 	[MQTT_A_STATS_RX_PACKETS ... MQTT_A_STATS_TX_RETRIES] = { .type = NLA_U64 },
+	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_TRANSLATED] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy peer_stats_policy[MQTT_A_PEER_STATS_MAX + 1] = {
 	[MQTT_A_PEER_STATS_RX_PACKETS ... MQTT_A_PEER_STATS_DROP_NO_MEMORY] = {
+		.type = NLA_U64
+	},
+	[MQTT_A_PEER_STATS_DROP_TOO_LARGE ... MQTT_A_PEER_STATS_RX_PINGS] = {
 		.type = NLA_U64
 	},
 };
@@ -176,6 +184,21 @@ static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
 	if (!err && attach->max_packet)
 		err = nla_put_u32(msg, MQTT_A_PEER_MAX_PACKET, attach->max_packet);
+	return err ? err : nla_nest_end(msg, nest);
+}
+
+static int put_peer_set(struct nl_msg *msg, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
+	int err;
+
+	if (!nest)
+		return -NLE_NOMEM;
+	err = nla_put_u32(msg, MQTT_A_PEER_ID, peer_id);
+	if (!err && set->queue_limit)
+		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, *set->queue_limit);
+	if (!err && set->keep_alive)
+		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, *set->keep_alive);
 	return err ? err : nla_nest_end(msg, nest);
 }
 
@@ -334,6 +357,15 @@ static struct nl_msg *peer_request(struct mqtt_nl *nl, uint8_t cmd, int flags,
 int mqtt_nl_peer_detach(struct mqtt_nl *nl, uint32_t peer_id)
 {
 	return command(nl, peer_request(nl, MQTT_CMD_PEER_DETACH, 0, peer_id));
+}
+
+int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_PEER_SET, 0, 0);
+
+	if (msg)
+		msg = request_finish(msg, put_peer_set(msg, peer_id, set));
+	return command(nl, msg);
 }
 
 int mqtt_nl_peer_get(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg)

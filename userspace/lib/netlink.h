@@ -44,9 +44,15 @@ struct mqtt_nl_attach {
 	const void *rx_residue;		/* bytes received but not handled, or NULL */
 	size_t rx_residue_len;		/* at most MQTT_RX_RESIDUE_MAX */
 	uint64_t queue_limit;		/* 0: the router's */
+	uint32_t max_packet;		/* bytes, 0: any */
 	uint16_t keep_alive;		/* seconds, 0: none */
-	uint16_t topic_alias_max;	/* at most MQTT_TOPIC_ALIAS_MAX */
-	uint32_t max_packet;		/* bytes that the client takes, 0: any */
+	uint16_t topic_alias_max;	/* 0: none */
+};
+
+/* What to change of a peer; NULL in a member leaves it as it is. */
+struct mqtt_nl_peer_set {
+	const uint64_t *queue_limit;
+	const uint16_t *keep_alive;
 };
 
 /*
@@ -64,6 +70,7 @@ int mqtt_nl_router_del(struct mqtt_nl *nl);
 int mqtt_nl_peer_attach(struct mqtt_nl *nl, const struct mqtt_nl_attach *attach,
 			uint32_t *peer_id);
 int mqtt_nl_peer_detach(struct mqtt_nl *nl, uint32_t peer_id);
+int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer_set *set);
 
 /*
  * Any number of filters, split over several messages as needed. sub_add() adds

@@ -106,7 +106,7 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
- * @timer: until CONNECT, then keep-alive
+ * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there

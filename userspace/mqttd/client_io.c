@@ -180,7 +180,7 @@ static bool read_once(struct client *client)
 			keep_rest(client, place.start, place.have);
 		if (!n)
 			client_close(client, CLOSE_EOF, NULL);
-		else if (n == -ETIMEDOUT && conn->transport->barriers)
+		else if (n == -ETIMEDOUT && conn->transport == &transport_offloaded)
 			client_close(client, CLOSE_KEEPALIVE, NULL);
 		else if (n != -EAGAIN && n != -EINTR)
 			client_close(client, CLOSE_SOCKET, strerror(-n));
@@ -251,6 +251,7 @@ static void attach(struct client *client)
 	if (!err) {
 		stats_add(&worker->stats, STAT_OFFLOADED, 1);
 		buffer_free(&client->in);
+		timer_cancel(&worker->timers, &client->timer);	/* the kernel's now */
 	} else if (err != -ENOTCONN) {
 		client_close(client, CLOSE_NOT_ATTACHED, NULL);
 		return;

@@ -36,7 +36,8 @@ void dataplane_close(struct dataplane *dp);
  * @residue: bytes received but not handled; the kernel has them on success
  * @residue_len: bytes at @residue, at most MQTT_RX_RESIDUE_MAX
  * @protocol: enum mqtt_protocol
- * @keepalive: seconds, 0 for none
+ * @keepalive: seconds, 0 for none; the kernel watches it, and recv() fails with
+ *	ETIMEDOUT
  * @topic_alias_max: largest topic alias that the client may set
  * @max_packet: longest packet that the client takes, 0 for any
  */
