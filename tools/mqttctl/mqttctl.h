@@ -75,6 +75,7 @@ int ctl_peer_id(const char *word, uint32_t *id);
 int ctl_bytes(const char *word, uint64_t *bytes);
 
 /* Attributes as values; nothing is printed for one that the kernel left out. */
+void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_u32(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_u64(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_bytes32(struct ctl *ctl, const char *name, const struct nlattr *attr);

@@ -32,9 +32,18 @@ static void show_state(struct ctl *ctl, const struct nlattr *attr)
 
 static void show_protocol(struct ctl *ctl, const struct nlattr *attr)
 {
-	if (attr)
-		out_word(&ctl->out, "protocol",
-			 nla_get_u8(attr) == MQTT_PROTOCOL_V311 ? "v311" : "unknown");
+	static const char * const versions[] = {
+		[MQTT_PROTOCOL_V31]	= "3.1",
+		[MQTT_PROTOCOL_V311]	= "3.1.1",
+		[MQTT_PROTOCOL_V5]	= "5.0",
+	};
+	const char *version = NULL;
+
+	if (!attr)
+		return;
+	if (nla_get_u8(attr) < sizeof(versions) / sizeof(versions[0]))
+		version = versions[nla_get_u8(attr)];
+	out_word(&ctl->out, "protocol", version ? version : "unknown");
 }
 
 static void show_stats(struct ctl *ctl, struct nlattr *nest)
@@ -59,6 +68,7 @@ static void show_details(struct ctl *ctl, struct nlattr **attrs)
 	out_line(&ctl->out);
 	ctl_show_address(ctl, "local", attrs[MQTT_A_PEER_LOCAL]);
 	show_protocol(ctl, attrs[MQTT_A_PEER_PROTOCOL]);
+	ctl_show_u16(ctl, "topic-alias-max", attrs[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
 	ctl_show_bytes64(ctl, "queue-limit", attrs[MQTT_A_PEER_QUEUE_LIMIT]);
 	show_stats(ctl, attrs[MQTT_A_PEER_STATS]);
 }

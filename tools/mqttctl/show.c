@@ -8,6 +8,12 @@
 
 #include "mqttctl.h"
 
+void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr)
+{
+	if (attr)
+		out_count(&ctl->out, name, nla_get_u16(attr));
+}
+
 void ctl_show_u32(struct ctl *ctl, const char *name, const struct nlattr *attr)
 {
 	if (attr)

@@ -170,14 +170,19 @@ static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 			      attach->rx_residue);
 	if (!err && attach->queue_limit)
 		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
+	if (!err && attach->topic_alias_max)
+		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
 	return err ? err : nla_nest_end(msg, nest);
 }
 
-static int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter)
+static int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter, bool options)
 {
 	struct nlattr *nest = nla_nest_start(msg, MQTT_A_SUB);
 
 	if (!nest || nla_put(msg, MQTT_A_SUB_FILTER, (int)filter->len, filter->filter))
+		return -NLE_NOMEM;
+	if (options && filter->options &&
+	    nla_put_u8(msg, MQTT_A_SUB_OPTIONS, filter->options))
 		return -NLE_NOMEM;
 	return nla_nest_end(msg, nest);
 }
@@ -352,7 +357,7 @@ int mqtt_nl_peer_stats(struct nlattr *nest, struct nlattr **attrs)
 
 static size_t filter_size(const struct mqtt_nl_filter *filter)
 {
-	return (size_t)nla_total_size(nla_total_size((int)filter->len));
+	return (size_t)nla_total_size(nla_total_size((int)filter->len) + nla_total_size(1));
 }
 
 /* How many of the @n filters go into one request, at least one; their @size. */
@@ -378,7 +383,7 @@ static int batch_send(struct mqtt_nl *nl, uint8_t cmd, uint32_t peer_id,
 	if (msg) {
 		err = put_peer_id(msg, peer_id);
 		for (size_t i = 0; !err && i < n; i++)
-			err = put_filter(msg, &filters[i]);
+			err = put_filter(msg, &filters[i], cmd == MQTT_CMD_SUB_ADD);
 		msg = request_finish(msg, err);
 	}
 	return command(nl, msg);

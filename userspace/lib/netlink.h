@@ -27,6 +27,7 @@ struct mqtt_nl;
 struct mqtt_nl_filter {
 	const uint8_t *filter;
 	size_t len;
+	uint8_t options;		/* MQTT_SUB_OPTION_*, for sub_add() */
 };
 
 /* Zero in a member leaves the kernel's default (new) or present value (set). */
@@ -43,6 +44,7 @@ struct mqtt_nl_attach {
 	const void *rx_residue;		/* bytes received but not handled, or NULL */
 	size_t rx_residue_len;		/* at most MQTT_RX_RESIDUE_MAX */
 	uint64_t queue_limit;		/* 0: the router's */
+	uint16_t topic_alias_max;	/* at most MQTT_TOPIC_ALIAS_MAX, 0 but for 5.0 */
 };
 
 /*

@@ -163,8 +163,8 @@ static int request(struct dataplane *dp, const struct conn *conn, sub_request ca
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
 		if (filters[i].changed)
-			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
-								 filters[i].len };
+			list[count++] = (struct mqtt_nl_filter){ .filter = filters[i].filter,
+								 .len = filters[i].len };
 	if (count) {
 		pthread_mutex_lock(&dp->lock);
 		err = call(dp->nl, conn->peer, list, count);
