@@ -15,7 +15,7 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu
+PACKAGES := libnl-genl-3.0 liburcu jansson
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.
@@ -28,7 +28,7 @@ libs = $(shell pkg-config --libs $(PACKAGES)) -pthread
 harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # Pure code, the same file in the module and in the programs
-pure_src := $(wildcard kmod/wire.c kmod/topic.c kmod/utf8.c kmod/trie.c)
+pure_src := $(wildcard kmod/wire.c kmod/property.c kmod/topic.c kmod/utf8.c kmod/trie.c)
 lib_src := $(wildcard userspace/lib/*.c) $(pure_src)
 mqttd_src := $(wildcard userspace/mqttd/*.c userspace/mqttd/*/*.c)
 mqttctl_src := $(wildcard tools/mqttctl/*.c)
@@ -93,7 +93,7 @@ kselftest:
 static:
 	@selftests/check static
 
-## install    the programs and manual pages, below DESTDIR and PREFIX
+## install    the programs, manual pages and bash completion, below DESTDIR and PREFIX
 install: programs
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install $(filter-out build/mqttperf,$(programs)) $(DESTDIR)$(PREFIX)/sbin
@@ -103,6 +103,8 @@ install: programs
 		install -d $$dir && install -m 644 $$page $$dir && \
 		echo "install -m 644 $$page $$dir" || exit 1; \
 	done
+	install -D -m 644 tools/mqttctl/mqttctl.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mqttctl
 
 ## clean      remove build/ (downloaded and built kernels stay in ~/.cache)
 clean:

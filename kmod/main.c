@@ -8,6 +8,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "keepalive.h"
 #include "netlink.h"
 #include "router.h"
 #include "socket.h"
@@ -18,13 +19,21 @@ static int __init mqtt_init(void)
 {
 	int err;
 
-	mqtt_tx_module_init();
-	err = mqtt_router_module_init();
+	err = mqtt_tx_module_init();
 	if (err)
 		return err;
+	err = mqtt_router_module_init();
+	if (err)
+		goto err_router;
 	err = mqtt_netlink_module_init();
 	if (err)
-		mqtt_router_module_exit();
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	mqtt_router_module_exit();
+err_router:
+	mqtt_tx_module_exit();
 	return err;
 }
 
@@ -32,6 +41,7 @@ static void __exit mqtt_exit(void)
 {
 	mqtt_netlink_module_exit();
 	mqtt_tcp_module_exit();
+	mqtt_keepalive_module_exit();
 	mqtt_tx_module_exit();
 	mqtt_router_module_exit();
 	mqtt_socket_module_exit();

@@ -1,42 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Generic netlink: peers.
+ * Generic netlink: what is said of peers.
  */
-#include <linux/file.h>
-#include <linux/net.h>
-#include <linux/slab.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 
 #include "netlink.h"
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 #include "socket.h"
-
-static struct netlink_range_validation mqtt_nl_fd_range = {
-	.max = INT_MAX,
-};
-
-static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
-	[MQTT_A_PEER_FD] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_fd_range),
-	[MQTT_A_PEER_CLIENT_ID] = { .type = NLA_STRING, .len = MQTT_CLIENT_ID_MAX },
-	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V311, MQTT_PROTOCOL_V311),
-	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
-	[MQTT_A_PEER_QUEUE_LIMIT] =
-		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
-};
 
 const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
-const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1] = {
-	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_attach_nest),
-};
-
 const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
 	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_id_nest),
 };
+
+/**
+ * mqtt_nl_peer_parse() - what a request says of the peer that it names
+ * @tb: result; the id is among it
+ * @attrs: the request's attributes
+ * @policy: what may be in the nest
+ * @extack: is told what is wrong
+ *
+ * Return: 0, or an errno of validation.
+ */
+int mqtt_nl_peer_parse(struct nlattr **tb, struct nlattr **attrs,
+		       const struct nla_policy *policy, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (!attrs[MQTT_A_PEER]) {
+		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
+		NL_SET_ERR_MSG(extack, "the peer is missing");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], policy, extack);
+	if (err)
+		return err;
+	if (!tb[MQTT_A_PEER_ID]) {
+		NL_SET_ERR_ATTR_MISS(extack, attrs[MQTT_A_PEER], MQTT_A_PEER_ID);
+		NL_SET_ERR_MSG(extack, "the peer's id is missing");
+		return -EINVAL;
+	}
+	return 0;
+}
 
 /**
  * mqtt_nl_peer_id() - the peer id that a request names
@@ -49,146 +60,10 @@ const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
 int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *id)
 {
 	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
-	int err;
+	int err = mqtt_nl_peer_parse(tb, attrs, mqtt_nl_peer_id_nest, extack);
 
-	if (!attrs[MQTT_A_PEER]) {
-		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
-		NL_SET_ERR_MSG(extack, "the peer is missing");
-		return -EINVAL;
-	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], mqtt_nl_peer_id_nest,
-			       extack);
-	if (err)
-		return err;
-	if (!tb[MQTT_A_PEER_ID]) {
-		NL_SET_ERR_ATTR_MISS(extack, attrs[MQTT_A_PEER], MQTT_A_PEER_ID);
-		NL_SET_ERR_MSG(extack, "the peer's id is missing");
-		return -EINVAL;
-	}
-	*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
-	return 0;
-}
-
-static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
-{
-	struct nlattr *nest = info->attrs[MQTT_A_PEER];
-	int err;
-
-	if (!nest) {
-		NL_SET_ERR_ATTR_MISS(info->extack, NULL, MQTT_A_PEER);
-		NL_SET_ERR_MSG(info->extack, "the peer is missing");
-		return -EINVAL;
-	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, nest, mqtt_nl_attach_nest, info->extack);
-	if (err)
-		return err;
-	if (!tb[MQTT_A_PEER_FD] || !tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL]) {
-		NL_SET_ERR_MSG_ATTR(info->extack, nest,
-				    "fd, client-id and protocol are needed to attach");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* @tb has been checked; the socket's file is held by the caller. */
-static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struct nlattr **tb,
-			  u32 *id, struct netlink_ext_ack *extack)
-{
-	struct mqtt_peer_params params = {};
-	char *client_id;
-	int err;
-
-	client_id = nla_strdup(tb[MQTT_A_PEER_CLIENT_ID], GFP_KERNEL);
-	if (!client_id)
-		return -ENOMEM;
-	params.client_id = client_id;
-	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
-		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
-	if (tb[MQTT_A_PEER_RX_RESIDUE]) {
-		params.residue = nla_data(tb[MQTT_A_PEER_RX_RESIDUE]);
-		params.residue_len = nla_len(tb[MQTT_A_PEER_RX_RESIDUE]);
-	}
-
-	mutex_lock(&router->lock);
-	if (router->dead) {
-		NL_SET_ERR_MSG(extack, "the router has just ended");
-		err = -ENODEV;
-	} else {
-		err = mqtt_peer_attach(router, sock, &params, id, extack);
-	}
-	mutex_unlock(&router->lock);
-	kfree(client_id);
-	return err;
-}
-
-static int mqtt_nl_attach_fd(struct mqtt_router *router, struct nlattr **tb, u32 *id,
-			     struct genl_info *info)
-{
-	struct socket *sock;
-	int err;
-
-	sock = sockfd_lookup(nla_get_u32(tb[MQTT_A_PEER_FD]), &err);
-	if (!sock) {
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
-		if (err == -ENOTSOCK)
-			NL_SET_ERR_MSG(info->extack, "fd is not a socket");
-		else
-			NL_SET_ERR_MSG(info->extack, "fd is not open");
-		return err;
-	}
-	err = mqtt_socket_check(sock, genl_info_net(info), info->extack) ?:
-	      mqtt_nl_attach(router, sock, tb, id, info->extack);
-	if (err == -ERANGE)
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_RX_RESIDUE]);
-	else if (err && err != -ENODEV)
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
-	sockfd_put(sock);
-	return err;
-}
-
-static int mqtt_nl_put_id(struct sk_buff *skb, u32 id)
-{
-	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER);
-
-	if (!nest || nla_put_u32(skb, MQTT_A_PEER_ID, id))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
-{
-	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
-	struct mqtt_router *router;
-	struct sk_buff *reply;
-	void *hdr;
-	u32 id;
-	int err;
-
-	err = mqtt_nl_attach_parse(tb, info);
-	if (err)
-		return err;
-	router = mqtt_nl_router(skb, info);
-	if (IS_ERR(router))
-		return PTR_ERR(router);
-
-	/* First, so that memory for it is no reason to detach again. */
-	reply = mqtt_nl_reply_new(info, &hdr);
-	if (!reply) {
-		err = -ENOMEM;
-		goto out;
-	}
-	err = mqtt_nl_attach_fd(router, tb, &id, info);
-	if (err) {
-		nlmsg_free(reply);
-		goto out;
-	}
-	err = mqtt_nl_reply_end(reply, hdr, info, mqtt_nl_put_id(reply, id));
-	/* Whoever does not learn the id cannot detach. */
-	if (err)
-		mqtt_peer_detach(router, id, info->extack);
-out:
-	mqtt_router_put(router);
+	if (!err)
+		*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
 	return err;
 }
 
@@ -196,25 +71,6 @@ out:
 void mqtt_nl_bad_peer_id(struct genl_info *info)
 {
 	NL_SET_BAD_ATTR(info->extack, nla_find_nested(info->attrs[MQTT_A_PEER], MQTT_A_PEER_ID));
-}
-
-int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
-{
-	struct mqtt_router *router;
-	u32 id;
-	int err;
-
-	err = mqtt_nl_peer_id(info->attrs, info->extack, &id);
-	if (err)
-		return err;
-	router = mqtt_nl_router(skb, info);
-	if (IS_ERR(router))
-		return PTR_ERR(router);
-	err = mqtt_peer_detach(router, id, info->extack);
-	if (err == -ENOENT)
-		mqtt_nl_bad_peer_id(info);
-	mqtt_router_put(router);
-	return err;
 }
 
 static int mqtt_nl_put_addr4(struct sk_buff *skb, int attr, __be32 addr, __be16 port)
@@ -240,20 +96,35 @@ static int mqtt_nl_put_addr6(struct sk_buff *skb, int attr, const struct in6_add
 	return nla_put(skb, attr, sizeof(sin6), &sin6);
 }
 
-static int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk)
+/**
+ * mqtt_nl_put_addrs() - write a connection's addresses as attributes
+ * @skb: message
+ * @sk: TCP socket
+ * @local: attribute of the local address
+ * @remote: attribute of the remote address
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk, int local, int remote)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6)
-		return mqtt_nl_put_addr6(skb, MQTT_A_PEER_LOCAL, &sk->sk_v6_rcv_saddr,
-					 inet->inet_sport) ?:
-		       mqtt_nl_put_addr6(skb, MQTT_A_PEER_REMOTE, &sk->sk_v6_daddr,
-					 inet->inet_dport);
+		return mqtt_nl_put_addr6(skb, local, &sk->sk_v6_rcv_saddr, inet->inet_sport) ?:
+		       mqtt_nl_put_addr6(skb, remote, &sk->sk_v6_daddr, inet->inet_dport);
 #endif
-	return mqtt_nl_put_addr4(skb, MQTT_A_PEER_LOCAL, inet->inet_rcv_saddr,
-				 inet->inet_sport) ?:
-	       mqtt_nl_put_addr4(skb, MQTT_A_PEER_REMOTE, inet->inet_daddr, inet->inet_dport);
+	return mqtt_nl_put_addr4(skb, local, inet->inet_rcv_saddr, inet->inet_sport) ?:
+	       mqtt_nl_put_addr4(skb, remote, inet->inet_daddr, inet->inet_dport);
+}
+
+/* Where its connection is. */
+static int mqtt_nl_put_place(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	if (mqtt_peer_is_hosted(peer))
+		return nla_put_u32(skb, MQTT_A_PEER_PORT, peer->tx.port->id);
+	return nla_put_u8(skb, MQTT_A_PEER_TX_HOLD, READ_ONCE(peer->tx.held)) ?:
+	       mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_PEER_LOCAL, MQTT_A_PEER_REMOTE);
 }
 
 static int mqtt_nl_put_stat(struct sk_buff *skb, int attr, u64 n)
@@ -277,10 +148,26 @@ static int mqtt_nl_put_stats(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_QUEUE_FULL,
 			     READ_ONCE(tx->drop_queue_full)) ||
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_NO_MEMORY,
-			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)))
+			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_TOO_LARGE,
+			     READ_ONCE(tx->drop_too_large)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PINGS, READ_ONCE(rx->pings)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
+}
+
+/* Left out if the client takes any. */
+static int mqtt_nl_put_max_packet(struct sk_buff *skb, u32 max_packet)
+{
+	return max_packet == U32_MAX ? 0 : nla_put_u32(skb, MQTT_A_PEER_MAX_PACKET, max_packet);
+}
+
+/* Left out if the protocol has no aliases. */
+static int mqtt_nl_put_topic_alias_max(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	return peer->protocol != MQTT_PROTOCOL_V5 ? 0 :
+	       nla_put_u16(skb, MQTT_A_PEER_TOPIC_ALIAS_MAX, peer->aliases.max);
 }
 
 /* The router's lock is held. Numbers change meanwhile: each is right by itself. */
@@ -288,18 +175,23 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 {
 	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER);
 	const struct mqtt_tx *tx = &peer->tx;
+	u32 state = READ_ONCE(peer->rx.state);
 
+	if (mqtt_peer_is_hosted(peer))
+		state = MQTT_PEER_STATE_HOSTED;
 	if (!nest ||
 	    nla_put_u32(skb, MQTT_A_PEER_ID, peer->id) ||
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
-	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, MQTT_PROTOCOL_V311) ||
+	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
+	    mqtt_nl_put_topic_alias_max(skb, peer) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_LIMIT, tx->limit, MQTT_A_PEER_PAD) ||
-	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->bytes),
+	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
-	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->packets)) ||
+	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||
 	    nla_put_u32(skb, MQTT_A_PEER_SUBSCRIPTIONS, peer->nr_subs) ||
-	    nla_put_u32(skb, MQTT_A_PEER_STATE, READ_ONCE(peer->rx.state)) ||
-	    mqtt_nl_put_addrs(skb, peer->sk) ||
+	    nla_put_u32(skb, MQTT_A_PEER_STATE, state) || mqtt_nl_put_place(skb, peer) ||
+	    nla_put_u16(skb, MQTT_A_PEER_KEEP_ALIVE, READ_ONCE(peer->keepalive.seconds)) ||
+	    mqtt_nl_put_max_packet(skb, tx->max_packet) ||
 	    mqtt_nl_put_stats(skb, peer))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

@@ -7,12 +7,16 @@
 
 #include <linux/refcount.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <mqtt/trie.h>
 
+#include "alias.h"
+#include "keepalive.h"
 #include "rx.h"
 #include "tx.h"
 
 struct mqtt_router;
+struct mqtt_port;
 struct mqtt_proto;
 struct netlink_ext_ack;
 struct socket;
@@ -20,22 +24,30 @@ struct sock;
 
 /**
  * struct mqtt_peer - a client
- * @sk: its socket, held until the peer is freed
+ * @sk: its socket, held until the peer is freed or gets another one; NULL if
+ *	it has not been offloaded yet
  * @router: its router, held
  * @id: its number, of @router->peers
  * @refs: one of the router while it is listed, one of the socket while it is
- *	hooked, one of every pending work and every thread inside our operations
+ *	hooked, one of every pending work and timer and every thread inside our
+ *	operations
  * @listed: is in @router->peers; under @router->lock
  * @hooked: the socket calls us; under the socket's lock
  * @proto: operations that the socket has while hooked, and those before
  * @saved_data_ready: as found at attach
  * @saved_write_space: as found at attach
+ * @protocol: enum mqtt_protocol
+ * @aliases: topic aliases of what it publishes
  * @rx: receive side
  * @tx: transmit side
+ * @keepalive: watches whether the client is silent
  * @subs: its subscriptions, by age; under @router->lock
  * @nr_subs: length of @subs
  * @next_sub_seq: number of the next one
  * @client_id: text for people
+ * @hosted: in its port's list while it is hosted, which @tx.port tells; under
+ *	@router->lock
+ * @forget: mqtt_socket_forget() after a grace period
  * @rcu: for freeing
  * @stamps: per CPU, the last message that was given to this peer there, to
  *	give it one copy however many of its filters match
@@ -48,19 +60,30 @@ struct mqtt_peer {
 	void (*saved_write_space)(struct sock *sk);
 	u32 id;
 	refcount_t refs;
+	u8 protocol;
 	bool listed;
 	bool hooked;
 
+	struct mqtt_aliases aliases;
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;
+	struct mqtt_keepalive keepalive;
 
 	struct list_head subs;
 	u32 nr_subs;
 	u32 next_sub_seq;
 	char *client_id;
+	struct list_head hosted;
+	struct rcu_work forget;
 	struct rcu_head rcu;
 	u64 stamps[];
 };
+
+/* Under the router's lock. */
+static inline bool mqtt_peer_is_hosted(const struct mqtt_peer *peer)
+{
+	return peer->tx.port;
+}
 
 /**
  * struct mqtt_peer_sub - one subscription of a peer
@@ -68,6 +91,7 @@ struct mqtt_peer {
  * @peer: whose it is; valid as long as @trie is in the table
  * @list: in @peer->subs
  * @seq: number within the peer
+ * @options: MQTT_SUB_OPTION_*; changed under @router->lock, read under RCU
  * @rcu: for freeing
  */
 struct mqtt_peer_sub {
@@ -75,17 +99,28 @@ struct mqtt_peer_sub {
 	struct mqtt_peer *peer;
 	struct list_head list;
 	u32 seq;
+	u8 options;
 	struct rcu_head rcu;
 };
 
 /* What a daemon says about a client at attach. */
 struct mqtt_peer_params {
 	const char *client_id;
-	u64 queue_limit;
+	u64 queue_limit;		/* bytes, 0: the router's */
+	u32 max_packet;			/* bytes, 0: any */
+	u16 keep_alive;			/* seconds, 0: for ever */
+	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
+	u8 protocol;			/* enum mqtt_protocol */
+	/* of the connection */
 	const void *residue;
 	u32 residue_len;
+	u32 rx_skip;
+	bool tx_hold;
 };
 
+struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
+				const struct mqtt_peer_params *params);
+void mqtt_peer_list(struct mqtt_peer *peer);
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 		     const struct mqtt_peer_params *params, u32 *id,
 		     struct netlink_ext_ack *extack);
@@ -93,10 +128,24 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
 				 struct netlink_ext_ack *extack);
 void mqtt_peer_close(struct mqtt_peer *peer);
+void mqtt_peer_end(struct mqtt_peer *peer);
 void mqtt_peer_end_all(struct mqtt_router *router);
 void mqtt_peer_free(struct mqtt_peer *peer);
 
-int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len);
+/* host.c */
+int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
+			    const struct mqtt_peer_params *params, u32 *id,
+			    struct netlink_ext_ack *extack);
+int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
+		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
+int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
+		   struct netlink_ext_ack *extack);
+void mqtt_peer_unhost(struct mqtt_peer *peer);
+void mqtt_peer_end_hosted(struct mqtt_port *port);
+void mqtt_peer_forget_flush(struct socket *sock);
+
+int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
+void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
 int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len);
 void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
 bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A router's life: made by a netlink request, ended by another one, by the
- * death of its owner socket, or with its network namespace.
+ * A router's life: made by a netlink request, ended by another one, or by the
+ * death of its owner socket.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
+#include "event.h"
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 
 struct workqueue_struct *mqtt_wq;
@@ -32,8 +34,10 @@ static void mqtt_router_free_work(struct work_struct *work)
 
 	mqtt_trie_destroy(&router->trie);
 	xa_destroy(&router->peers);
+	xa_destroy(&router->ports);
 	free_percpu(router->stats);
 	mutex_destroy(&router->lock);
+	put_net(router->net);
 	kfree(router);
 	module_put(THIS_MODULE);
 }
@@ -43,8 +47,10 @@ static void mqtt_router_finish(struct mqtt_router *router)
 {
 	mutex_lock(&router->lock);
 	router->dead = true;
+	mqtt_port_end_all(router);
 	mutex_unlock(&router->lock);
 	mqtt_peer_end_all(router);
+	mqtt_event_router(router->net, MQTT_EVENT_TYPE_ROUTER_END);
 	mqtt_router_put(router);
 }
 
@@ -53,7 +59,8 @@ static void mqtt_router_end_work(struct work_struct *work)
 	mqtt_router_finish(container_of(work, struct mqtt_router, end_work));
 }
 
-static struct mqtt_router *mqtt_router_alloc(const struct sock *owner, u32 portid)
+static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock *owner,
+					     u32 portid)
 {
 	struct mqtt_router *router;
 
@@ -72,12 +79,14 @@ static struct mqtt_router *mqtt_router_alloc(const struct sock *owner, u32 porti
 	refcount_set(&router->refs, 1);
 	mutex_init(&router->lock);
 	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
+	xa_init_flags(&router->ports, XA_FLAGS_ALLOC1);
 	INIT_WORK(&router->end_work, mqtt_router_end_work);
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
 	router->owner_portid = portid;
 	router->owner = owner;
+	router->net = get_net(net);
 	return router;
 
 err_trie:
@@ -108,7 +117,7 @@ struct mqtt_router *mqtt_router_new(struct net *net, const struct sock *owner, u
 	if (mn->router) {
 		router = ERR_PTR(-EEXIST);
 	} else {
-		router = mqtt_router_alloc(owner, portid);
+		router = mqtt_router_alloc(net, owner, portid);
 		if (router) {
 			refcount_inc(&router->refs);
 			mn->router = router;
@@ -117,6 +126,8 @@ struct mqtt_router *mqtt_router_new(struct net *net, const struct sock *owner, u
 		}
 	}
 	mutex_unlock(&mn->lock);
+	if (!IS_ERR(router))
+		mqtt_event_router(net, MQTT_EVENT_TYPE_ROUTER_NEW);
 	return router;
 }
 
@@ -152,7 +163,7 @@ void mqtt_router_put(struct mqtt_router *router)
 		queue_work(mqtt_wq, &router->free_work);
 }
 
-/* Take a namespace's router away from it; @portid 0: whoever owns it. */
+/* Take a namespace's router away from it. */
 static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 {
 	struct mqtt_net *mn = mqtt_net(net);
@@ -160,7 +171,7 @@ static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 
 	mutex_lock(&mn->lock);
 	router = mn->router;
-	if (router && portid && router->owner_portid != portid)
+	if (router && router->owner_portid != portid)
 		router = NULL;
 	if (router) {
 		mn->router = NULL;
@@ -173,7 +184,7 @@ static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 /**
  * mqtt_router_end() - end a namespace's router
  * @net: namespace
- * @portid: only if this socket owns it; 0: whoever does
+ * @portid: only if this socket owns it
  *
  * Its peers' sockets go back to the daemon. Nothing happens if there is no
  * such router.
@@ -209,13 +220,11 @@ static int __net_init mqtt_net_init(struct net *net)
 	return 0;
 }
 
-/*
- * A router's owner is a socket of the namespace, and its peers are, so none
- * is left when the namespace goes. Were it otherwise, this ends it.
- */
+/* A router holds its namespace, so none is left when the namespace goes. */
 static void __net_exit mqtt_net_exit(struct net *net)
 {
-	mqtt_router_end(net, 0);
+	WARN_ON_ONCE(mqtt_net(net)->router);
+	mutex_destroy(&mqtt_net(net)->lock);
 }
 
 static struct pernet_operations mqtt_net_ops = {

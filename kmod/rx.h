@@ -34,6 +34,7 @@ struct mqtt_rx {
 
 	u64 packets;
 	u64 bytes;
+	u64 pings;
 	u64 slow_packets;
 	u64 drop_no_memory;
 };
@@ -42,7 +43,9 @@ struct mqtt_rx {
 #define MQTT_RX_ALL	SIZE_MAX
 
 void mqtt_rx_init(struct mqtt_rx *rx);
+void mqtt_rx_start(struct mqtt_peer *peer, u32 skip);
 bool mqtt_rx_readable(const struct mqtt_peer *peer);
+bool mqtt_rx_waits_for_peer(struct mqtt_peer *peer);
 void mqtt_rx_data_ready(struct mqtt_peer *peer);
 size_t mqtt_rx_user_bytes(struct mqtt_peer *peer, int flags);
 void mqtt_rx_user_done(struct mqtt_peer *peer);

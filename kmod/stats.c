@@ -48,8 +48,10 @@ int mqtt_stats_put(struct sk_buff *skb, const struct mqtt_stats __percpu *stats)
 {
 	unsigned int attr;
 
-	for (attr = MQTT_A_STATS_UNSPEC + 1; attr < MQTT_A_STATS_PAD; attr++)
-		if (nla_put_u64_64bit(skb, attr, mqtt_stats_sum(stats, attr), MQTT_A_STATS_PAD))
+	for (attr = MQTT_A_STATS_UNSPEC + 1; attr <= MQTT_A_STATS_MAX; attr++)
+		if (attr != MQTT_A_STATS_PAD &&
+		    nla_put_u64_64bit(skb, attr, mqtt_stats_sum(stats, attr),
+				      MQTT_A_STATS_PAD))
 			return -EMSGSIZE;
 	return 0;
 }

@@ -108,7 +108,7 @@ static int mqtt_tcp_recv_once(struct mqtt_peer *peer, struct msghdr *msg, size_t
 		if (ret > 0 && !(flags & MSG_PEEK))
 			mqtt_rx_user_done(peer);
 	} else {
-		ret = -EAGAIN;
+		ret = sock_error(sk) ?: -EAGAIN;
 	}
 	mutex_unlock(&peer->rx.read_lock);
 	return ret;

@@ -435,9 +435,9 @@ static void counters(void)
 	for (i = 0; i < 5; i++)
 		wire_numbered(&b, 0x30, "t/v", 1, i, 50);
 	rig_send_bytes(&pub, &b);
-	rig_send(&pub, "\xc0\x00\x82\x06\x00\x01\x00\x01z\x00", 10);
+	rig_send(&pub, "\x40\x02\x00\x03\x82\x06\x00\x01\x00\x01z\x00", 12);
 	tcp_expect(sub.client, b.p, matched);
-	tcp_expect(pub.fd, "\xc0\x00\x82\x06\x00\x01\x00\x01z\x00", 10);
+	tcp_expect(pub.fd, "\x40\x02\x00\x03\x82\x06\x00\x01\x00\x01z\x00", 12);
 	tcp_expect_again(pub.fd);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_PACKETS), 15);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_BYTES), b.len);
@@ -476,9 +476,9 @@ static void *churn_main(void *arg)
 
 	(void)arg;
 	CHECK(!mqtt_nl_open(&nl));
-	f[0] = (struct mqtt_nl_filter){ (const void *)"t/+", 3 };
-	f[1] = (struct mqtt_nl_filter){ (const void *)"#", 1 };
-	f[2] = (struct mqtt_nl_filter){ (const void *)name, 0 };
+	f[0] = (struct mqtt_nl_filter){ (const void *)"t/+", 3, 0 };
+	f[1] = (struct mqtt_nl_filter){ (const void *)"#", 1, 0 };
+	f[2] = (struct mqtt_nl_filter){ (const void *)name, 0, 0 };
 	for (i = 0; !__atomic_load_n(&churn_stop, __ATOMIC_RELAXED); i++) {
 		f[2].len = snprintf(name, sizeof(name), "t/%d/%d", i % 7, i);
 		CHECK(!mqtt_nl_sub_add(nl, sub.id, f, 3));

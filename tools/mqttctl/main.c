@@ -15,12 +15,16 @@ static const struct command objects[] = {
 	{ "peer", peer_main, "connected clients in the kernel" },
 	{ "sub", sub_main, "their subscriptions" },
 	{ "stat", stat_main, "counters" },
+	{ "monitor", monitor_main, "events as they happen" },
 	{ 0 }
 };
 
 /*
  * Errors
  */
+
+static const char not_permitted[] =
+	"not permitted: CAP_NET_ADMIN in this network namespace is needed";
 
 int ctl_usage(const char *fmt, ...)
 {
@@ -34,19 +38,25 @@ int ctl_usage(const char *fmt, ...)
 	return USAGE;
 }
 
-static int fail(const char *sentence)
+int ctl_fail(const char *sentence)
 {
 	fprintf(stderr, "mqttctl: %s\n", sentence);
 	return FAILED;
 }
 
+int ctl_opened(int err)
+{
+	if (err == -ENOENT)
+		return ctl_fail("the kernel module mqtt is not loaded: "
+				"run 'modprobe mqtt' as root");
+	if (err == -EPERM)
+		return ctl_fail(not_permitted);
+	return err ? ctl_fail(strerror(-err)) : DONE;
+}
+
 int ctl_open(struct ctl *ctl)
 {
-	int err = mqtt_nl_open(&ctl->nl);
-
-	if (err == -ENOENT)
-		return fail("the kernel module mqtt is not loaded: run 'modprobe mqtt' as root");
-	return err ? fail(strerror(-err)) : DONE;
+	return ctl_opened(mqtt_nl_open(&ctl->nl));
 }
 
 int ctl_result(const struct ctl *ctl, int err)
@@ -54,11 +64,11 @@ int ctl_result(const struct ctl *ctl, int err)
 	if (!err)
 		return DONE;
 	if (err == -EPERM)
-		return fail("not permitted: CAP_NET_ADMIN in this network namespace is needed");
+		return ctl_fail(not_permitted);
 	if (err == -ENODEV)
-		return fail("no router in this network namespace: "
-			    "is mqttd running with the kernel data plane?");
-	return fail(mqtt_nl_error(ctl->nl));
+		return ctl_fail("no router in this network namespace: "
+				"is mqttd running with the kernel data plane?");
+	return ctl_fail(mqtt_nl_error(ctl->nl));
 }
 
 /*
@@ -88,6 +98,17 @@ int ctl_peer_id(const char *word, uint32_t *id)
 	if (!number_parse(word, &number, &end) || *end || !number || number > UINT32_MAX)
 		return ctl_usage("'%s' is not a peer id", word);
 	*id = (uint32_t)number;
+	return 0;
+}
+
+int ctl_seconds(const char *word, uint16_t *seconds)
+{
+	uint64_t number;
+	char *end;
+
+	if (!number_parse(word, &number, &end) || *end || number > UINT16_MAX)
+		return ctl_usage("'%s' is not a number of seconds up to %u", word, UINT16_MAX);
+	*seconds = (uint16_t)number;
 	return 0;
 }
 
@@ -231,7 +252,7 @@ int main(int argc, char **argv)
 		return ctl_usage("which object?");
 	status = ctl_dispatch(&ctl, NULL, objects, argc - optind, argv + optind);
 	if (out_finish(&ctl.out))
-		status = fail("cannot write the output");
+		status = ctl_fail("cannot write the output");
 	mqtt_nl_close(ctl.nl);
 	return status;
 }

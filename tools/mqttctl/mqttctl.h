@@ -39,6 +39,7 @@ int router_main(struct ctl *ctl, int argc, char **argv);
 int peer_main(struct ctl *ctl, int argc, char **argv);
 int sub_main(struct ctl *ctl, int argc, char **argv);
 int stat_main(struct ctl *ctl, int argc, char **argv);
+int monitor_main(struct ctl *ctl, int argc, char **argv);
 
 /*
  * Finds the command that argv[0] abbreviates and runs it; the first of the
@@ -52,6 +53,12 @@ bool ctl_is(const char *word, const char *keyword);
 
 /* A sentence on stderr; returns USAGE. */
 int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same; returns FAILED. */
+int ctl_fail(const char *sentence);
+
+/* Exit status for the errno of opening something; a sentence unless it is 0. */
+int ctl_opened(int err);
 
 /* Connects to the kernel. Returns DONE, or FAILED after a sentence on stderr. */
 int ctl_open(struct ctl *ctl);
@@ -73,13 +80,16 @@ int ctl_list_close(struct ctl *ctl, int err);
 /* An argument's number. Return: 0, or USAGE after a sentence on stderr. */
 int ctl_peer_id(const char *word, uint32_t *id);
 int ctl_bytes(const char *word, uint64_t *bytes);
+int ctl_seconds(const char *word, uint16_t *seconds);
 
 /* Attributes as values; nothing is printed for one that the kernel left out. */
+void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_u32(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_u64(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_bytes32(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_bytes64(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_string(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_address(struct ctl *ctl, const char *name, const struct nlattr *attr);
+void ctl_show_protocol(struct ctl *ctl, const struct nlattr *attr);
 
 #endif /* MQTTCTL_H */

@@ -64,18 +64,22 @@ void rig_connect(struct rig_peer *p, const struct tcp_options *opt)
 	tcp_pair(opt ? opt : &ipv4, &p->client, &p->fd);
 }
 
-void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len)
+void rig_attach_with(struct rig_peer *p, const struct mqtt_nl_attach *with)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = p->fd,
-		.protocol = MQTT_PROTOCOL_V311,
-		.client_id = "selftest",
-		.rx_residue = residue,
-		.rx_residue_len = len,
-	};
+	struct mqtt_nl_attach attach = *with;
 
+	attach.fd = p->fd;
+	attach.protocol = MQTT_PROTOCOL_V311;
+	attach.client_id = "selftest";
 	nl_check(mqtt_nl_peer_attach(rig_nl, &attach, &p->id), "peer attach");
 	p->fenced = false;
+}
+
+void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len)
+{
+	rig_attach_with(p, &(struct mqtt_nl_attach){
+		.rx_residue = residue, .rx_residue_len = len,
+	});
 }
 
 void rig_attach(struct rig_peer *p)
@@ -114,14 +118,14 @@ void rig_close(struct rig_peer *p)
 
 void rig_sub(struct rig_peer *p, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter) };
+	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
 
 	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
 }
 
 void rig_unsub(struct rig_peer *p, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter) };
+	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
 
 	nl_check(mqtt_nl_sub_del(rig_nl, p->id, &f, 1), filter);
 }

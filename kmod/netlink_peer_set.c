@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Generic netlink: changes of a peer.
+ */
+#include "keepalive.h"
+#include "netlink.h"
+#include "peer.h"
+#include "router.h"
+
+static const struct nla_policy mqtt_nl_peer_set_nest[MQTT_A_PEER_MAX + 1] = {
+	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[MQTT_A_PEER_QUEUE_LIMIT] =
+		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
+	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
+	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 0),
+};
+
+const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1] = {
+	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_set_nest),
+};
+
+/* The router's lock is held. */
+static void mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb)
+{
+	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
+		mqtt_tx_set_limit(&peer->tx, nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]));
+	if (tb[MQTT_A_PEER_KEEP_ALIVE])
+		mqtt_keepalive_set(peer, nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]));
+	if (tb[MQTT_A_PEER_TX_HOLD] && !mqtt_peer_is_hosted(peer))
+		mqtt_tx_release(peer);
+}
+
+int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
+	struct mqtt_router *router;
+	struct mqtt_peer *peer;
+	int err;
+
+	err = mqtt_nl_peer_parse(tb, info->attrs, mqtt_nl_peer_set_nest, info->extack);
+	if (err)
+		return err;
+	router = mqtt_nl_router(skb, info);
+	if (IS_ERR(router))
+		return PTR_ERR(router);
+
+	mutex_lock(&router->lock);
+	peer = mqtt_peer_find(router, nla_get_u32(tb[MQTT_A_PEER_ID]), info->extack);
+	if (IS_ERR(peer)) {
+		err = PTR_ERR(peer);
+		mqtt_nl_bad_peer_id(info);
+	} else {
+		mqtt_nl_peer_change(peer, tb);
+	}
+	mutex_unlock(&router->lock);
+	mqtt_router_put(router);
+	return err;
+}
