@@ -13,6 +13,7 @@
  */
 #include <linux/rculist.h>
 
+#include <mqtt/match.h>
 #include <mqtt/wire.h>
 
 #include "msg.h"
@@ -122,8 +123,8 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	int err;
 
 	rcu_read_lock();
-	err = mqtt_trie_match(&router->trie, in->pub->topic, in->pub->topic_len,
-			      MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
+	err = mqtt_match(&router->trie, in->last, in->pub->topic, in->pub->topic_len,
+			 MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
 	mqtt_route_deliver_all(&route);
 	rcu_read_unlock();
 	if (route.twin)
