@@ -370,7 +370,7 @@ static void monitor_json(void)
 	rig_open(&pub);
 	monitor_expect(&m, (const char *[]){
 		"{\"time\":\"20", "\"event\":\"peer-attach\"", "\"client-id\":\"selftest\"",
-		"\"local\":\"127.0.0.1:", "\"protocol\":\"v311\"}", NULL });
+		"\"local\":\"127.0.0.1:", "\"protocol\":\"3.1.1\"}", NULL });
 	rig_close(&pub);
 	monitor_expect(&m, (const char *[]){ "\"event\":\"peer-close\"", NULL });
 	kill(m.pid, SIGINT);
