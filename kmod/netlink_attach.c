@@ -47,6 +47,27 @@ const struct nla_policy mqtt_nl_peer_detach_policy[MQTT_A_PEER + 1] = {
 	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_detach_nest),
 };
 
+/* An attribute that says something of a peer which is new, or NULL */
+static struct nlattr *mqtt_nl_attach_new_only(struct nlattr **tb)
+{
+	static const u16 attrs[] = {
+		MQTT_A_PEER_CLIENT_ID, MQTT_A_PEER_PROTOCOL, MQTT_A_PEER_QUEUE_LIMIT,
+		MQTT_A_PEER_KEEP_ALIVE, MQTT_A_PEER_TOPIC_ALIAS_MAX, MQTT_A_PEER_MAX_PACKET,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (tb[attrs[i]])
+			return tb[attrs[i]];
+	return NULL;
+}
+
+/* Attributes of a connection do not go without one. */
+static struct nlattr *mqtt_nl_attach_fd_only(struct nlattr **tb)
+{
+	return tb[MQTT_A_PEER_RX_RESIDUE] ?: tb[MQTT_A_PEER_RX_SKIP] ?: tb[MQTT_A_PEER_TX_HOLD];
+}
+
 /* Which of an attach's attributes go together; see the specification. */
 static int mqtt_nl_attach_check(struct nlattr **tb, struct nlattr *nest,
 				struct netlink_ext_ack *extack)
@@ -55,15 +76,23 @@ static int mqtt_nl_attach_check(struct nlattr **tb, struct nlattr *nest,
 		NL_SET_ERR_MSG_ATTR(extack, nest, "either fd or port is needed to attach");
 		return -EINVAL;
 	}
-	if (tb[MQTT_A_PEER_ID]) {
-		if (tb[MQTT_A_PEER_FD])
-			return 0;
+	if (tb[MQTT_A_PEER_ID] && !tb[MQTT_A_PEER_FD]) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[MQTT_A_PEER_ID],
 				    "id goes with fd: it becomes offloaded");
 		return -EINVAL;
 	}
-	if (!tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL]) {
+	if (tb[MQTT_A_PEER_ID] && mqtt_nl_attach_new_only(tb)) {
+		NL_SET_ERR_MSG_ATTR(extack, mqtt_nl_attach_new_only(tb),
+				    "a hosted peer keeps what it was attached with");
+		return -EINVAL;
+	}
+	if (!tb[MQTT_A_PEER_ID] && (!tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL])) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "client-id and protocol are needed to attach");
+		return -EINVAL;
+	}
+	if (!tb[MQTT_A_PEER_FD] && mqtt_nl_attach_fd_only(tb)) {
+		NL_SET_ERR_MSG_ATTR(extack, mqtt_nl_attach_fd_only(tb),
+				    "rx-residue, rx-skip and tx-hold go with fd");
 		return -EINVAL;
 	}
 	if (tb[MQTT_A_PEER_RX_RESIDUE] && tb[MQTT_A_PEER_RX_SKIP]) {

@@ -71,28 +71,39 @@ static void start_daemon(const char *plane)
 	unlink(config);
 }
 
-/* CONNECT with clean session, keep-alive 60 seconds */
-static void put_connect(struct bytes *b, const char *id)
+/* CONNECT with clean session; @keepalive in seconds */
+static void put_connect_with(struct bytes *b, const char *id, unsigned int keepalive)
 {
 	struct bytes body = { 0 };
 
-	bytes_put(&body, "\x00\x04MQTT\x04\x02\x00\x3c", 10);
+	bytes_put(&body, "\x00\x04MQTT\x04\x02", 8);
+	bytes_u16(&body, keepalive);
 	bytes_u16(&body, strlen(id));
 	bytes_put(&body, id, strlen(id));
 	wire_packet(b, 0x10, body.p, body.len);
 	bytes_free(&body);
 }
 
-static int client_connect(const char *id)
+static void put_connect(struct bytes *b, const char *id)
+{
+	put_connect_with(b, id, 60);
+}
+
+static int client_connect_with(const char *id, unsigned int keepalive)
 {
 	int fd = CHECK_SYS(try_connect());
 	struct bytes b = { 0 };
 
-	put_connect(&b, id);
+	put_connect_with(&b, id, keepalive);
 	tcp_send_all(fd, b.p, b.len);
 	tcp_expect(fd, connack, sizeof(connack));
 	bytes_free(&b);
 	return fd;
+}
+
+static int client_connect(const char *id)
+{
+	return client_connect_with(id, 60);
 }
 
 static int client_subscribed(const char *id, const char *filter)
@@ -297,6 +308,37 @@ static void disconnect_user(void)
 	run_disconnect("user");
 }
 
+/* A silent client is disconnected, one that pings is not. */
+static void run_keepalive(const char *plane)
+{
+	struct bytes ping = { 0 };
+	int silent, alive;
+	struct pollfd fd;
+
+	start_daemon(plane);
+	wire_pingreq(&ping);
+	silent = client_connect_with("silent", 1);
+	alive = client_connect_with("alive", 1);
+	fd = (struct pollfd){ .fd = silent, .events = POLLIN };
+	do {
+		tcp_send_all(alive, ping.p, ping.len);
+		tcp_expect(alive, pingresp, sizeof(pingresp));
+	} while (!poll(&fd, 1, 300));
+	tcp_expect_eof(silent);
+	tcp_send_all(alive, ping.p, ping.len);
+	tcp_expect(alive, pingresp, sizeof(pingresp));
+}
+
+static void keepalive_kernel(void)
+{
+	run_keepalive("kernel");
+}
+
+static void keepalive_user(void)
+{
+	run_keepalive("user");
+}
+
 static const struct ksft_case cases[] = {
 	{ "talks_kernel", talks_kernel },
 	{ "talks_user", talks_user },
@@ -306,6 +348,8 @@ static const struct ksft_case cases[] = {
 	{ "malformed_user", malformed_user },
 	{ "disconnect_kernel", disconnect_kernel },
 	{ "disconnect_user", disconnect_user },
+	{ "keepalive_kernel", keepalive_kernel },
+	{ "keepalive_user", keepalive_user },
 };
 
 int main(int argc, char **argv)

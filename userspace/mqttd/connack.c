@@ -81,8 +81,11 @@ static void put_all(struct client *client, struct mqtt_property_writer *props, u
 		put_text(props, MQTT_PROP_REASON_STRING, why);
 }
 
-/* [MQTT-3.1.2-24] is for CONNACK as well: what is left out then is the reason */
-static bool connack_v5(struct client *client, u8 code, const char *why)
+/*
+ * [MQTT-3.1.2-24] is for CONNACK as well: a client that does not take it is told
+ * only that. Returns the code that was sent.
+ */
+static u8 connack_v5(struct client *client, u8 code, const char *why)
 {
 	size_t room = NUMBERS_MAX + (client->id ? strlen(client->id) : 0) + (why ? strlen(why) : 0);
 	u8 *packet = malloc(PACKET_CONNACK_SIZE_MAX + 2 * room);
@@ -90,38 +93,48 @@ static bool connack_v5(struct client *client, u8 code, const char *why)
 	u32 limit = client->terms.max_packet;
 	size_t len;
 
-	if (!packet)
-		return false;
+	if (!packet) {
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+		return code;
+	}
 	props.buf = packet + PACKET_CONNACK_SIZE_MAX + room;
 	put_all(client, &props, code, why);
 	len = packet_connack_write(packet, code, &props);
-	if (limit && len > limit && code) {
+	if (limit && len > limit) {
+		code = code ? code : REASON_TOO_LARGE;
 		props.len = 0;
 		len = packet_connack_write(packet, code, &props);
 	}
 	client_send(client, packet, len);
 	free(packet);
-	return true;
+	return code;
 }
 
-static void connack(struct client *client, u8 code, const char *why)
+static u8 connack(struct client *client, u8 code, const char *why)
 {
 	u8 packet[PACKET_CONNACK_SIZE_MAX];
 
-	if (client->protocol != MQTT_PROTOCOL_V5)
-		client_send(client, packet, packet_connack_write(packet, old_code(code), NULL));
-	else if (!connack_v5(client, code, why))
-		client_close(client, CLOSE_NO_MEMORY, NULL);
+	if (client->protocol == MQTT_PROTOCOL_V5)
+		return connack_v5(client, code, why);
+	client_send(client, packet, packet_connack_write(packet, old_code(code), NULL));
+	return code;
 }
 
-void connack_accept(struct client *client)
+static void refused(struct client *client, const char *why)
 {
-	connack(client, REASON_SUCCESS, NULL);
+	stats_add(&client->worker->stats, STAT_CONNECTIONS_REFUSED, 1);
+	client_close(client, CLOSE_REFUSED, why);
+}
+
+bool connack_accept(struct client *client)
+{
+	if (connack(client, REASON_SUCCESS, NULL))
+		refused(client, "CONNACK is longer than its maximum packet size");
+	return !client->closing;
 }
 
 void connack_refuse(struct client *client, u8 code, const char *why)
 {
-	stats_add(&client->worker->stats, STAT_CONNECTIONS_REFUSED, 1);
 	connack(client, code, why);
-	client_close(client, CLOSE_REFUSED, why);
+	refused(client, why);
 }

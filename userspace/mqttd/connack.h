@@ -6,11 +6,13 @@
 #ifndef MQTTD_CONNACK_H
 #define MQTTD_CONNACK_H
 
+#include <stdbool.h>
 #include <linux/types.h>
 
 struct client;
 
-void connack_accept(struct client *client);
+/* Returns whether the client is in; otherwise it is closed. */
+bool connack_accept(struct client *client);
 
 /* Closes the client. @why, a constant text, is for the log and the client. */
 void connack_refuse(struct client *client, u8 code, const char *why);
