@@ -38,14 +38,17 @@ static json_t *exchange(FILE *file, const json_t *request)
 	char *line = NULL;
 	size_t size = 0;
 
-	if (json_dumpf(request, file, JSON_COMPACT) || fputc('\n', file) == EOF || fflush(file))
+	if (json_dumpf(request, file, JSON_COMPACT) || fputc('\n', file) == EOF || fflush(file)) {
 		ctl_fail("mqttd does not take the request");
-	else if (getline(&line, &size, file) < 0)
+		return NULL;
+	}
+	if (getline(&line, &size, file) < 0) {
 		ctl_fail("mqttd has ended without an answer");
-	else
+	} else {
 		answer = json_loads(line, 0, NULL);
-	if (line && !answer)
-		ctl_fail("mqttd's answer makes no sense");
+		if (!answer)
+			ctl_fail("mqttd's answer makes no sense");
+	}
 	free(line);
 	return answer;
 }
