@@ -239,7 +239,8 @@ static void attach(struct client *client)
 	int err;
 
 	err = dataplane_attach(worker->broker->dataplane, &client->conn, client->id,
-			       client->keepalive, client->in.len ? buffer_head(&client->in) : NULL, client->in.len);
+			       client->keepalive,
+			       client->in.len ? buffer_head(&client->in) : NULL, client->in.len);
 	if (!err) {
 		stats_add(&worker->stats, STAT_OFFLOADED, 1);
 		buffer_free(&client->in);
