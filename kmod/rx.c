@@ -111,7 +111,7 @@ static int mqtt_rx_forward(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 		err = -EAGAIN;		/* the last byte counted was a FIN */
 	else
 		err = mqtt_publish_parse(msg->head + frame->header.size, frame->header.remaining,
-					 frame->header.byte1, &pub);
+					 frame->header.byte1, MQTT_PROTOCOL_V311, &pub);
 	if (!err)
 		run->cost += mqtt_route(peer->router, msg, pub.topic, pub.topic_len) /
 			     MQTT_RX_RECEIVERS;
@@ -474,5 +474,17 @@ void mqtt_rx_init(struct mqtt_rx *rx)
 {
 	mutex_init(&rx->read_lock);
 	INIT_WORK(&rx->work, mqtt_rx_work);
-	rx->state = MQTT_PEER_STATE_FAST;
+}
+
+/**
+ * mqtt_rx_start() - a peer's socket is hooked, and its stream begins
+ * @peer: peer
+ * @skip: bytes at the head of the stream that are the daemon's; a barrier
+ *
+ * Context: the socket is locked.
+ */
+void mqtt_rx_start(struct mqtt_peer *peer, u32 skip)
+{
+	WRITE_ONCE(peer->rx.end, tcp_sk(peer->sk)->copied_seq + skip);
+	WRITE_ONCE(peer->rx.state, skip ? MQTT_PEER_STATE_BARRIER : MQTT_PEER_STATE_FAST);
 }

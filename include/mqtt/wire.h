@@ -11,6 +11,9 @@
 
 #include <linux/types.h>
 #include <linux/errno.h>
+#include <linux/mqtt.h>
+
+#include <mqtt/property.h>
 
 /* MQTT 2.2.1, 3.1.1 and 5.0 */
 enum mqtt_packet_type {
@@ -31,8 +34,10 @@ enum mqtt_packet_type {
 	MQTT_PKT_AUTH,		/* 5.0 only */
 };
 
-#define MQTT_FIXED_HEADER_MAX	5
-#define MQTT_REMAINING_MAX	268435455u
+#define MQTT_VARINT_BYTES_MAX	4
+#define MQTT_VARINT_MAX		268435455u
+#define MQTT_FIXED_HEADER_MAX	(1 + MQTT_VARINT_BYTES_MAX)
+#define MQTT_REMAINING_MAX	MQTT_VARINT_MAX
 
 /* Flags of a PUBLISH's first byte, MQTT 3.3.1 */
 #define MQTT_PUBLISH_RETAIN	0x01
@@ -57,13 +62,68 @@ static inline u8 mqtt_packet_type(u8 byte1)
 }
 
 /**
+ * mqtt_varint_parse() - decode a variable byte integer (MQTT 2.2.3, 5.0: 1.5.5)
+ * @buf: where it begins
+ * @len: bytes at @buf; more than four are not looked at
+ * @value: result, written only on success
+ *
+ * More bytes than needed are accepted, as the standards only forbid them for
+ * encoders; who has to know compares with mqtt_varint_size().
+ *
+ * Return: bytes that it takes, 1 to 4; -EAGAIN if @len bytes are too few to
+ * tell; -EBADMSG if the fourth byte has its continuation bit set.
+ */
+static inline int mqtt_varint_parse(const u8 *buf, size_t len, u32 *value)
+{
+	u32 v = 0;
+	unsigned int i;
+
+	for (i = 0; i < MQTT_VARINT_BYTES_MAX; i++) {
+		if (i >= len)
+			return -EAGAIN;
+		v |= (u32)(buf[i] & 0x7f) << (7 * i);
+		if (!(buf[i] & 0x80)) {
+			*value = v;
+			return i + 1;
+		}
+	}
+	return -EBADMSG;
+}
+
+/**
+ * mqtt_varint_size() - bytes of a variable byte integer in its shortest form
+ * @value: at most MQTT_VARINT_MAX
+ *
+ * Return: 1 to 4.
+ */
+static inline unsigned int mqtt_varint_size(u32 value)
+{
+	return 1 + (value >= 1u << 7) + (value >= 1u << 14) + (value >= 1u << 21);
+}
+
+/**
+ * mqtt_varint_write() - encode a variable byte integer in its shortest form
+ * @buf: room for MQTT_VARINT_BYTES_MAX bytes, or for mqtt_varint_size() of them
+ * @value: at most MQTT_VARINT_MAX
+ *
+ * Return: bytes written.
+ */
+static inline unsigned int mqtt_varint_write(u8 *buf, u32 value)
+{
+	unsigned int n = 0;
+
+	do {
+		buf[n++] = (value & 0x7f) | (value > 0x7f ? 0x80 : 0);
+		value >>= 7;
+	} while (value);
+	return n;
+}
+
+/**
  * mqtt_fixed_header_parse() - decode a fixed header
  * @buf: first bytes of a packet
  * @len: bytes at @buf; more than five are not looked at
  * @fh: result, written only on success
- *
- * A Remaining Length in more bytes than needed is accepted, as the 3.1.1
- * and 5.0 standards only forbid it for encoders.
  *
  * Return: 0; -EAGAIN if @len bytes are too few to tell; -EBADMSG if the
  * fourth length byte has its continuation bit set (MQTT 2.2.3, 5.0: 1.5.5).
@@ -71,21 +131,16 @@ static inline u8 mqtt_packet_type(u8 byte1)
 static inline int mqtt_fixed_header_parse(const u8 *buf, size_t len,
 					  struct mqtt_fixed_header *fh)
 {
-	u32 remaining = 0;
-	unsigned int i;
+	int size;
 
-	for (i = 1; i < MQTT_FIXED_HEADER_MAX; i++) {
-		if (i >= len)
-			return -EAGAIN;
-		remaining |= (u32)(buf[i] & 0x7f) << (7 * (i - 1));
-		if (!(buf[i] & 0x80)) {
-			fh->byte1 = buf[0];
-			fh->size = i + 1;
-			fh->remaining = remaining;
-			return 0;
-		}
-	}
-	return -EBADMSG;
+	if (!len)
+		return -EAGAIN;
+	size = mqtt_varint_parse(buf + 1, len - 1, &fh->remaining);
+	if (size < 0)
+		return size;
+	fh->byte1 = buf[0];
+	fh->size = 1 + size;
+	return 0;
 }
 
 /**
@@ -98,22 +153,18 @@ static inline int mqtt_fixed_header_parse(const u8 *buf, size_t len,
  */
 static inline unsigned int mqtt_fixed_header_write(u8 *buf, u8 byte1, u32 remaining)
 {
-	unsigned int n = 0;
-
-	buf[n++] = byte1;
-	do {
-		buf[n++] = (remaining & 0x7f) | (remaining > 0x7f ? 0x80 : 0);
-		remaining >>= 7;
-	} while (remaining);
-	return n;
+	buf[0] = byte1;
+	return 1 + mqtt_varint_write(buf + 1, remaining);
 }
 
 /**
  * struct mqtt_publish - view of a PUBLISH packet's body; owns nothing
  * @topic: topic name, inside the caller's buffer, not terminated
  * @payload: application message, inside the caller's buffer
+ * @props: properties; none with MQTT 3.x
  * @payload_len: bytes at @payload
- * @topic_len: bytes at @topic
+ * @topic_len: bytes at @topic; 0 if there is only a topic alias
+ * @topic_alias: topic alias, or 0
  * @packet_id: packet identifier, 0 at QoS 0
  * @qos: 0, 1 or 2
  * @dup: DUP flag
@@ -122,14 +173,19 @@ static inline unsigned int mqtt_fixed_header_write(u8 *buf, u8 byte1, u32 remain
 struct mqtt_publish {
 	const u8 *topic;
 	const u8 *payload;
+	struct mqtt_properties props;
 	u32 payload_len;
 	u16 topic_len;
+	u16 topic_alias;
 	u16 packet_id;
 	u8 qos;
 	bool dup;
 	bool retain;
 };
 
-int mqtt_publish_parse(const u8 *body, u32 remaining, u8 byte1, struct mqtt_publish *pub);
+int mqtt_publish_parse(const u8 *body, u32 remaining, u8 byte1, u8 protocol,
+		       struct mqtt_publish *pub);
+s32 mqtt_publish_header_size(const struct mqtt_publish *pub, u8 protocol);
+u32 mqtt_publish_header_write(u8 *buf, const struct mqtt_publish *pub, u8 protocol);
 
 #endif /* _MQTT_WIRE_H */

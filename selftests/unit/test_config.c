@@ -68,6 +68,8 @@ static void test_nothing(void **state)
 	assert_int_equal(conf.log_types, LOG_TYPE_ALL);
 	assert_int_equal(conf.log_dests, LOG_DEST_STDERR);
 	assert_int_equal(conf.max_queued_bytes, 16777216);
+	assert_int_equal(conf.max_keepalive, 0);
+	assert_int_equal(conf.listeners->max_topic_alias, 10);
 	config_free(&conf);
 }
 
@@ -107,7 +109,10 @@ static void test_listeners(void **state)
 	assert_int_equal(conf.current->family, AF_UNSPEC);
 	config_free(&conf);
 
-	load(&conf, "allow_anonymous true\nlistener 1\nlistener 2\n");
+	load(&conf, "allow_anonymous true\nmax_keepalive 60\nlistener 1\nmax_topic_alias 0\nlistener 2\n");
+	assert_int_equal(conf.max_keepalive, 60);
+	assert_int_equal(conf.listeners->max_topic_alias, 0);
+	assert_int_equal(conf.current->max_topic_alias, 10);
 	assert_int_equal(conf.listeners->allow_anonymous, true);
 	assert_int_equal(conf.current->allow_anonymous, true);
 	config_free(&conf);

@@ -327,7 +327,8 @@ static void test_open(void **state)
 static void test_requests(void **state)
 {
 	const struct mqtt_nl_filter filters[] = {
-		{ (const uint8_t *)"a/b", 3 }, { (const uint8_t *)"#", 1 },
+		{ (const uint8_t *)"a/b", 3, 0 },
+		{ (const uint8_t *)"#", 1, MQTT_SUB_OPTION_NO_LOCAL },
 	};
 	struct mqtt_nl *nl = *state;
 	int n = 0;
@@ -347,9 +348,9 @@ static void test_requests(void **state)
 	assert_int_equal(mqtt_nl_peer_get(nl, 7, count, &n), 0);
 	assert_string_equal(describe(6), "7 0x5: 2(1=07000000)");
 	assert_int_equal(mqtt_nl_sub_add(nl, 7, filters, 2), 0);
-	assert_string_equal(describe(7), "8 0x5: 2(1=07000000) 3(1=612f62) 3(1=23)");
-	assert_int_equal(mqtt_nl_sub_del(nl, 7, filters, 1), 0);
-	assert_string_equal(describe(8), "9 0x5: 2(1=07000000) 3(1=612f62)");
+	assert_string_equal(describe(7), "8 0x5: 2(1=07000000) 3(1=612f62) 3(1=23 4=04)");
+	assert_int_equal(mqtt_nl_sub_del(nl, 7, filters, 2), 0);
+	assert_string_equal(describe(8), "9 0x5: 2(1=07000000) 3(1=612f62) 3(1=23)");
 	assert_int_equal(mqtt_nl_sub_add(nl, 7, NULL, 0), 0);
 	assert_int_equal(nr_requests, 9);
 	assert_int_equal(n, 0);
@@ -410,9 +411,15 @@ static void test_attach(void **state)
 	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 4=04 3=696400 "
 			    "5=0000000000000000...32768 6=0100000000000000)");
 
-	attach.rx_residue_len++;
+	attach = (struct mqtt_nl_attach){ .fd = 5, .protocol = 5, .client_id = "i",
+					  .rx_residue = attach.rx_residue, .keep_alive = 60,
+					  .topic_alias_max = 10, .max_packet = 1000 };
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_string_equal(describe(2), "5 0x5: 2(2=05000000 4=05 3=6900 16=3c00 17=0a00 18=e8030000)");
+
+	attach.rx_residue_len = MQTT_RX_RESIDUE_MAX + 1;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EMSGSIZE);
-	assert_int_equal(nr_requests, 2);
+	assert_int_equal(nr_requests, 3);
 	free((void *)attach.rx_residue);
 
 	attach = (struct mqtt_nl_attach){
@@ -525,7 +532,7 @@ static void test_rollback(void **state)
 	uint8_t *longest = calloc(1, MQTT_FILTER_MAX);
 
 	for (int i = 0; i < 4; i++)
-		filters[i] = (struct mqtt_nl_filter){ longest, MQTT_FILTER_MAX };
+		filters[i] = (struct mqtt_nl_filter){ longest, MQTT_FILTER_MAX, 0 };
 	filters[0].len = 20000;
 	filters[1].len = 10;
 	answer = answer_refuse_third;
@@ -543,7 +550,7 @@ static void test_filter_too_long(void **state)
 {
 	uint8_t *longest = calloc(1, MQTT_FILTER_MAX + 1);
 	const struct mqtt_nl_filter filters[] = {
-		{ longest, 1 }, { longest, MQTT_FILTER_MAX + 1 },
+		{ longest, 1, 0 }, { longest, MQTT_FILTER_MAX + 1, 0 },
 	};
 
 	assert_int_equal(mqtt_nl_sub_add(*state, 7, filters, 2), -EMSGSIZE);

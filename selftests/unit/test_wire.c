@@ -95,6 +95,38 @@ static void test_header_write(void **state)
 	}
 }
 
+/* The same numbers without a first byte: a variable byte integer */
+static void test_varint(void **state)
+{
+	size_t i, n;
+	u32 value;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		size_t size = lengths[i].size - 1;
+		u8 *p = copy(lengths[i].bytes + 1, size);
+
+		for (n = 0; n < size; n++) {
+			value = 0xa5a5a5a5;
+			assert_int_equal(mqtt_varint_parse(p, n, &value), -EAGAIN);
+			assert_int_equal(value, 0xa5a5a5a5);
+		}
+		assert_int_equal(mqtt_varint_parse(p, size, &value), size);
+		assert_int_equal(value, lengths[i].remaining);
+		assert_int_equal(mqtt_varint_size(value), size);
+		memset(p, 0xa5, size);
+		assert_int_equal(mqtt_varint_write(p, value), size);
+		assert_memory_equal(p, lengths[i].bytes + 1, size);
+		free(p);
+	}
+	assert_int_equal(mqtt_varint_parse((const u8 *)"\x80\x80\x80\x80", 4, &value), -EBADMSG);
+	assert_int_equal(mqtt_varint_parse((const u8 *)"\xff\xff\xff\xff\1", 5, &value),
+			 -EBADMSG);
+	/* longer than needed is understood, and to be noticed by its size */
+	assert_int_equal(mqtt_varint_parse((const u8 *)"\x81\x80\x80\0", 4, &value), 4);
+	assert_int_equal(value, 1);
+}
+
 /* Every length round by every way, with a stride that hits no pattern twice */
 static void test_header_round(void **state)
 {
@@ -205,6 +237,15 @@ static const struct publish_case publishes[] = {
 	{ "[MQTT-1.5.3-1] cut by the topic's end", 0x30, BODY("\0\4caf\xc3\xa9"), BAD },
 };
 
+static void publish_is(const struct mqtt_publish *pub, const char *topic, const char *payload,
+		       unsigned int packet_id)
+{
+	assert_int_equal(pub->topic_len, strlen(topic));
+	assert_memory_equal(pub->topic, topic, pub->topic_len);
+	assert_int_equal(pub->packet_id, packet_id);
+	assert_memory_equal(pub->payload, payload, pub->payload_len);
+}
+
 static void test_publish(void **state)
 {
 	struct mqtt_publish pub;
@@ -214,25 +255,20 @@ static void test_publish(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(publishes); i++) {
 		const struct publish_case *c = &publishes[i];
-		size_t topic_len;
 
 		body = copy(c->body, c->len);
 		memset(&pub, 0xa5, sizeof(pub));
-		if (mqtt_publish_parse(body, c->len, c->byte1, &pub) != c->err)
+		if (mqtt_publish_parse(body, c->len, c->byte1, 4, &pub) != c->err)
 			fail_msg("%s: not %d", c->what, c->err);
 		if (!c->err) {
-			topic_len = strlen(c->topic);
+			publish_is(&pub, c->topic, c->payload, c->packet_id);
 			assert_ptr_equal(pub.topic, body + 2);
-			assert_int_equal(pub.topic_len, topic_len);
-			assert_memory_equal(pub.topic, c->topic, topic_len);
 			assert_int_equal(pub.qos, c->byte1 >> 1 & 3);
 			assert_int_equal(pub.dup, !!(c->byte1 & 8));
 			assert_int_equal(pub.retain, c->byte1 & 1);
-			assert_int_equal(pub.packet_id, c->packet_id);
 			assert_int_equal(pub.payload_len,
-					 c->len - 2 - topic_len - (pub.qos ? 2 : 0));
+					 c->len - 2 - pub.topic_len - (pub.qos ? 2 : 0));
 			assert_ptr_equal(pub.payload, body + c->len - pub.payload_len);
-			assert_memory_equal(pub.payload, c->payload, pub.payload_len);
 		}
 		free(body);
 	}
@@ -249,8 +285,8 @@ static void test_publish_cut(void **state)
 	for (n = 0; n < sizeof(whole); n++) {
 		u8 *body = copy(whole, n);
 
-		assert_int_equal(mqtt_publish_parse(body, n, 0x30, &pub), n < 19 ? -EBADMSG : 0);
-		assert_int_equal(mqtt_publish_parse(body, n, 0x32, &pub), n < 21 ? -EBADMSG : 0);
+		assert_int_equal(mqtt_publish_parse(body, n, 0x30, 4, &pub), n < 19 ? -EBADMSG : 0);
+		assert_int_equal(mqtt_publish_parse(body, n, 0x32, 4, &pub), n < 21 ? -EBADMSG : 0);
 		free(body);
 	}
 }
@@ -265,18 +301,210 @@ static void test_publish_big(void **state)
 	memset(body, 'x', 2 + 65535);
 	memset(body, 0xff, 2);
 	memset(body + 2 + 65535, 1, 2);
-	assert_int_equal(mqtt_publish_parse(body, 2 + 65535, 0x30, &pub), 0);
+	assert_int_equal(mqtt_publish_parse(body, 2 + 65535, 0x30, 4, &pub), 0);
 	assert_int_equal(pub.topic_len, 65535);
 	assert_int_equal(pub.payload_len, 0);
-	assert_int_equal(mqtt_publish_parse(body, 2 + 65535 + 2, 0x32, &pub), 0);
+	assert_int_equal(mqtt_publish_parse(body, 2 + 65535 + 2, 0x32, 4, &pub), 0);
 	assert_int_equal(pub.packet_id, 0x0101);
-	assert_int_equal(mqtt_publish_parse(body, 2 + 65534, 0x30, &pub), -EBADMSG);
-	assert_int_equal(mqtt_publish_parse(body, 2 + 65535 + 1, 0x32, &pub), -EBADMSG);
+	assert_int_equal(mqtt_publish_parse(body, 2 + 65534, 0x30, 4, &pub), -EBADMSG);
+	assert_int_equal(mqtt_publish_parse(body, 2 + 65535 + 1, 0x32, 4, &pub), -EBADMSG);
 
 	/* the payload is not looked at, so it need not be there to be counted */
-	assert_int_equal(mqtt_publish_parse(body, MQTT_REMAINING_MAX, 0x30, &pub), 0);
+	assert_int_equal(mqtt_publish_parse(body, MQTT_REMAINING_MAX, 0x30, 4, &pub), 0);
 	assert_int_equal(pub.payload_len, MQTT_REMAINING_MAX - 2 - 65535);
 	free(body);
+}
+
+/* --- PUBLISH of 5.0 ------------------------------------------------------- */
+
+struct publish5_case {
+	const char *what;
+	u8 byte1;
+	const char *body;
+	size_t len;
+	int err;
+	const char *topic;
+	const char *payload;
+	unsigned int packet_id;
+	unsigned int alias;
+	unsigned int props_len;
+};
+
+#define BAD5(err) err, NULL, NULL, 0, 0, 0
+
+static const struct publish5_case publishes5[] = {
+	{ "no properties", 0x30, BODY("\0\3a/b\0hello"), 0, "a/b", "hello", 0, 0, 0 },
+	{ "no payload", 0x30, BODY("\0\3a/b\0"), 0, "a/b", "", 0, 0, 0 },
+	{ "the payload looks like a length", 0x30, BODY("\0\1a\0\xff\xff\xff"), 0, "a",
+	  "\xff\xff\xff", 0, 0, 0 },
+	{ "QoS 1", 0x32, BODY("\0\1a\0\12\2\1\1x"), 0, "a", "x", 10, 0, 2 },
+	{ "QoS 2, retained", 0x35, BODY("\0\1a\1\0\0x"), 0, "a", "x", 256, 0, 0 },
+	{ "topic and alias", 0x30, BODY("\0\1a\3\x23\1\2x"), 0, "a", "x", 0, 0x102, 3 },
+	{ "alias only", 0x30, BODY("\0\0\3\x23\0\1x"), 0, "", "x", 0, 1, 3 },
+	{ "alias only at QoS 1", 0x32, BODY("\0\0\0\1\3\x23\xff\xffx"), 0, "", "x", 1, 65535, 3 },
+	{ "alias between others", 0x30, BODY("\0\0\12\1\0\x23\0\1\2\0\0\0\7x"), 0, "", "x", 0, 1,
+	  10 },
+
+	{ "nothing", 0x30, BODY(""), BAD5(-EBADMSG) },
+	{ "no Property Length", 0x30, BODY("\0\3a/b"), BAD5(-EBADMSG) },
+	{ "half a Property Length", 0x30, BODY("\0\1a\x80"), BAD5(-EBADMSG) },
+	{ "properties do not fit", 0x30, BODY("\0\1a\3\1\1"), BAD5(-EBADMSG) },
+	{ "a property of CONNECT", 0x30, BODY("\0\1a\3\x21\0\1"), BAD5(-EBADMSG) },
+	{ "a property of wills", 0x30, BODY("\0\1a\5\x18\0\0\0\0"), BAD5(-EBADMSG) },
+	{ "a property twice", 0x30, BODY("\0\1a\4\1\1\1\1"), BAD5(-EPROTO) },
+	{ "alias 0", 0x30, BODY("\0\1a\3\x23\0\0"), BAD5(-EPROTO) },
+	{ "no topic, no alias", 0x30, BODY("\0\0\0x"), BAD5(-EPROTO) },
+	{ "no topic, no alias, a property", 0x30, BODY("\0\0\2\1\1x"), BAD5(-EPROTO) },
+	{ "[MQTT-3.3.4-6] subscription identifier", 0x30, BODY("\0\1a\2\x0b\1"), BAD5(-EPROTO) },
+	{ "[MQTT-3.3.2-2] '#'", 0x30, BODY("\0\1#\0"), BAD5(-EBADMSG) },
+	{ "[MQTT-3.3.2-2] '+' with an alias", 0x30, BODY("\0\1+\3\x23\0\1"), BAD5(-EBADMSG) },
+	{ "[MQTT-1.5.4-2] U+0000", 0x30, BODY("\0\1\0\0"), BAD5(-EBADMSG) },
+	{ "[MQTT-2.2.1-3] packet identifier 0", 0x32, BODY("\0\1a\0\0\0"), BAD5(-EBADMSG) },
+	{ "[MQTT-3.3.1-4] QoS 3", 0x36, BODY("\0\1a\0\1\0"), BAD5(-EBADMSG) },
+	{ "[MQTT-3.3.1-2] DUP at QoS 0", 0x38, BODY("\0\1a\0"), BAD5(-EBADMSG) },
+};
+
+static void test_publish5(void **state)
+{
+	struct mqtt_publish pub;
+	u8 *body;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(publishes5); i++) {
+		const struct publish5_case *c = &publishes5[i];
+
+		body = copy(c->body, c->len);
+		memset(&pub, 0xa5, sizeof(pub));
+		if (mqtt_publish_parse(body, c->len, c->byte1, 5, &pub) != c->err)
+			fail_msg("%s: not %d", c->what, c->err);
+		if (!c->err) {
+			publish_is(&pub, c->topic, c->payload, c->packet_id);
+			assert_int_equal(pub.topic_alias, c->alias);
+			assert_int_equal(pub.props.len, c->props_len);
+			assert_ptr_equal(pub.payload, pub.props.block + c->props_len);
+			assert_ptr_equal(pub.payload + pub.payload_len, body + c->len);
+		}
+		free(body);
+	}
+}
+
+static void test_publish5_cut(void **state)
+{
+	static const u8 whole[] = "\0\4temp\0\7\15\x23\0\1\x26\0\2nm\0\3val" "21.5";
+	struct mqtt_publish pub;
+	size_t n;
+
+	(void)state;
+	for (n = 0; n < sizeof(whole); n++) {
+		u8 *body = copy(whole, n);
+
+		assert_int_equal(mqtt_publish_parse(body, n, 0x32, 5, &pub), n < 22 ? -EBADMSG : 0);
+		free(body);
+	}
+}
+
+/* --- PUBLISH written anew ------------------------------------------------- */
+
+static const struct header_case {
+	const char *what;
+	u8 byte1;
+	const char *body;	/* as it comes, in 5.0 */
+	size_t len;
+	const char *topic;	/* put in if it comes without */
+	const char *v5;		/* as it goes, without its payload, to 5.0 */
+	size_t v5_len;
+	const char *v3;
+	size_t v3_len;
+} headers[] = {
+	{ "plain", 0x30, BODY("\0\1a\0xy"), NULL, BODY("\x30\6\0\1a\0"), BODY("\x30\5\0\1a") },
+	{ "flags", 0x3d, BODY("\0\1a\0\7\0xy"), NULL, BODY("\x3d\x08\0\1a\0\7\0"),
+	  BODY("\x3d\7\0\1a\0\7") },
+	{ "properties", 0x30, BODY("\0\1a\6\1\1\x03\0\1t"), NULL,
+	  BODY("\x30\12\0\1a\6\1\1\x03\0\1t"), BODY("\x30\3\0\1a") },
+	{ "alias alone", 0x30, BODY("\0\1a\3\x23\0\1"), NULL, BODY("\x30\4\0\1a\0"),
+	  BODY("\x30\3\0\1a") },
+	{ "alias first", 0x30, BODY("\0\1a\5\x23\0\1\1\1"), NULL, BODY("\x30\6\0\1a\2\1\1"),
+	  BODY("\x30\3\0\1a") },
+	{ "alias last", 0x30, BODY("\0\1a\5\1\1\x23\0\1"), NULL, BODY("\x30\6\0\1a\2\1\1"),
+	  BODY("\x30\3\0\1a") },
+	{ "alias between", 0x30, BODY("\0\1a\12\1\1\x23\0\1\x26\0\0\0\0"), NULL,
+	  BODY("\x30\13\0\1a\7\1\1\x26\0\0\0\0"), BODY("\x30\3\0\1a") },
+	{ "topic put in", 0x30, BODY("\0\0\3\x23\0\1p"), "x/y/z", BODY("\x30\x09\0\5x/y/z\0"),
+	  BODY("\x30\x08\0\5x/y/z") },
+	{ "topic put in, QoS 2", 0x34, BODY("\0\0\1\2\3\x23\0\1p"), "x",
+	  BODY("\x34\7\0\1x\1\2\0"), BODY("\x34\6\0\1x\1\2") },
+};
+
+static void header_is(const char *what, const struct mqtt_publish *pub, u8 protocol,
+		      const char *wanted, size_t len)
+{
+	s32 size = mqtt_publish_header_size(pub, protocol);
+	u8 *buf;
+
+	if (size != (s32)len)
+		fail_msg("%s: %d bytes, not %zu", what, size, len);
+	buf = malloc(size);
+	assert_int_equal(mqtt_publish_header_write(buf, pub, protocol), size);
+	if (memcmp(buf, wanted, len))
+		fail_msg("%s: wrong bytes", what);
+	free(buf);
+}
+
+static void test_publish_header(void **state)
+{
+	struct mqtt_publish pub;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(headers); i++) {
+		const struct header_case *c = &headers[i];
+		u8 *body = copy(c->body, c->len);
+
+		assert_int_equal(mqtt_publish_parse(body, c->len, c->byte1, 5, &pub), 0);
+		if (c->topic) {
+			pub.topic = (const u8 *)c->topic;
+			pub.topic_len = strlen(c->topic);
+		}
+		header_is(c->what, &pub, 5, c->v5, c->v5_len);
+		header_is(c->what, &pub, 4, c->v3, c->v3_len);
+		header_is(c->what, &pub, 3, c->v3, c->v3_len);
+		free(body);
+	}
+
+	/* from 3.x: no properties */
+	assert_int_equal(mqtt_publish_parse((const u8 *)"\0\1axy", 5, 0x30, 3, &pub), 0);
+	header_is("3.1 to 5.0", &pub, 5, "\x30\6\0\1a\0", 6);
+	header_is("3.1 to 3.1.1", &pub, 4, "\x30\5\0\1a", 5);
+}
+
+/* What the lengths of properties and packet need more bytes for, or have no more */
+static void test_publish_header_long(void **state)
+{
+	struct mqtt_publish pub;
+	u8 body[5 + 130], buf[5 + 4 + 130];
+	unsigned int i;
+
+	(void)state;
+	/* 130 bytes of properties, 127 without the alias: its length gets shorter */
+	memcpy(body, "\0\1a\x82\1\x23\0\1\x09\0\x7c", 11);
+	for (i = 11; i < sizeof(body); i++)
+		body[i] = i;
+	assert_int_equal(mqtt_publish_parse(body, sizeof(body), 0x30, 5, &pub), 0);
+	assert_int_equal(pub.props.len, 130);
+	assert_int_equal(mqtt_publish_header_size(&pub, 5), 3 + 3 + 1 + 127);
+	assert_int_equal(mqtt_publish_header_write(buf, &pub, 5), 134);
+	assert_memory_equal(buf, "\x30\x83\1\0\1a\x7f\x09\0\x7c", 10);
+	assert_memory_equal(buf + 10, body + 11, 124);
+
+	assert_int_equal(mqtt_publish_parse((const u8 *)"\0\1a", 3, 0x30, 4, &pub), 0);
+	pub.payload_len = MQTT_REMAINING_MAX - 3;
+	assert_int_equal(mqtt_publish_header_size(&pub, 4), 5 + 3);
+	assert_int_equal(mqtt_publish_header_size(&pub, 5), -EMSGSIZE);
+	pub.payload_len--;
+	assert_int_equal(mqtt_publish_header_size(&pub, 5), 5 + 4);
+	assert_int_equal(mqtt_publish_header_write(buf, &pub, 5), 9);
+	assert_memory_equal(buf, "\x30\xff\xff\xff\x7f\0\1a\0", 9);
 }
 
 int main(void)
@@ -285,11 +513,16 @@ int main(void)
 		cmocka_unit_test(test_header_parse),
 		cmocka_unit_test(test_header_write),
 		cmocka_unit_test(test_header_round),
+		cmocka_unit_test(test_varint),
 		cmocka_unit_test(test_header_malformed),
 		cmocka_unit_test(test_packet_type),
 		cmocka_unit_test(test_publish),
 		cmocka_unit_test(test_publish_cut),
 		cmocka_unit_test(test_publish_big),
+		cmocka_unit_test(test_publish5),
+		cmocka_unit_test(test_publish5_cut),
+		cmocka_unit_test(test_publish_header),
+		cmocka_unit_test(test_publish_header_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,14 +118,14 @@ void rig_close(struct rig_peer *p)
 
 void rig_sub(struct rig_peer *p, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter) };
+	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
 
 	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
 }
 
 void rig_unsub(struct rig_peer *p, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter) };
+	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
 
 	nl_check(mqtt_nl_sub_del(rig_nl, p->id, &f, 1), filter);
 }
