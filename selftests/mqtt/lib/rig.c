@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "rig.h"
+#include "wire5.h"
 
 struct mqtt_nl *rig_nl;
 static struct rig_peer fence_peer;
@@ -64,18 +65,30 @@ void rig_connect(struct rig_peer *p, const struct tcp_options *opt)
 	tcp_pair(opt ? opt : &ipv4, &p->client, &p->fd);
 }
 
+static void attach_with(struct rig_peer *p, struct mqtt_nl_attach attach)
+{
+	attach.fd = p->fd;
+	attach.client_id = "selftest";
+	nl_check(mqtt_nl_peer_attach(rig_nl, &attach, &p->id), "peer attach");
+	p->fenced = false;
+}
+
 void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len)
 {
 	struct mqtt_nl_attach attach = {
-		.fd = p->fd,
 		.protocol = MQTT_PROTOCOL_V311,
-		.client_id = "selftest",
 		.rx_residue = residue,
 		.rx_residue_len = len,
 	};
 
-	nl_check(mqtt_nl_peer_attach(rig_nl, &attach, &p->id), "peer attach");
-	p->fenced = false;
+	attach_with(p, attach);
+}
+
+void rig_attach_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max)
+{
+	struct mqtt_nl_attach attach = { .protocol = protocol, .topic_alias_max = alias_max };
+
+	attach_with(p, attach);
 }
 
 void rig_attach(struct rig_peer *p)
@@ -100,6 +113,12 @@ void rig_open(struct rig_peer *p)
 	rig_open_with(p, NULL);
 }
 
+void rig_open_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max)
+{
+	rig_connect(p, NULL);
+	rig_attach_as(p, protocol, alias_max);
+}
+
 void rig_open_sub(struct rig_peer *p, const char *filter)
 {
 	rig_open(p);
@@ -114,7 +133,12 @@ void rig_close(struct rig_peer *p)
 
 void rig_sub(struct rig_peer *p, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
+	rig_sub_with(p, filter, 0);
+}
+
+void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options)
+{
+	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), options };
 
 	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
 }
@@ -266,6 +290,10 @@ void rig_fence(struct rig_peer *sub)
 	sprintf(text, "fence %u", ++number);
 	wire_message(&b, "$fence", text);
 	rig_send_bytes(&fence_peer, &b);
+	if (rig_peer_get(sub, MQTT_A_PEER_PROTOCOL) == MQTT_PROTOCOL_V5) {
+		bytes_free(&b);
+		wire5_message(&b, "$fence", text);
+	}
 	tcp_expect(sub->client, b.p, b.len);
 	bytes_free(&b);
 }
