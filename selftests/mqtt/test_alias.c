@@ -61,7 +61,7 @@ static void unknown(struct stream *s, unsigned int alias)
 	stream_end(s, STREAM_BARRIER);
 }
 
-static void plain(struct stream *s, const char *text)
+static void no_alias(struct stream *s, const char *text)
 {
 	wire5_message(&s->all, "t/plain", text);
 	stream_end(s, STREAM_FAST);
@@ -72,7 +72,7 @@ static struct stream *story(void)
 {
 	struct stream *s = stream_new();
 
-	plain(s, "first");
+	no_alias(s, "first");
 	unknown(s, 1);
 	set(s, 0x30, 1, "t/a");
 	use(s, 1, "t/a", "used");
@@ -95,7 +95,7 @@ static struct stream *story(void)
 	use(s, 2, "t/b", "not changed by that");
 	set(s, 0x30, ALIASES, "t/the/last/one");
 	use(s, ALIASES, "t/the/last/one", "largest alias");
-	plain(s, "last");
+	no_alias(s, "last");
 	return s;
 }
 

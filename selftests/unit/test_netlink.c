@@ -327,7 +327,8 @@ static void test_open(void **state)
 static void test_requests(void **state)
 {
 	const struct mqtt_nl_filter filters[] = {
-		{ (const uint8_t *)"a/b", 3, 0 }, { (const uint8_t *)"#", 1, MQTT_SUB_OPTION_NO_LOCAL },
+		{ (const uint8_t *)"a/b", 3, 0 },
+		{ (const uint8_t *)"#", 1, MQTT_SUB_OPTION_NO_LOCAL },
 	};
 	struct mqtt_nl *nl = *state;
 	int n = 0;
