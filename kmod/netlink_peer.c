@@ -20,11 +20,12 @@ static struct netlink_range_validation mqtt_nl_fd_range = {
 static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_FD] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_fd_range),
 	[MQTT_A_PEER_CLIENT_ID] = { .type = NLA_STRING, .len = MQTT_CLIENT_ID_MAX },
-	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V311, MQTT_PROTOCOL_V311),
+	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V31, MQTT_PROTOCOL_V5),
 	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
 	[MQTT_A_PEER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
 	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
+	[MQTT_A_PEER_TOPIC_ALIAS_MAX] = NLA_POLICY_MAX(NLA_U16, MQTT_TOPIC_ALIAS_MAX),
 	[MQTT_A_PEER_MAX_PACKET] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
@@ -107,6 +108,12 @@ static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
 				    "fd, client-id and protocol are needed to attach");
 		return -EINVAL;
 	}
+	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX] &&
+	    nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]) != MQTT_PROTOCOL_V5) {
+		NL_SET_ERR_MSG_ATTR(info->extack, tb[MQTT_A_PEER_TOPIC_ALIAS_MAX],
+				    "only MQTT 5.0 has topic aliases");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -122,6 +129,9 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 	if (!client_id)
 		return -ENOMEM;
 	params.client_id = client_id;
+	params.protocol = nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]);
+	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX])
+		params.topic_alias_max = nla_get_u16(tb[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
 	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
 		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
@@ -322,6 +332,13 @@ static int mqtt_nl_put_max_packet(struct sk_buff *skb, u32 max_packet)
 	return max_packet == U32_MAX ? 0 : nla_put_u32(skb, MQTT_A_PEER_MAX_PACKET, max_packet);
 }
 
+/* Left out if the protocol has no aliases. */
+static int mqtt_nl_put_topic_alias_max(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	return peer->protocol != MQTT_PROTOCOL_V5 ? 0 :
+	       nla_put_u16(skb, MQTT_A_PEER_TOPIC_ALIAS_MAX, peer->aliases.max);
+}
+
 /* The router's lock is held. Numbers change meanwhile: each is right by itself. */
 static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 {
@@ -331,7 +348,8 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	if (!nest ||
 	    nla_put_u32(skb, MQTT_A_PEER_ID, peer->id) ||
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
-	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, MQTT_PROTOCOL_V311) ||
+	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
+	    mqtt_nl_put_topic_alias_max(skb, peer) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_LIMIT, tx->limit, MQTT_A_PEER_PAD) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->bytes),
 			      MQTT_A_PEER_PAD) ||

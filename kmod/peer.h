@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include <mqtt/trie.h>
 
+#include "alias.h"
 #include "keepalive.h"
 #include "rx.h"
 #include "tx.h"
@@ -32,6 +33,8 @@ struct sock;
  * @proto: operations that the socket has while hooked, and those before
  * @saved_data_ready: as found at attach
  * @saved_write_space: as found at attach
+ * @protocol: enum mqtt_protocol
+ * @aliases: topic aliases of what it publishes
  * @rx: receive side
  * @tx: transmit side
  * @keepalive: watches whether the client is silent
@@ -51,9 +54,11 @@ struct mqtt_peer {
 	void (*saved_write_space)(struct sock *sk);
 	u32 id;
 	refcount_t refs;
+	u8 protocol;
 	bool listed;
 	bool hooked;
 
+	struct mqtt_aliases aliases;
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;
 	struct mqtt_keepalive keepalive;
@@ -72,6 +77,7 @@ struct mqtt_peer {
  * @peer: whose it is; valid as long as @trie is in the table
  * @list: in @peer->subs
  * @seq: number within the peer
+ * @options: MQTT_SUB_OPTION_*; changed under @router->lock, read under RCU
  * @rcu: for freeing
  */
 struct mqtt_peer_sub {
@@ -79,6 +85,7 @@ struct mqtt_peer_sub {
 	struct mqtt_peer *peer;
 	struct list_head list;
 	u32 seq;
+	u8 options;
 	struct rcu_head rcu;
 };
 
@@ -90,6 +97,8 @@ struct mqtt_peer_params {
 	u32 residue_len;
 	u32 max_packet;			/* bytes, 0: any */
 	u16 keep_alive;			/* seconds, 0: for ever */
+	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
+	u8 protocol;			/* enum mqtt_protocol */
 };
 
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
@@ -102,7 +111,8 @@ void mqtt_peer_close(struct mqtt_peer *peer);
 void mqtt_peer_end_all(struct mqtt_router *router);
 void mqtt_peer_free(struct mqtt_peer *peer);
 
-int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len);
+int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
+void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
 int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len);
 void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
 bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len);

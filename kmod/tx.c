@@ -168,7 +168,8 @@ static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
 /**
  * mqtt_tx_enqueue() - put a packet into a peer's queue
  * @peer: receiver; seen under RCU, no reference needed
- * @msg: packet; the queue takes a reference of its own
+ * @msg: packet; the queue takes a reference of its own. NULL if there was no
+ *	memory for it: then this counts
  *
  * A packet that does not fit any more is dropped and counted, those that are
  * in the queue stay.
@@ -186,6 +187,9 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
 	spin_lock(&tx->lock);
 	if (unlikely(tx->closed)) {
 		why = MQTT_A_STATS_DROP_PEER_GONE;
+	} else if (unlikely(!msg)) {
+		tx->drop_no_memory++;
+		why = MQTT_A_STATS_DROP_NO_MEMORY;
 	} else if (unlikely(msg->len > tx->max_packet)) {
 		tx->drop_too_large++;
 		why = MQTT_A_STATS_DROP_TOO_LARGE;
