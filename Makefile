@@ -149,6 +149,10 @@ build/obj/user/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(flags) $(harden) $(CFLAGS) -c -o $@ $<
 
+build/bench/profile.so: selftests/bench/profile_plugin.c
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(flags) -MF build/bench/profile.d $(CFLAGS) -fPIC -shared -o $@ $<
+
 build/bench/%: build/obj/user/selftests/bench/%.o build/obj/user/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
@@ -163,7 +167,7 @@ broker-programs: build/mqttd $(clients)
 # What is not a test is a helper of all tests; the daemon is there but for main()
 unit_helpers := $(call objects,sanitize,$(filter-out selftests/unit/test_%,$(unit_src)))
 daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
-mqttperf_parts := $(filter-out tools/mqttperf/main.c,$(mqttperf_src))
+mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
