@@ -7,6 +7,7 @@
 #   build/<kernel release>/mqtt.ko  the module, with its objects
 #   build/unit/, build/selftests/   test programs
 #   build/bench/                    what the benchmark needs, and its results
+#   build/clients/                  likewise, with others' MQTT libraries
 #   build/obj/                      objects of programs and tests
 
 KERNEL ?= 6.12
@@ -36,6 +37,7 @@ mqttperf_src := $(wildcard tools/mqttperf/*.c)
 bench_src := $(wildcard selftests/bench/*.c)
 unit_src := $(wildcard selftests/unit/*.c)
 kselftest_src := $(wildcard selftests/mqtt/*.c)
+client_src := $(wildcard selftests/broker/clients/*.c)
 kselftest_lib_src := $(wildcard selftests/mqtt/lib/*.c)
 
 # The programs there are sources for
@@ -43,13 +45,14 @@ programs := $(if $(mqttd_src),build/mqttd) $(if $(mqttctl_src),build/mqttctl) \
 	    $(if $(mqttperf_src),build/mqttperf)
 unit_tests := $(patsubst selftests/unit/%.c,build/unit/%,$(filter selftests/unit/test_%,$(unit_src)))
 kselftests := $(kselftest_src:selftests/mqtt/%.c=build/selftests/%)
+clients := $(client_src:selftests/broker/clients/%.c=build/clients/%)
 
 # One short line per command, unless V=1
 quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
 
 objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
 
-.PHONY: all programs modules run check bench unit kselftest static install clean help
+.PHONY: all programs modules run check bench unit broker kselftest static install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -84,6 +87,10 @@ bench: programs build/bench/floor module-$(firstword $(KERNEL))
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:
 	@selftests/check unit
+
+## broker     run the tests of the broker, with others' clients among them
+broker:
+	@selftests/check broker
 
 ## kselftest  run the kernel tests in a virtual machine with KERNEL
 kselftest:
@@ -152,9 +159,10 @@ build/bench/%: build/obj/user/selftests/bench/%.o build/obj/user/lib.a
 
 # --- the tests ----------------------------------------------------------------
 
-.PHONY: unit-programs kselftest-programs
+.PHONY: unit-programs kselftest-programs broker-programs
 unit-programs: $(unit_tests)
 kselftest-programs: $(kselftests)
+broker-programs: build/mqttd $(clients)
 
 # What is not a test is a helper of all tests; the daemon is there but for main()
 unit_helpers := $(call objects,sanitize,$(filter-out selftests/unit/test_%,$(unit_src)))
@@ -175,6 +183,13 @@ build/selftests/%: build/obj/user/selftests/mqtt/%.o build/obj/user/kselftest.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
 
+build/clients/client_mosquitto: libs += -lmosquitto
+build/clients/client_paho: libs += -lpaho-mqtt3a
+build/clients/client_paho_sync: libs += -lpaho-mqtt3c
+build/clients/%: build/obj/user/selftests/broker/clients/%.o
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
+
 # --- common -------------------------------------------------------------------
 
 # Made anew, or it would keep members whose sources are gone; q and not r, or of
@@ -190,5 +205,5 @@ libraries:
 	{ echo "make: the libraries to build with are missing: run tools/packages build" >&2; exit 1; }
 
 -include $(patsubst %.c,build/obj/user/%.d,$(lib_src) $(mqttd_src) $(mqttctl_src) \
-	   $(mqttperf_src) $(bench_src) $(kselftest_src) $(kselftest_lib_src))
+	   $(mqttperf_src) $(bench_src) $(kselftest_src) $(kselftest_lib_src) $(client_src))
 -include $(patsubst %.c,build/obj/sanitize/%.d,$(lib_src) $(mqttd_src) $(mqttperf_src) $(unit_src))

@@ -121,6 +121,31 @@ def t_aliases(address):
         two.expect_closed(0x82)
 
 
+def own_large(broker):
+    """Longer than what the kernel forwards, among others, and in their order."""
+    with broker('max_packet_size 0\n') as b, \
+            Client(b.address, 4).connected('to4').subscribed('#') as sub4, \
+            Client(b.address, 5).connected('to5').subscribed('#') as sub5, \
+            Client(b.address, 5).connected('at').subscribed('#', options=0x04) as pub, \
+            Client(b.address, 5) as small:
+        small.connected('small', properties=[(0x27, 1000)]).subscribed('#')
+        large = bytes(range(256)) * 1200
+        pub.send(publish(5, 'large', large, [(0x23, 3), (0x02, 9)]),
+                 publish(5, '', b'short', [(0x23, 3)]),
+                 publish(5, '', large, [(0x23, 3)]),
+                 publish(5, 'new', b'', [(0x23, 3)]),
+                 publish(5, '', b'short', [(0x23, 3)]))
+        for sub in (sub4, sub5, small):
+            if sub is not small:
+                expect_message(sub, 'large', large, [(0x02, 9)])
+            expect_message(sub, 'large', b'short')
+            if sub is not small:
+                expect_message(sub, 'large', large)
+            expect_message(sub, 'new', b'')
+            expect_message(sub, 'new', b'short')
+        pub.ping()
+
+
 def t_no_local(address):
     with Client(address, 5).connected('self') as client, \
             Client(address, 4).connected('other').subscribed('n') as other:
