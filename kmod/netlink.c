@@ -334,12 +334,12 @@ static const struct genl_ops mqtt_genl_ops[] = {
 	}, {
 		.cmd = MQTT_CMD_SUB_ADD,
 		.doit = mqtt_nl_sub_add,
-		.policy = mqtt_nl_sub_policy,
+		.policy = mqtt_nl_sub_add_policy,
 		.maxattr = MQTT_A_SUB,
 	}, {
 		.cmd = MQTT_CMD_SUB_DEL,
 		.doit = mqtt_nl_sub_del,
-		.policy = mqtt_nl_sub_policy,
+		.policy = mqtt_nl_sub_del_policy,
 		.maxattr = MQTT_A_SUB,
 	}, {
 		.cmd = MQTT_CMD_SUB_GET,

@@ -45,7 +45,8 @@ extern const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1];
 int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink_sub.c */
-extern const struct nla_policy mqtt_nl_sub_policy[MQTT_A_SUB + 1];
+extern const struct nla_policy mqtt_nl_sub_add_policy[MQTT_A_SUB + 1];
+extern const struct nla_policy mqtt_nl_sub_del_policy[MQTT_A_SUB + 1];
 
 int mqtt_nl_sub_add(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_sub_del(struct sk_buff *skb, struct genl_info *info);

@@ -23,7 +23,7 @@ static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[MQTT_A_PEER_FD] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_fd_range),
 	[MQTT_A_PEER_CLIENT_ID] = { .type = NLA_STRING, .len = MQTT_CLIENT_ID_MAX },
-	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V311, MQTT_PROTOCOL_V311),
+	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V31, MQTT_PROTOCOL_V5),
 	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
 	[MQTT_A_PEER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
@@ -31,6 +31,7 @@ static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_RX_SKIP] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_rx_skip_range),
 	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 1),
 	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
+	[MQTT_A_PEER_TOPIC_ALIAS_MAX] = NLA_POLICY_MAX(NLA_U16, MQTT_TOPIC_ALIAS_MAX),
 	[MQTT_A_PEER_MAX_PACKET] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
@@ -88,6 +89,12 @@ static int mqtt_nl_attach_check(struct nlattr **tb, struct nlattr *nest,
 	}
 	if (!tb[MQTT_A_PEER_ID] && (!tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL])) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "client-id and protocol are needed to attach");
+		return -EINVAL;
+	}
+	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX] &&
+	    nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]) != MQTT_PROTOCOL_V5) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[MQTT_A_PEER_TOPIC_ALIAS_MAX],
+				    "only MQTT 5.0 has topic aliases");
 		return -EINVAL;
 	}
 	if (!tb[MQTT_A_PEER_FD] && mqtt_nl_attach_fd_only(tb)) {
@@ -156,6 +163,10 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 			return -ENOMEM;
 	}
 	params.client_id = client_id;
+	if (tb[MQTT_A_PEER_PROTOCOL])
+		params.protocol = nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]);
+	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX])
+		params.topic_alias_max = nla_get_u16(tb[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
 	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
 		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])

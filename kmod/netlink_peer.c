@@ -163,6 +163,13 @@ static int mqtt_nl_put_max_packet(struct sk_buff *skb, u32 max_packet)
 	return max_packet == U32_MAX ? 0 : nla_put_u32(skb, MQTT_A_PEER_MAX_PACKET, max_packet);
 }
 
+/* Left out if the protocol has no aliases. */
+static int mqtt_nl_put_topic_alias_max(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	return peer->protocol != MQTT_PROTOCOL_V5 ? 0 :
+	       nla_put_u16(skb, MQTT_A_PEER_TOPIC_ALIAS_MAX, peer->aliases.max);
+}
+
 /* The router's lock is held. Numbers change meanwhile: each is right by itself. */
 static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 {
@@ -175,7 +182,8 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	if (!nest ||
 	    nla_put_u32(skb, MQTT_A_PEER_ID, peer->id) ||
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
-	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, MQTT_PROTOCOL_V311) ||
+	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
+	    mqtt_nl_put_topic_alias_max(skb, peer) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_LIMIT, tx->limit, MQTT_A_PEER_PAD) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||

@@ -8,38 +8,61 @@
 #include "peer.h"
 #include "router.h"
 
-static const struct nla_policy mqtt_nl_sub_nest[MQTT_A_SUB_MAX + 1] = {
+static const struct nla_policy mqtt_nl_sub_add_nest[MQTT_A_SUB_MAX + 1] = {
+	[MQTT_A_SUB_FILTER] = { .type = NLA_BINARY, .len = MQTT_FILTER_MAX },
+	[MQTT_A_SUB_OPTIONS] = NLA_POLICY_MASK(NLA_U8, MQTT_SUB_OPTION_NO_LOCAL),
+};
+
+static const struct nla_policy mqtt_nl_sub_del_nest[MQTT_A_SUB_MAX + 1] = {
 	[MQTT_A_SUB_FILTER] = { .type = NLA_BINARY, .len = MQTT_FILTER_MAX },
 };
 
-const struct nla_policy mqtt_nl_sub_policy[MQTT_A_SUB + 1] = {
+const struct nla_policy mqtt_nl_sub_add_policy[MQTT_A_SUB + 1] = {
 	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_id_nest),
-	[MQTT_A_SUB] = NLA_POLICY_NESTED(mqtt_nl_sub_nest),
+	[MQTT_A_SUB] = NLA_POLICY_NESTED(mqtt_nl_sub_add_nest),
 };
 
-/* The filter in a nest, or NULL and extack set. */
-static struct nlattr *mqtt_nl_filter(struct nlattr *nest, struct netlink_ext_ack *extack)
-{
-	struct nlattr *tb[MQTT_A_SUB_MAX + 1];
-	struct nlattr *filter;
+const struct nla_policy mqtt_nl_sub_del_policy[MQTT_A_SUB + 1] = {
+	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_id_nest),
+	[MQTT_A_SUB] = NLA_POLICY_NESTED(mqtt_nl_sub_del_nest),
+};
 
-	if (nla_parse_nested(tb, MQTT_A_SUB_MAX, nest, mqtt_nl_sub_nest, extack))
-		return NULL;
-	filter = tb[MQTT_A_SUB_FILTER];
-	if (!filter) {
+/* What a nest says, after its policy was found kept: the filter may be missing */
+struct mqtt_nl_sub {
+	const struct nlattr *filter;
+	u8 options;
+};
+
+static struct mqtt_nl_sub mqtt_nl_sub_parse(const struct nlattr *nest)
+{
+	const struct nlattr *options = nla_find_nested(nest, MQTT_A_SUB_OPTIONS);
+	struct mqtt_nl_sub sub = {
+		.filter = nla_find_nested(nest, MQTT_A_SUB_FILTER),
+		.options = options ? nla_get_u8(options) : 0,
+	};
+
+	return sub;
+}
+
+static bool mqtt_nl_sub_check(const struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	struct mqtt_nl_sub sub = mqtt_nl_sub_parse(nest);
+
+	if (!sub.filter) {
 		NL_SET_ERR_ATTR_MISS(extack, nest, MQTT_A_SUB_FILTER);
 		NL_SET_ERR_MSG(extack, "the filter is missing");
-		return NULL;
+		return false;
 	}
-	if (!mqtt_topic_filter_valid(nla_data(filter), nla_len(filter))) {
-		NL_SET_ERR_MSG_ATTR(extack, filter, "not a valid topic filter");
-		return NULL;
+	if (!mqtt_topic_filter_valid(nla_data(sub.filter), nla_len(sub.filter))) {
+		NL_SET_ERR_MSG_ATTR(extack, sub.filter, "not a valid topic filter");
+		return false;
 	}
-	if (mqtt_topic_levels(nla_data(filter), nla_len(filter)) > MQTT_FILTER_LEVELS_MAX) {
-		NL_SET_ERR_MSG_ATTR(extack, filter, "the topic filter has too many levels");
-		return NULL;
+	if (mqtt_topic_levels(nla_data(sub.filter), nla_len(sub.filter)) >
+	    MQTT_FILTER_LEVELS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, sub.filter, "the topic filter has too many levels");
+		return false;
 	}
-	return filter;
+	return true;
 }
 
 /* The request's next subscription behind @prev, or its first, or NULL */
@@ -68,7 +91,7 @@ static int mqtt_nl_subs_check(struct genl_info *info)
 		return -EINVAL;
 	}
 	for (; attr; attr = mqtt_nl_sub_next(info, attr))
-		if (!mqtt_nl_filter(attr, info->extack))
+		if (!mqtt_nl_sub_check(attr, info->extack))
 			return -EINVAL;
 	return 0;
 }
@@ -77,14 +100,28 @@ static int mqtt_nl_subs_check(struct genl_info *info)
 static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 {
 	u32 before = peer->next_sub_seq;
-	struct nlattr *attr, *filter;
+	struct mqtt_nl_sub sub;
+	struct nlattr *attr;
+	bool all_new = true;
 
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
-		filter = mqtt_nl_filter(attr, info->extack);
-		if (mqtt_peer_sub_add(peer, nla_data(filter), nla_len(filter)) < 0) {
+		int ret;
+
+		sub = mqtt_nl_sub_parse(attr);
+		ret = mqtt_peer_sub_add(peer, nla_data(sub.filter), nla_len(sub.filter),
+					sub.options);
+		if (ret < 0) {
 			mqtt_peer_sub_undo(peer, before);
-			return -ENOMEM;
+			return ret;
 		}
+		all_new &= ret;
+	}
+	if (all_new)
+		return 0;
+	/* From here on nothing fails. */
+	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
+		sub = mqtt_nl_sub_parse(attr);
+		mqtt_peer_sub_set(peer, nla_data(sub.filter), nla_len(sub.filter), sub.options);
 	}
 	return 0;
 }
@@ -92,10 +129,11 @@ static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 /* The router's lock is held. All or none. */
 static int mqtt_nl_subs_del(struct mqtt_peer *peer, struct genl_info *info)
 {
-	struct nlattr *attr, *filter;
+	const struct nlattr *filter;
+	struct nlattr *attr;
 
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
-		filter = mqtt_nl_filter(attr, info->extack);
+		filter = mqtt_nl_sub_parse(attr).filter;
 		if (!mqtt_peer_sub_exists(peer, nla_data(filter), nla_len(filter))) {
 			NL_SET_ERR_MSG_ATTR(info->extack, filter,
 					    "the peer has no such subscription");
@@ -104,7 +142,7 @@ static int mqtt_nl_subs_del(struct mqtt_peer *peer, struct genl_info *info)
 	}
 	/* The same filter twice is gone the second time, which is as good. */
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
-		filter = mqtt_nl_filter(attr, info->extack);
+		filter = mqtt_nl_sub_parse(attr).filter;
 		mqtt_peer_sub_del(peer, nla_data(filter), nla_len(filter));
 	}
 	return 0;
@@ -152,7 +190,8 @@ static int mqtt_nl_put_sub(struct sk_buff *skb, const struct mqtt_peer_sub *sub)
 	struct nlattr *filter;
 
 	if (!nest || nla_put_u32(skb, MQTT_A_SUB_PEER_ID, sub->peer->id) ||
-	    nla_put_u32(skb, MQTT_A_SUB_SEQ, sub->seq))
+	    nla_put_u32(skb, MQTT_A_SUB_SEQ, sub->seq) ||
+	    nla_put_u8(skb, MQTT_A_SUB_OPTIONS, sub->options))
 		return -EMSGSIZE;
 	filter = nla_reserve(skb, MQTT_A_SUB_FILTER, len);
 	if (!filter)

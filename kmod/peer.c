@@ -27,6 +27,7 @@
 void mqtt_peer_free(struct mqtt_peer *peer)
 {
 	mqtt_tx_close(peer);
+	mqtt_alias_forget(&peer->aliases);
 	if (peer->sk)
 		sock_put(peer->sk);
 	mqtt_router_put(peer->router);
@@ -56,6 +57,8 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	INIT_LIST_HEAD(&peer->subs);
 	INIT_LIST_HEAD(&peer->hosted);
 	INIT_RCU_WORK(&peer->forget, mqtt_peer_forget_work);
+	peer->protocol = params->protocol;
+	peer->aliases.max = params->topic_alias_max;
 	mqtt_rx_init(&peer->rx);
 	mqtt_tx_init(&peer->tx, params->queue_limit ?: router->queue_limit, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
@@ -373,12 +376,14 @@ bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len)
  * @peer: peer, listed; its router's lock is held
  * @filter: valid topic filter, copied
  * @len: bytes of it
+ * @options: MQTT_SUB_OPTION_*
  *
- * To have subscribed already is as good (MQTT 3.8.4).
+ * A subscription that is there already stays as it is, for others may still
+ * fail: see mqtt_peer_sub_set().
  *
  * Return: 1 if it is new, 0 if not, -ENOMEM.
  */
-int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len)
+int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options)
 {
 	struct mqtt_peer_sub *sub;
 	int err;
@@ -390,6 +395,7 @@ int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len)
 	if (!sub)
 		return -ENOMEM;
 	sub->peer = peer;
+	sub->options = options;
 	sub->seq = ++peer->next_sub_seq;
 	err = mqtt_trie_add(&peer->router->trie, filter, len, &sub->trie);
 	if (err) {
@@ -399,6 +405,23 @@ int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len)
 	list_add_tail(&sub->list, &peer->subs);
 	peer->nr_subs++;
 	return 1;
+}
+
+/**
+ * mqtt_peer_sub_set() - change a subscription's options
+ * @peer: peer, listed; its router's lock is held
+ * @filter: topic filter
+ * @len: bytes of it
+ * @options: MQTT_SUB_OPTION_*, in place of those before (MQTT 3.8.4)
+ */
+void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options)
+{
+	struct mqtt_peer_sub *sub;
+
+	lockdep_assert_held(&peer->router->lock);
+	sub = mqtt_peer_sub_find(peer, filter, len);
+	if (sub)
+		WRITE_ONCE(sub->options, options);
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <linux/workqueue.h>
 #include <mqtt/trie.h>
 
+#include "alias.h"
 #include "keepalive.h"
 #include "rx.h"
 #include "tx.h"
@@ -35,6 +36,8 @@ struct sock;
  * @proto: operations that the socket has while hooked, and those before
  * @saved_data_ready: as found at attach
  * @saved_write_space: as found at attach
+ * @protocol: enum mqtt_protocol
+ * @aliases: topic aliases of what it publishes
  * @rx: receive side
  * @tx: transmit side
  * @keepalive: watches whether the client is silent
@@ -57,9 +60,11 @@ struct mqtt_peer {
 	void (*saved_write_space)(struct sock *sk);
 	u32 id;
 	refcount_t refs;
+	u8 protocol;
 	bool listed;
 	bool hooked;
 
+	struct mqtt_aliases aliases;
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;
 	struct mqtt_keepalive keepalive;
@@ -86,6 +91,7 @@ static inline bool mqtt_peer_is_hosted(const struct mqtt_peer *peer)
  * @peer: whose it is; valid as long as @trie is in the table
  * @list: in @peer->subs
  * @seq: number within the peer
+ * @options: MQTT_SUB_OPTION_*; changed under @router->lock, read under RCU
  * @rcu: for freeing
  */
 struct mqtt_peer_sub {
@@ -93,6 +99,7 @@ struct mqtt_peer_sub {
 	struct mqtt_peer *peer;
 	struct list_head list;
 	u32 seq;
+	u8 options;
 	struct rcu_head rcu;
 };
 
@@ -102,6 +109,8 @@ struct mqtt_peer_params {
 	u64 queue_limit;		/* bytes, 0: the router's */
 	u32 max_packet;			/* bytes, 0: any */
 	u16 keep_alive;			/* seconds, 0: for ever */
+	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
+	u8 protocol;			/* enum mqtt_protocol */
 	/* of the connection */
 	const void *residue;
 	u32 residue_len;
@@ -135,7 +144,8 @@ void mqtt_peer_unhost(struct mqtt_peer *peer);
 void mqtt_peer_end_hosted(struct mqtt_port *port);
 void mqtt_peer_forget_flush(struct socket *sock);
 
-int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len);
+int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
+void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
 int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len);
 void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
 bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len);

@@ -99,6 +99,12 @@ void mqtt_port_splice(struct mqtt_port *port, struct mqtt_queue *queue)
 	mqtt_port_wake(port);
 }
 
+/* As records know only two ways of framing. */
+static u8 mqtt_port_protocol(const struct mqtt_msg *msg)
+{
+	return msg->protocol == MQTT_PROTOCOL_V5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311;
+}
+
 /*
  * The first entry as a record, with the entries behind it that are the same
  * message for other peers. Returns false if there is none.
@@ -126,7 +132,7 @@ static bool mqtt_port_peek(struct mqtt_port *port, struct mqtt_port_out *out)
 	out->head = (struct mqtt_port_record){ .nr_peers = n };
 	if (out->msg) {
 		out->head.packet_len = out->msg->len;
-		out->head.protocol = MQTT_PROTOCOL_V311;
+		out->head.protocol = mqtt_port_protocol(out->msg);
 	} else {
 		out->head.flags = MQTT_PORT_RECORD_OFFLOADED;
 	}

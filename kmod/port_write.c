@@ -124,7 +124,7 @@ static int mqtt_port_take_packet(struct mqtt_port_in *in, u32 len, struct iov_it
 	err = mqtt_port_head_len(from, len, in->protocol, &fh);
 	if (err < 0)
 		return err;
-	in->msg = mqtt_msg_alloc(len, err, GFP_KERNEL_ACCOUNT);
+	in->msg = mqtt_msg_alloc(len, err, in->protocol, GFP_KERNEL_ACCOUNT);
 	if (!in->msg)
 		return -ENOMEM;
 	err = -EFAULT;
@@ -164,6 +164,18 @@ static int mqtt_port_take(struct mqtt_port *port, struct mqtt_port_in *in,
 	return err;
 }
 
+static void mqtt_port_route_one(struct mqtt_router *router, const struct mqtt_port_in *in)
+{
+	struct mqtt_publication publication = { .msg = in->msg, .pub = &in->pub };
+
+	/* Compared with the receivers, never looked into. */
+	rcu_read_lock();
+	if (in->source)
+		publication.source = xa_load(&router->peers, in->source);
+	mqtt_route(router, &publication);
+	rcu_read_unlock();
+}
+
 static void mqtt_port_route(struct mqtt_port *port, struct mqtt_port_in *in, unsigned int n)
 {
 	struct mqtt_router *router = port->router;
@@ -172,7 +184,7 @@ static void mqtt_port_route(struct mqtt_port *port, struct mqtt_port_in *in, uns
 	/* What each routes leaves when all are: then softirqs may run. */
 	local_bh_disable();
 	for (i = 0; i < n; i++)
-		mqtt_route(router, in[i].msg, in[i].pub.topic, in[i].pub.topic_len);
+		mqtt_port_route_one(router, &in[i]);
 	local_bh_enable();
 
 	for (i = 0; i < n; i++)

@@ -7,13 +7,19 @@
  * as long as only one list matches nothing has to be remembered. With more,
  * the message gets a number of its own on this CPU, and a peer that has
  * already seen the number here is skipped.
+ *
+ * Receivers whose protocol version frames PUBLISH packets in another way share
+ * a twin of the message, which is built when the first of them is met.
  */
 #include <linux/rculist.h>
+
+#include <mqtt/wire.h>
 
 #include "msg.h"
 #include "peer.h"
 #include "route.h"
 #include "router.h"
+#include "translate.h"
 #include "tx.h"
 
 /* Nodes of the topic table that one message may visit. */
@@ -22,7 +28,10 @@
 #define MQTT_ROUTE_LISTS	16
 
 struct mqtt_route {
-	struct mqtt_msg *msg;
+	struct mqtt_router *router;
+	const struct mqtt_publication *in;
+	struct mqtt_msg *twin;		/* framed as @in->msg is not, or NULL */
+	bool twin_tried;
 	u64 stamp;
 	unsigned int receivers;
 	unsigned int nr_lists;
@@ -41,14 +50,40 @@ static bool mqtt_route_seen(struct mqtt_peer *peer, u64 stamp)
 	return false;
 }
 
+/* The message as a peer understands it; NULL if there was no memory for that. */
+static struct mqtt_msg *mqtt_route_msg(struct mqtt_route *route, const struct mqtt_peer *peer)
+{
+	const struct mqtt_publication *in = route->in;
+
+	if (likely(mqtt_framed_alike(in->msg->protocol, peer->protocol)))
+		return in->msg;
+	if (!route->twin_tried) {
+		route->twin_tried = true;
+		route->twin = mqtt_translate(in->msg, in->pub, peer->protocol,
+					     GFP_ATOMIC | __GFP_ACCOUNT);
+		if (route->twin)
+			mqtt_stats_add(route->router->stats, MQTT_A_STATS_TRANSLATED, 1);
+	}
+	return route->twin;
+}
+
+/* MQTT 5.0 3.8.3.1; a peer's other subscriptions may still match. */
+static bool mqtt_route_is_local(const struct mqtt_route *route, const struct mqtt_peer_sub *sub)
+{
+	return unlikely(READ_ONCE(sub->options) & MQTT_SUB_OPTION_NO_LOCAL) &&
+	       sub->peer == route->in->source;
+}
+
 static void mqtt_route_deliver(struct mqtt_route *route, const struct hlist_head *subs)
 {
 	struct mqtt_peer_sub *sub;
 
 	hlist_for_each_entry_rcu(sub, subs, trie.link) {
+		if (mqtt_route_is_local(route, sub))
+			continue;
 		if (route->stamp && mqtt_route_seen(sub->peer, route->stamp))
 			continue;
-		mqtt_tx_enqueue(sub->peer, route->msg);
+		mqtt_tx_enqueue(sub->peer, mqtt_route_msg(route, sub->peer));
 		route->receivers++;
 	}
 }
@@ -76,24 +111,23 @@ static void mqtt_route_found(void *ctx, const struct hlist_head *subs)
 /**
  * mqtt_route() - give a message to all who subscribed to its topic
  * @router: whose topic table
- * @msg: the packet as its receivers get it; the caller keeps its reference
- * @topic: its topic name, valid by the standard's rules
- * @topic_len: bytes at @topic
+ * @in: message
  *
- * Context: bottom halves off; the publisher's socket is locked.
+ * Context: bottom halves off; the publisher's socket may be locked.
  * Return: how many receivers it was for, as a measure of the work done.
  */
-unsigned int mqtt_route(struct mqtt_router *router, struct mqtt_msg *msg, const u8 *topic,
-			u16 topic_len)
+unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in)
 {
-	struct mqtt_route route = { .msg = msg };
+	struct mqtt_route route = { .router = router, .in = in };
 	int err;
 
 	rcu_read_lock();
-	err = mqtt_trie_match(&router->trie, topic, topic_len, MQTT_ROUTE_BUDGET,
-			      mqtt_route_found, &route);
+	err = mqtt_trie_match(&router->trie, in->pub->topic, in->pub->topic_len,
+			      MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
 	mqtt_route_deliver_all(&route);
 	rcu_read_unlock();
+	if (route.twin)
+		mqtt_msg_put(route.twin);
 
 	if (unlikely(err))
 		mqtt_stats_add(router->stats, MQTT_A_STATS_DROP_BUDGET, 1);

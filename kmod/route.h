@@ -5,9 +5,26 @@
 #include <linux/types.h>
 
 struct mqtt_msg;
+struct mqtt_peer;
+struct mqtt_publish;
 struct mqtt_router;
 
-unsigned int mqtt_route(struct mqtt_router *router, struct mqtt_msg *msg, const u8 *topic,
-			u16 topic_len);
+/**
+ * struct mqtt_publication - a message to be routed
+ * @msg: the packet, QoS 0 with clean flags and no topic alias; its header is
+ *	whole in @msg->head
+ * @pub: what it says; a topic name is there, valid by the standard's rules, but
+ *	need not stand in @msg
+ * @source: peer that it comes from, or NULL
+ *
+ * All is the caller's.
+ */
+struct mqtt_publication {
+	struct mqtt_msg *msg;
+	const struct mqtt_publish *pub;
+	const struct mqtt_peer *source;
+};
+
+unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in);
 
 #endif /* _MQTT_ROUTE_H */

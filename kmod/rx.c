@@ -23,11 +23,10 @@
 #include "compat/compat.h"
 #include "event.h"
 #include "framing.h"
-#include "msg.h"
 #include "peer.h"
-#include "route.h"
 #include "router.h"
 #include "rx.h"
+#include "rx_publish.h"
 
 /*
  * What one run may cost before it lets others in: each packet one, and as much
@@ -40,6 +39,7 @@
 struct mqtt_rx_run {
 	struct mqtt_cursor cur;		/* the next packet */
 	struct mqtt_frame frame;
+	struct mqtt_frame_rules rules;
 	u32 end;			/* rx->end to be */
 	u32 taken;			/* bytes from tp->copied_seq on, to be taken off */
 	u32 packets;
@@ -59,64 +59,6 @@ static void mqtt_rx_count(struct mqtt_peer *peer, unsigned int attr)
 static void mqtt_rx_give_up(struct mqtt_peer *peer)
 {
 	WRITE_ONCE(peer->rx.state, MQTT_PEER_STATE_RAW);
-}
-
-static bool mqtt_rx_copy(struct mqtt_msg *msg, const struct mqtt_frame *frame,
-			 struct mqtt_cursor *cur, struct sock *sk)
-{
-	u32 left = msg->len - msg->head_len;
-	unsigned int i;
-	u32 n;
-
-	memcpy(msg->head, frame->head, frame->head_len);
-	if (frame->head_len < frame->len && !mqtt_cursor_skip(cur, sk, frame->head_len))
-		return false;
-	n = msg->head_len - frame->head_len;
-	if (mqtt_cursor_copy(cur, sk, msg->head + frame->head_len, n) != n)
-		return false;
-	for (i = 0; i < msg->nr_pages; i++) {
-		n = min_t(u32, left, PAGE_SIZE);
-		if (mqtt_cursor_copy(cur, sk, page_address(msg->pages[i]), n) != n)
-			return false;
-		left -= n;
-	}
-	return true;
-}
-
-/*
- * Forward the packet at run->cur.
- * Returns -EAGAIN if it is not whole, -EBADMSG if it is malformed.
- */
-static int mqtt_rx_forward(struct mqtt_peer *peer, struct mqtt_rx_run *run)
-{
-	const struct mqtt_frame *frame = &run->frame;
-	struct mqtt_cursor cur = run->cur;
-	struct sock *sk = peer->sk;
-	struct mqtt_publish pub;
-	struct mqtt_msg *msg;
-	u32 head_len;
-	int err = 0;
-
-	if (tcp_sk(sk)->rcv_nxt - cur.seq < frame->len)
-		return -EAGAIN;
-
-	head_len = max_t(u32, frame->head_len, frame->header.size + 2 + frame->topic_len);
-	msg = mqtt_msg_alloc(frame->len, head_len, GFP_ATOMIC | __GFP_ACCOUNT);
-	if (unlikely(!msg)) {
-		peer->rx.drop_no_memory++;
-		mqtt_rx_count(peer, MQTT_A_STATS_DROP_NO_MEMORY);
-		return 0;
-	}
-	if (!mqtt_rx_copy(msg, frame, &cur, sk))
-		err = -EAGAIN;		/* the last byte counted was a FIN */
-	else
-		err = mqtt_publish_parse(msg->head + frame->header.size, frame->header.remaining,
-					 frame->header.byte1, MQTT_PROTOCOL_V311, &pub);
-	if (!err)
-		run->cost += mqtt_route(peer->router, msg, pub.topic, pub.topic_len) /
-			     MQTT_RX_RECEIVERS;
-	mqtt_msg_put(msg);
-	return err;
 }
 
 /* Leave the packet at run->cur to the daemon. */
@@ -144,55 +86,85 @@ static bool mqtt_rx_not_yet(const struct mqtt_peer *peer, const struct mqtt_rx_r
 	return run->end != tcp_sk(peer->sk)->copied_seq + run->taken;
 }
 
+/* The three that follow return 0, -EAGAIN if bytes are missing, or -EBADMSG. */
+
+static int mqtt_rx_slow(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool barrier)
+{
+	const struct mqtt_frame *frame = &run->frame;
+	int err = 0;
+
+	if (run->rules.aliases && mqtt_packet_type(frame->header.byte1) == MQTT_PKT_PUBLISH)
+		err = mqtt_rx_publish_seen(peer, frame, run->cur);
+	if (err == -EAGAIN)
+		run->waits_for = frame->publish_len;
+	if (!err)
+		mqtt_rx_leave(peer, run, barrier);
+	return err;
+}
+
+static int mqtt_rx_fast(struct mqtt_peer *peer, struct mqtt_rx_run *run)
+{
+	const struct mqtt_frame *frame = &run->frame;
+	int ret = mqtt_rx_publish(peer, frame, run->cur);
+
+	if (ret == -EAGAIN)
+		run->waits_for = frame->len;
+	if (ret == -ENOENT) {
+		mqtt_rx_leave(peer, run, true);
+		return 0;
+	}
+	if (ret < 0)
+		return ret;
+	run->cost += ret / MQTT_RX_RECEIVERS;
+	run->packets++;
+	run->bytes += frame->len;
+	mqtt_rx_take(run);
+	return 0;
+}
+
+static int mqtt_rx_ping(struct mqtt_peer *peer, struct mqtt_rx_run *run)
+{
+	mqtt_tx_ping(peer);
+	run->pings++;
+	mqtt_rx_take(run);
+	return 0;
+}
+
 /* Handle the packet at run->cur. Returns whether to go on to the next one. */
 static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 {
 	const struct mqtt_frame *frame = &run->frame;
-	struct sock *sk = peer->sk;
-	int err;
+	enum mqtt_frame_kind kind;
+	int err = -EBADMSG;
 
 	run->cost++;
-	switch (mqtt_frame_look(&run->frame, run->cur, sk,
-				READ_ONCE(peer->router->offload_max_packet))) {
+	kind = mqtt_frame_look(&run->frame, run->cur, peer->sk, &run->rules);
+	switch (kind) {
 	case MQTT_FRAME_INCOMPLETE:
-		run->waits_for = MQTT_FRAME_HEAD_MAX;
-		run->unknown = true;
+		run->waits_for = frame->need;
+		run->unknown = !frame->len;
 		return false;
 	case MQTT_FRAME_SLOW:
-		mqtt_rx_leave(peer, run, false);
-		break;
 	case MQTT_FRAME_BARRIER:
-		mqtt_rx_leave(peer, run, true);
-		return false;
-	case MQTT_FRAME_PING:
-		if (mqtt_rx_not_yet(peer, run))
-			return false;
-		mqtt_tx_ping(peer);
-		mqtt_rx_take(run);
-		run->pings++;
+		err = mqtt_rx_slow(peer, run, kind == MQTT_FRAME_BARRIER);
 		break;
+	case MQTT_FRAME_PING:
 	case MQTT_FRAME_FAST:
 		if (mqtt_rx_not_yet(peer, run))
 			return false;
-		err = mqtt_rx_forward(peer, run);
-		if (err == -EAGAIN) {
-			run->waits_for = frame->len;
-			return false;
-		}
-		if (!err) {
-			mqtt_rx_take(run);
-			run->packets++;
-			run->bytes += frame->len;
-			break;
-		}
-		fallthrough;
+		err = kind == MQTT_FRAME_PING ? mqtt_rx_ping(peer, run) : mqtt_rx_fast(peer, run);
+		break;
 	case MQTT_FRAME_MALFORMED:
+		break;
+	}
+	if (err && err != -EAGAIN) {
 		mqtt_rx_give_up(peer);
 		mqtt_rx_count(peer, MQTT_A_STATS_RX_MALFORMED);
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_MALFORMED);
-		return false;
 	}
-	return mqtt_cursor_skip(&run->cur, sk, frame->len);
+	if (err || peer->rx.state != MQTT_PEER_STATE_FAST)
+		return false;
+	return mqtt_cursor_skip(&run->cur, peer->sk, frame->len);
 }
 
 /* Take off the queue what has been forwarded. */
@@ -269,6 +241,8 @@ static void mqtt_rx_no_buffer(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 		mqtt_rx_give_up(peer);
 		return;
 	}
+	/* It may be a PUBLISH with a topic alias. */
+	mqtt_alias_forget(&peer->aliases);
 	mqtt_rx_leave(peer, run, true);
 	WRITE_ONCE(peer->rx.end, run->end);
 }
@@ -299,6 +273,9 @@ static bool mqtt_rx_run(struct mqtt_peer *peer)
 	if (peer->rx.state != MQTT_PEER_STATE_FAST || run.end != tcp_sk(sk)->copied_seq)
 		return false;
 
+	run.rules.max_packet = READ_ONCE(peer->router->offload_max_packet);
+	run.rules.protocol = peer->protocol;
+	run.rules.aliases = peer->aliases.max;
 	/* The publisher's memory cgroup pays for what it makes the kernel hold. */
 	old_memcg = set_active_memcg(mqtt_sk_memcg(sk));
 	more = mqtt_cursor_init(&run.cur, sk, run.end);

@@ -50,7 +50,8 @@ static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
 /**
  * mqtt_tx_enqueue() - put a packet into a peer's queue
  * @peer: receiver; seen under RCU, no reference needed
- * @msg: packet; the queue takes a reference of its own
+ * @msg: packet; the queue takes a reference of its own. NULL if there was no
+ *	memory for it: then this counts
  *
  * A packet that does not fit any more is dropped and counted, those that are
  * in the queue stay.
@@ -69,6 +70,8 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
 	spin_lock(&tx->lock);
 	if (unlikely(tx->closed))
 		err = -EPIPE;
+	else if (unlikely(!msg))
+		err = -ENOMEM;
 	else if (unlikely(msg->len > tx->max_packet))
 		err = -EMSGSIZE;
 	else if (tx->port)
@@ -124,7 +127,7 @@ void mqtt_tx_ping(struct mqtt_peer *peer)
 
 int __init mqtt_tx_enqueue_init(void)
 {
-	mqtt_tx_pingresp = mqtt_msg_alloc(2, 2, GFP_KERNEL);
+	mqtt_tx_pingresp = mqtt_msg_alloc(2, 2, MQTT_PROTOCOL_V311, GFP_KERNEL);
 	if (!mqtt_tx_pingresp)
 		return -ENOMEM;
 	mqtt_tx_pingresp->head[0] = MQTT_PKT_PINGRESP << 4;

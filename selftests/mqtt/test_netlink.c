@@ -178,9 +178,9 @@ static void attach_bad_arguments(void)
 	a.residue = MQTT_RX_RESIDUE_MAX + 1;
 	check_refusal(0, "", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
 	a.residue = 0;
-	a.protocol = 3;
+	a.protocol = 2;
 	check_refusal(0, "", put_attach(&a, MQTT_A_PEER_PROTOCOL));
-	a.protocol = 99;
+	a.protocol = 6;
 	check_refusal(0, "", put_attach(&a, MQTT_A_PEER_PROTOCOL));
 	a.protocol = MQTT_PROTOCOL_V311;
 	a.queue_limit = 4095;

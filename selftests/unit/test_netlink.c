@@ -407,9 +407,11 @@ static void test_attach(void **state)
 	attach.rx_residue = calloc(1, MQTT_RX_RESIDUE_MAX);
 	attach.rx_residue_len = MQTT_RX_RESIDUE_MAX;
 	attach.queue_limit = 1;
+	attach.protocol = 5;
+	attach.topic_alias_max = 64;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
-	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 4=04 3=696400 "
-			    "5=0000000000000000...32768 6=0100000000000000)");
+	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 5=0000000000000000...32768 "
+			    "4=05 3=696400 6=0100000000000000 17=4000)");
 
 	attach = (struct mqtt_nl_attach){ .fd = 5, .protocol = 5, .client_id = "i",
 					  .rx_residue = attach.rx_residue, .keep_alive = 60,

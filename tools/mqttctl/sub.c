@@ -4,6 +4,13 @@
 
 #include "mqttctl.h"
 
+/* Nothing for a subscription without options */
+static void show_options(struct ctl *ctl, const struct nlattr *attr)
+{
+	if (attr && nla_get_u8(attr) & MQTT_SUB_OPTION_NO_LOCAL)
+		out_word(&ctl->out, "options", "no-local");
+}
+
 static int show(struct nlattr **attrs, void *arg)
 {
 	struct ctl *ctl = arg;
@@ -14,6 +21,7 @@ static int show(struct nlattr **attrs, void *arg)
 	if (ctl->statistics)
 		ctl_show_u32(ctl, "seq", attrs[MQTT_A_SUB_SEQ]);
 	ctl_show_string(ctl, "filter", attrs[MQTT_A_SUB_FILTER]);
+	show_options(ctl, attrs[MQTT_A_SUB_OPTIONS]);
 	out_object_end(&ctl->out);
 	return 0;
 }

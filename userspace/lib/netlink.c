@@ -180,7 +180,7 @@ static int put_client_id(struct nl_msg *msg, const char *client_id)
 	return nla_put_string(msg, MQTT_A_PEER_CLIENT_ID, label);
 }
 
-/* What a peer that exists keeps of its first attach is not sent again. */
+/* A peer that exists keeps what it was attached with. */
 static int put_whose(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 {
 	int err;
@@ -188,7 +188,17 @@ static int put_whose(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 	if (attach->id)
 		return nla_put_u32(msg, MQTT_A_PEER_ID, attach->id);
 	err = nla_put_u8(msg, MQTT_A_PEER_PROTOCOL, attach->protocol);
-	return err ? err : put_client_id(msg, attach->client_id);
+	if (!err)
+		err = put_client_id(msg, attach->client_id);
+	if (!err && attach->queue_limit)
+		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
+	if (!err && attach->keep_alive)
+		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, attach->keep_alive);
+	if (!err && attach->topic_alias_max)
+		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
+	if (!err && attach->max_packet)
+		err = nla_put_u32(msg, MQTT_A_PEER_MAX_PACKET, attach->max_packet);
+	return err;
 }
 
 static int put_where(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
@@ -218,14 +228,6 @@ static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 	err = put_where(msg, attach);
 	if (!err)
 		err = put_whose(msg, attach);
-	if (!err && attach->queue_limit)
-		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
-	if (!err && attach->keep_alive)
-		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, attach->keep_alive);
-	if (!err && attach->topic_alias_max)
-		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
-	if (!err && attach->max_packet)
-		err = nla_put_u32(msg, MQTT_A_PEER_MAX_PACKET, attach->max_packet);
 	return err ? err : nla_nest_end(msg, nest);
 }
 

@@ -40,7 +40,7 @@ struct mqtt_nl_router {
 /*
  * Arguments of an attach; all pointers stay the caller's. With @port the peer is
  * hosted, without it @fd is attached; with @id a hosted peer becomes offloaded
- * and @protocol and @client_id are not looked at.
+ * and only what is of the connection is looked at: @rx_* and @tx_hold.
  */
 struct mqtt_nl_attach {
 	uint32_t id;

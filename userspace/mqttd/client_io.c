@@ -193,12 +193,15 @@ static bool read_once(struct client *client)
 
 /*
  * Behind a barrier the kernel delivers the client's next messages itself: the
- * ones before have to be in its hands by then.
+ * ones before have to be in its hands by then, and the answer to a SUBSCRIBE on
+ * its way.
  */
 static bool read_behind_barrier(struct client *client)
 {
 	port_flush(client->worker);
-	return read_once(client);
+	if (!outq_empty(&client->out) && !client->blocked)
+		client_flush(client);
+	return !client->closing && read_once(client);
 }
 
 static void client_read(struct client *client)

@@ -65,6 +65,13 @@ int port_open(struct worker *worker, uint32_t id, int fd, struct mqtt_nl *nl)
 	return 0;
 }
 
+/* The clients are there still, but this does not find them any more. */
+static void leave(struct hash_node *node, void *ctx)
+{
+	(void)node;
+	(void)ctx;
+}
+
 void port_close(struct worker *worker)
 {
 	struct port *port = &worker->port;
@@ -75,7 +82,7 @@ void port_close(struct worker *worker)
 	close(port->fd);
 	mqtt_nl_close(port->nl);
 	buffer_free(&port->out);
-	hash_clear(&port->peers, NULL, NULL);
+	hash_clear(&port->peers, leave, NULL);
 	free(port->in);
 	*port = (struct port){ .id = 0 };
 }

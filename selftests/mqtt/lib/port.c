@@ -54,7 +54,8 @@ void rig_offload(struct rig_peer *p, bool hold)
 
 void rig_release(struct rig_peer *p)
 {
-	struct mqtt_nl_peer_set set = { .tx_hold_end = true };
+	const uint8_t no = 0;
+	const struct mqtt_nl_peer_set set = { .tx_hold = &no };
 
 	nl_check(mqtt_nl_peer_set(rig_nl, p->id, &set), "peer set");
 }

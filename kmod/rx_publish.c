@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PUBLISH packets in the receive queue: into a message and on to the route, or
+ * for the topic alias of one that is the daemon's.
+ *
+ * Whatever is decided is decided from a copy, and sent from the same copy: a
+ * local sender may still be changing what stands in the queue. So a length
+ * that was seen there before says how much to copy, and no more.
+ */
+#include <linux/slab.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "msg.h"
+#include "peer.h"
+#include "route.h"
+#include "router.h"
+#include "rx_publish.h"
+#include "translate.h"
+
+/* What the publisher makes the kernel hold is charged to the active memory cgroup. */
+#define MQTT_RX_GFP	(GFP_ATOMIC | __GFP_ACCOUNT)
+
+static void mqtt_rx_no_memory(struct mqtt_peer *peer)
+{
+	peer->rx.drop_no_memory++;
+	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, 1);
+}
+
+/* The first @len bytes of the packet at @cur; the head was copied before. */
+static bool mqtt_rx_copy_head(u8 *to, u32 len, const struct mqtt_frame *frame,
+			      struct mqtt_cursor *cur, struct sock *sk)
+{
+	u32 rest = len - frame->head_len;
+
+	memcpy(to, frame->head, frame->head_len);
+	if (frame->head_len < frame->len && !mqtt_cursor_skip(cur, sk, frame->head_len))
+		return false;
+	return mqtt_cursor_copy(cur, sk, to + frame->head_len, rest) == rest;
+}
+
+static bool mqtt_rx_copy(struct mqtt_msg *msg, const struct mqtt_frame *frame,
+			 struct mqtt_cursor *cur, struct sock *sk)
+{
+	u32 left = msg->len - msg->head_len;
+	unsigned int i;
+
+	if (!mqtt_rx_copy_head(msg->head, msg->head_len, frame, cur, sk))
+		return false;
+	for (i = 0; i < msg->nr_pages; i++) {
+		u32 n = min_t(u32, left, PAGE_SIZE);
+
+		if (mqtt_cursor_copy(cur, sk, page_address(msg->pages[i]), n) != n)
+			return false;
+		left -= n;
+	}
+	return true;
+}
+
+/* Of the packet only @have bytes are at @head; its header ends there or before. */
+static int mqtt_rx_parse(const u8 *head, u32 have, const struct mqtt_frame *frame, u8 protocol,
+			 struct mqtt_publish *pub)
+{
+	u32 body = have - frame->header.size;
+	int err;
+
+	err = mqtt_publish_parse(head + frame->header.size, body, frame->header.byte1, protocol,
+				 pub);
+	if (!err)
+		pub->payload_len += frame->header.remaining - body;
+	return err;
+}
+
+/* The receivers know nothing of the publisher's aliases: give them the topic. */
+static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *in,
+			       struct mqtt_publish *pub)
+{
+	int ret = mqtt_alias_apply(&peer->aliases, pub);
+
+	if (ret)
+		return ret;
+	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
+	if (!in->msg) {
+		mqtt_rx_no_memory(peer);
+		return 0;
+	}
+	ret = mqtt_route(peer->router, in);
+	mqtt_msg_put(in->msg);
+	return ret;
+}
+
+/**
+ * mqtt_rx_publish() - forward a packet
+ * @peer: its publisher
+ * @frame: of MQTT_FRAME_FAST
+ * @cur: where it begins
+ *
+ * Context: softirq or process; the socket is locked and bottom halves are off.
+ * Return: how many receivers it was for, as a measure of the work done, 0 if
+ * there was no memory too; -EAGAIN if it is not whole; -ENOENT if it is the
+ * daemon's, because of its topic alias; -EBADMSG or -EPROTO if it is malformed.
+ */
+int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
+		    struct mqtt_cursor cur)
+{
+	struct mqtt_publication in = { .source = peer };
+	struct mqtt_publish pub;
+	struct mqtt_msg *msg;
+	int ret;
+
+	if (tcp_sk(peer->sk)->rcv_nxt - cur.seq < frame->len)
+		return -EAGAIN;
+	msg = mqtt_msg_alloc(frame->len, max_t(u32, frame->head_len, frame->publish_len),
+			     peer->protocol, MQTT_RX_GFP);
+	if (unlikely(!msg)) {
+		mqtt_rx_no_memory(peer);
+		return 0;
+	}
+	in.msg = msg;
+	in.pub = &pub;
+	if (!mqtt_rx_copy(msg, frame, &cur, peer->sk))
+		ret = -EAGAIN;		/* the last byte counted was a FIN */
+	else
+		ret = mqtt_rx_parse(msg->head, msg->head_len, frame, msg->protocol, &pub);
+	if (!ret && pub.topic_alias)
+		ret = mqtt_rx_route_alias(peer, &in, &pub);
+	else if (!ret)
+		ret = mqtt_route(peer->router, &in);
+	mqtt_msg_put(msg);
+	return ret;
+}
+
+/**
+ * mqtt_rx_publish_seen() - learn the topic alias of a packet of the daemon's
+ * @peer: its publisher, which may use topic aliases
+ * @frame: of a PUBLISH, MQTT_FRAME_SLOW or MQTT_FRAME_BARRIER
+ * @cur: where it begins
+ *
+ * Context: as mqtt_rx_publish().
+ * Return: 0; -EAGAIN if its header is not whole; -EBADMSG or -EPROTO if it is
+ * malformed.
+ */
+int mqtt_rx_publish_seen(struct mqtt_peer *peer, const struct mqtt_frame *frame,
+			 struct mqtt_cursor cur)
+{
+	u32 len = max_t(u32, frame->head_len, frame->publish_len);
+	struct mqtt_publish pub;
+	u8 *head;
+	int err;
+
+	if (tcp_sk(peer->sk)->rcv_nxt - cur.seq < len)
+		return -EAGAIN;
+	head = frame->publish_len ? kmalloc(len, MQTT_RX_GFP | __GFP_NOWARN) : NULL;
+	if (!head) {
+		mqtt_alias_forget(&peer->aliases);
+		return 0;
+	}
+	if (!mqtt_rx_copy_head(head, len, frame, &cur, peer->sk))
+		err = -EAGAIN;
+	else
+		err = mqtt_rx_parse(head, len, frame, peer->protocol, &pub);
+	if (!err && pub.topic_alias)
+		err = mqtt_alias_apply(&peer->aliases, &pub);
+	kfree(head);
+	return err == -ENOENT ? 0 : err;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _MQTT_TRANSLATE_H
+#define _MQTT_TRANSLATE_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+#include <linux/mqtt.h>
+
+struct mqtt_msg;
+struct mqtt_publish;
+
+/* PUBLISH packets of 3.1 and 3.1.1 look the same. */
+static inline bool mqtt_framed_alike(u8 protocol, u8 other)
+{
+	return (protocol == MQTT_PROTOCOL_V5) == (other == MQTT_PROTOCOL_V5);
+}
+
+struct mqtt_msg *mqtt_translate(struct mqtt_msg *msg, const struct mqtt_publish *pub,
+				u8 protocol, gfp_t gfp);
+
+#endif /* _MQTT_TRANSLATE_H */
