@@ -417,7 +417,8 @@ static void test_attach(void **state)
 					  .rx_residue = attach.rx_residue, .keep_alive = 60,
 					  .topic_alias_max = 10, .max_packet = 1000 };
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
-	assert_string_equal(describe(2), "5 0x5: 2(2=05000000 4=05 3=6900 16=3c00 17=0a00 18=e8030000)");
+	assert_string_equal(describe(2), "5 0x5: 2(2=05000000 4=05 3=6900 "
+			    "16=3c00 17=0a00 18=e8030000)");
 
 	attach.rx_residue_len = MQTT_RX_RESIDUE_MAX + 1;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EMSGSIZE);
