@@ -55,7 +55,7 @@ static struct mqtt_msg *mqtt_route_msg(struct mqtt_route *route, const struct mq
 {
 	const struct mqtt_publication *in = route->in;
 
-	if (likely(mqtt_framed_alike(in->protocol, peer->protocol)))
+	if (likely(mqtt_framed_alike(in->msg->protocol, peer->protocol)))
 		return in->msg;
 	if (!route->twin_tried) {
 		route->twin_tried = true;

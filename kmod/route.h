@@ -16,7 +16,6 @@ struct mqtt_router;
  * @pub: what it says; a topic name is there, valid by the standard's rules, but
  *	need not stand in @msg
  * @source: peer that it comes from, or NULL
- * @protocol: enum mqtt_protocol, how @msg is framed
  *
  * All is the caller's.
  */
@@ -24,7 +23,6 @@ struct mqtt_publication {
 	struct mqtt_msg *msg;
 	const struct mqtt_publish *pub;
 	const struct mqtt_peer *source;
-	u8 protocol;
 };
 
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in);

@@ -5,6 +5,7 @@
  */
 #include <linux/capability.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -286,6 +287,159 @@ static void overrun(void)
 	expect_event(MQTT_EVENT_TYPE_PEER_ATTACH, p.id);
 }
 
+struct monitor {
+	pid_t pid;
+	FILE *out;
+};
+
+/* mqttctl monitor, listening when this returns; @options or NULL */
+static struct monitor monitor_start(const char *options)
+{
+	struct monitor m;
+	char line[1024];
+	int pipes[2];
+
+	CHECK_SYS(pipe(pipes));
+	fflush(stdout);
+	m.pid = CHECK_SYS(fork());
+	if (!m.pid) {
+		dup2(pipes[1], 1);
+		close(pipes[0]);
+		close(pipes[1]);
+		execl("build/mqttctl", "mqttctl", "monitor", options, NULL);
+		_exit(127);
+	}
+	close(pipes[1]);
+	m.out = fdopen(pipes[0], "r");
+	/* Routers come and go until one is seen. */
+	do {
+		CHECK(!waitpid(m.pid, NULL, WNOHANG));
+		CHECK_EQ(mqtt_nl_router_del(rig_nl), 0);
+		CHECK_EQ(mqtt_nl_router_new(rig_nl, &(struct mqtt_nl_router){ 0 }), 0);
+	} while (!poll(&(struct pollfd){ .fd = pipes[0], .events = POLLIN }, 1, 100));
+	do {
+		CHECK(fgets(line, sizeof(line), m.out));
+	} while (!strstr(line, "router-new"));
+	return m;
+}
+
+static void monitor_expect(struct monitor *m, const char *const *words)
+{
+	char line[1024];
+
+	do {
+		CHECK(fgets(line, sizeof(line), m->out));
+	} while (strstr(line, "router-"));
+	for (; *words; words++)
+		if (!strstr(line, *words))
+			FAIL("no %s in: %s", *words, line);
+}
+
+static void monitor_end(struct monitor *m)
+{
+	int status;
+
+	CHECK_SYS(waitpid(m->pid, &status, 0));
+	CHECK_EQ(status, 0);
+	fclose(m->out);
+}
+
+static void monitor_text(void)
+{
+	struct monitor m;
+
+	tcp_netns_new();
+	rig_start();
+	m = monitor_start(NULL);
+	rig_open(&pub);
+	monitor_expect(&m, (const char *[]){ "event peer-attach", "client-id \"selftest\"",
+					     "remote 127.0.0.1:", NULL });
+	rig_send(&pub, "\x00\x00", 2);
+	monitor_expect(&m, (const char *[]){ "event peer-malformed", NULL });
+	kill(m.pid, SIGTERM);
+	monitor_end(&m);
+}
+
+static void monitor_json(void)
+{
+	static const char *const attach[] = {
+		"{\"time\":\"20", "\"event\":\"peer-attach\"", "\"client-id\":\"selftest\"",
+		"\"local\":\"127.0.0.1:", "\"protocol\":\"v311\"}", NULL
+	};
+	struct monitor m;
+
+	tcp_netns_new();
+	rig_start();
+	m = monitor_start("-sj");
+	rig_open(&pub);
+	monitor_expect(&m, attach);
+	rig_close(&pub);
+	monitor_expect(&m, (const char *[]){ "\"event\":\"peer-close\"", NULL });
+	kill(m.pid, SIGINT);
+	monitor_end(&m);
+}
+
+/* Nobody reads what it prints: it ends by itself, without an event. */
+static void monitor_pipe(void)
+{
+	struct monitor m;
+
+	tcp_netns_new();
+	rig_start();
+	m = monitor_start("-j");
+	fclose(m.out);
+	m.out = fopen("/dev/null", "r");
+	monitor_end(&m);
+}
+
+/* Makes the buffers of another process's netlink sockets as small as can be. */
+static void shrink_netlink(pid_t pid)
+{
+	int process = CHECK_SYS(syscall(SYS_pidfd_open, pid, 0));
+	int fd, domain, shrunk = 0, size = 0;
+	socklen_t len = sizeof(domain);
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		fd = syscall(SYS_pidfd_getfd, process, i, 0);
+		if (fd < 0)
+			continue;
+		if (!getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) &&
+		    domain == AF_NETLINK) {
+			CHECK_SYS(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+			shrunk++;
+		}
+		close(fd);
+	}
+	close(process);
+	CHECK_EQ(shrunk, 1);
+}
+
+/* It is stopped while more happens than its buffer holds, and says so. */
+static void monitor_lost(void)
+{
+	struct monitor m;
+	struct rig_peer p;
+	char line[1024];
+	int i;
+
+	tcp_netns_new();
+	rig_start();
+	m = monitor_start("-j");
+	kill(m.pid, SIGSTOP);
+	shrink_netlink(m.pid);
+	for (i = 0; i < 20; i++) {
+		rig_open(&p);
+		rig_close(&p);
+	}
+	kill(m.pid, SIGCONT);
+	do {
+		CHECK(fgets(line, sizeof(line), m.out));
+	} while (!strstr(line, "\"event\":\"lost\""));
+	kill(m.pid, SIGTERM);
+	monitor_end(&m);
+}
+
 static const struct ksft_case cases[] = {
 	{ "router", router },
 	{ "attach_detach_close", attach_detach_close },
@@ -296,6 +450,10 @@ static const struct ksft_case cases[] = {
 	{ "other_namespace", other_namespace },
 	{ "no_capability", no_capability },
 	{ "overrun", overrun },
+	{ "monitor_text", monitor_text },
+	{ "monitor_json", monitor_json },
+	{ "monitor_pipe", monitor_pipe },
+	{ "monitor_lost", monitor_lost },
 };
 
 int main(int argc, char **argv)

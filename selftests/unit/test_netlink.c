@@ -410,8 +410,8 @@ static void test_attach(void **state)
 	attach.protocol = 5;
 	attach.topic_alias_max = 64;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
-	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 4=05 3=696400 "
-			    "5=0000000000000000...32768 6=0100000000000000 17=4000)");
+	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 5=0000000000000000...32768 "
+			    "4=05 3=696400 6=0100000000000000 17=4000)");
 
 	attach = (struct mqtt_nl_attach){ .fd = 5, .protocol = 5, .client_id = "i",
 					  .rx_residue = attach.rx_residue, .keep_alive = 60,
@@ -425,9 +425,30 @@ static void test_attach(void **state)
 	assert_int_equal(nr_requests, 3);
 	free((void *)attach.rx_residue);
 
+	attach = (struct mqtt_nl_attach){
+		.fd = 5, .protocol = 5, .client_id = "id", .keep_alive = 0x102,
+		.topic_alias_max = 3, .max_packet = 0x10203,
+	};
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_string_equal(describe(2), "5 0x5: 2(2=05000000 4=05 3=696400 "
+			    "16=0201 17=0300 18=03020100)");
+
 	answer = NULL;
 	attach.rx_residue_len = 0;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EBADMSG);
+}
+
+static void test_peer_set(void **state)
+{
+	struct mqtt_nl_peer_set set = { 0 };
+	struct mqtt_nl *nl = *state;
+
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(0), "12 0x5: 2(1=07000000)");
+	set.keep_alive = (uint16_t []){ 0 };
+	set.queue_limit = (uint64_t []){ 1 };
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(1), "12 0x5: 2(1=07000000 6=0100000000000000 16=0000)");
 }
 
 /* A client id is cut, but not within a character. */
@@ -754,6 +775,7 @@ int main(void)
 		TEST(test_requests),
 		TEST(test_dump_requests),
 		TEST(test_attach),
+		TEST(test_peer_set),
 		TEST(test_client_id),
 		TEST(test_split),
 		TEST(test_rollback),

@@ -15,6 +15,8 @@ static const struct command objects[] = {
 	{ "peer", peer_main, "connected clients in the kernel" },
 	{ "sub", sub_main, "their subscriptions" },
 	{ "stat", stat_main, "counters" },
+	{ "port", port_main, "ways between mqttd and the router" },
+	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
 	{ "monitor", monitor_main, "events as they happen" },
 	{ 0 }
 };
@@ -90,15 +92,25 @@ static bool number_parse(const char *word, uint64_t *number, char **end)
 	return !errno;
 }
 
-int ctl_peer_id(const char *word, uint32_t *id)
+static int id_parse(const char *word, const char *object, uint32_t *id)
 {
 	uint64_t number;
 	char *end;
 
 	if (!number_parse(word, &number, &end) || *end || !number || number > UINT32_MAX)
-		return ctl_usage("'%s' is not a peer id", word);
+		return ctl_usage("'%s' is not a %s id", word, object);
 	*id = (uint32_t)number;
 	return 0;
+}
+
+int ctl_peer_id(const char *word, uint32_t *id)
+{
+	return id_parse(word, "peer", id);
+}
+
+int ctl_port_id(const char *word, uint32_t *id)
+{
+	return id_parse(word, "port", id);
 }
 
 int ctl_seconds(const char *word, uint16_t *seconds)
@@ -139,14 +151,16 @@ int ctl_bytes(const char *word, uint64_t *bytes)
 
 static int help_top(void)
 {
-	printf("Usage: mqttctl [ -json ] [ -pretty ] [ -statistics ] OBJECT { COMMAND | help }\n"
+	printf("Usage: mqttctl [ -json ] [ -pretty ] [ -statistics ] [ -socket PATH ]\n"
+	       "               OBJECT { COMMAND | help }\n"
 	       "\n");
 	for (const struct command *object = objects; object->name; object++)
-		printf("    %-8s %s\n", object->name, object->help);
+		printf("    %-9s %s\n", object->name, object->help);
 	printf("\n"
-	       "    -j       JSON\n"
-	       "    -p       JSON with line breaks\n"
-	       "    -s       all there is to know\n");
+	       "    -j        JSON\n"
+	       "    -p        JSON with line breaks\n"
+	       "    -s        all there is to know\n"
+	       "    -S PATH   mqttd's control socket\n");
 	return DONE;
 }
 
@@ -214,13 +228,14 @@ static int options(struct ctl *ctl, int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "pretty", no_argument, NULL, 'p' },
 		{ "statistics", no_argument, NULL, 's' },
+		{ "socket", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	unsigned int flags = 0;
 	int option;
 
-	while ((option = getopt_long_only(argc, argv, "jpsh", names, NULL)) != -1) {
+	while ((option = getopt_long_only(argc, argv, "jpsS:h", names, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			flags |= OUT_JSON;
@@ -230,6 +245,9 @@ static int options(struct ctl *ctl, int argc, char **argv)
 			break;
 		case 's':
 			ctl->statistics = true;
+			break;
+		case 'S':
+			ctl->socket = optarg;
 			break;
 		case 'h':
 			return help_top();

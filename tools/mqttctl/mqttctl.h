@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <jansson.h>
 #include <netlink/attr.h>
 
 #include "netlink.h"
@@ -22,6 +23,7 @@ struct ctl {
 	struct mqtt_nl *nl;		/* from ctl_open() on */
 	struct out out;
 	bool statistics;		/* -s */
+	const char *socket;		/* -S, or NULL */
 	bool listing;			/* between ctl_list_open() and ctl_list_close() */
 };
 
@@ -39,6 +41,8 @@ int router_main(struct ctl *ctl, int argc, char **argv);
 int peer_main(struct ctl *ctl, int argc, char **argv);
 int sub_main(struct ctl *ctl, int argc, char **argv);
 int stat_main(struct ctl *ctl, int argc, char **argv);
+int port_main(struct ctl *ctl, int argc, char **argv);
+int dataplane_main(struct ctl *ctl, int argc, char **argv);
 int monitor_main(struct ctl *ctl, int argc, char **argv);
 
 /*
@@ -64,6 +68,12 @@ int ctl_opened(int err);
 int ctl_open(struct ctl *ctl);
 
 /*
+ * Asks mqttd; @request is taken over. The answer's result is the caller's; NULL
+ * after a sentence on stderr.
+ */
+json_t *ctl_ask(const struct ctl *ctl, json_t *request);
+
+/*
  * Exit status for the result of a request; a sentence on stderr unless it is
  * 0. @err is a negative errno of netlink.h, whose sentence is in ctl->nl.
  */
@@ -79,6 +89,7 @@ int ctl_list_close(struct ctl *ctl, int err);
 
 /* An argument's number. Return: 0, or USAGE after a sentence on stderr. */
 int ctl_peer_id(const char *word, uint32_t *id);
+int ctl_port_id(const char *word, uint32_t *id);
 int ctl_bytes(const char *word, uint64_t *bytes);
 int ctl_seconds(const char *word, uint16_t *seconds);
 

@@ -55,7 +55,6 @@ static void show_details(struct ctl *ctl, struct nlattr **attrs)
 	out_line(&ctl->out);
 	ctl_show_address(ctl, "local", attrs[MQTT_A_PEER_LOCAL]);
 	ctl_show_protocol(ctl, attrs[MQTT_A_PEER_PROTOCOL]);
-	ctl_show_u32(ctl, "port", attrs[MQTT_A_PEER_PORT]);
 	ctl_show_u16(ctl, "keep-alive", attrs[MQTT_A_PEER_KEEP_ALIVE]);
 	ctl_show_u16(ctl, "topic-alias-max", attrs[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
 	ctl_show_bytes32(ctl, "max-packet", attrs[MQTT_A_PEER_MAX_PACKET]);
@@ -73,6 +72,7 @@ static int show(struct nlattr **attrs, void *arg)
 	ctl_show_string(ctl, "client-id", attrs[MQTT_A_PEER_CLIENT_ID]);
 	ctl_show_address(ctl, "remote", attrs[MQTT_A_PEER_REMOTE]);
 	show_state(ctl, attrs[MQTT_A_PEER_STATE]);
+	ctl_show_u32(ctl, "port", attrs[MQTT_A_PEER_PORT]);
 	out_line(&ctl->out);
 	ctl_show_u32(ctl, "subscriptions", attrs[MQTT_A_PEER_SUBSCRIPTIONS]);
 	ctl_show_bytes64(ctl, "queue-bytes", attrs[MQTT_A_PEER_QUEUE_BYTES]);

@@ -85,9 +85,9 @@ void ctl_show_address(struct ctl *ctl, const char *name, const struct nlattr *at
 void ctl_show_protocol(struct ctl *ctl, const struct nlattr *attr)
 {
 	static const char * const versions[] = {
-		[MQTT_PROTOCOL_V31]	= "v31",
-		[MQTT_PROTOCOL_V311]	= "v311",
-		[MQTT_PROTOCOL_V5]	= "v5",
+		[MQTT_PROTOCOL_V31]	= "3.1",
+		[MQTT_PROTOCOL_V311]	= "3.1.1",
+		[MQTT_PROTOCOL_V5]	= "5.0",
 	};
 	const char *name = NULL;
 

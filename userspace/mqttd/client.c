@@ -13,6 +13,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -262,6 +263,8 @@ void client_destroy(struct client *client)
 	blob_put(client->will);
 	client->will = NULL;
 	alias_clear(&client->aliases);
+	client_plane_leave(client);
+	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
 	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
@@ -269,8 +272,6 @@ void client_destroy(struct client *client)
 	if (client->events)
 		worker_unwatch(worker, client->conn.fd);
 	close(client->conn.fd);
-	if (client->conn.transport == &transport_offloaded)
-		stats_add(&worker->stats, STAT_OFFLOADED, -1);
 	session_leave(client);
 
 	*client->link = client->next;

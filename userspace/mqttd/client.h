@@ -14,6 +14,7 @@
 
 #include "alias.h"
 #include "buffer.h"
+#include "hash.h"
 #include "mailbox.h"
 #include "outq.h"
 #include "timer.h"
@@ -34,7 +35,7 @@ enum client_state {
 enum client_hold {
 	HOLD_TAKEOVER	= 1 << 0,	/* another connection has the client id */
 	HOLD_ATTACH	= 1 << 1,	/* CONNACK has to leave, then the kernel takes the socket */
-	HOLD_FENCE	= 1 << 2,	/* what it published is not on all sockets yet */
+	HOLD_FENCE	= 1 << 2,	/* what the kernel does not take is not on all sockets yet */
 };
 
 enum close_reason {
@@ -57,7 +58,7 @@ enum close_reason {
 	CLOSE_TAKEN_OVER,
 	CLOSE_NOT_READING,	/* does not take the answers to its requests */
 	CLOSE_NO_MEMORY,
-	CLOSE_NOT_ATTACHED,	/* the kernel data plane is on but does not take it */
+	CLOSE_NOT_ATTACHED,	/* the kernel data plane is on but cannot reach it */
 	CLOSE_SHUTDOWN,
 	CLOSE_COUNT
 };
@@ -101,6 +102,12 @@ struct terms {
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
  * @events: what epoll watches
+ * @by_peer: in its worker's port, if it is a peer
+ * @borders: records of the port that end its time as a hosted client, to come
+ * @tx_held: the kernel is waiting to be told to send
+ * @backlog: a queue of the kernel's is being added to its own
+ * @host_only: its connection cannot be attached
+ * @busy: how often the kernel was busy when it was to take it
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @in: received, not handled
@@ -130,9 +137,15 @@ struct client {
 	uint8_t state;
 	uint8_t closing;
 	uint8_t holds;
+	bool tx_held;
+	bool backlog;
+	bool host_only;
+	uint8_t busy;
 	bool dirty;
 	bool blocked;
 	const char *close_detail;
+	struct hash_node by_peer;
+	unsigned int borders;
 	uint32_t events;
 	struct buffer in;
 	size_t need;

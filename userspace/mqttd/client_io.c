@@ -14,7 +14,7 @@
 
 #include "broker.h"
 #include "client.h"
-#include "dataplane.h"
+#include "client_plane.h"
 #include "handler.h"
 #include "packet.h"
 #include "route.h"
@@ -180,7 +180,7 @@ static bool read_once(struct client *client)
 			keep_rest(client, place.start, place.have);
 		if (!n)
 			client_close(client, CLOSE_EOF, NULL);
-		else if (n == -ETIMEDOUT && conn->transport == &transport_offloaded)
+		else if (n == -ETIMEDOUT && conn->transport->barriers)
 			client_close(client, CLOSE_KEEPALIVE, NULL);
 		else if (n != -EAGAIN && n != -EINTR)
 			client_close(client, CLOSE_SOCKET, strerror(-n));
@@ -193,17 +193,15 @@ static bool read_once(struct client *client)
 
 /*
  * Behind a barrier the kernel delivers the client's next messages itself: the
- * ones before have to be on the sockets by then.
+ * ones before have to be in its hands by then, and the answer to a SUBSCRIBE on
+ * its way.
  */
 static bool read_behind_barrier(struct client *client)
 {
-	bool more;
-
-	worker_fence_begin(client->worker);
-	more = read_once(client);
-	if (!client->closing && worker_fence_end(client->worker, client))
-		client_hold(client, HOLD_FENCE);
-	return more;
+	port_flush(client->worker);
+	if (!outq_empty(&client->out) && !client->blocked)
+		client_flush(client);
+	return !client->closing && read_once(client);
 }
 
 static void client_read(struct client *client)
@@ -229,36 +227,6 @@ void client_parse_held(struct client *client)
 		buffer_free(&client->in);
 }
 
-/*
- * CONNACK has left: both directions are between two packets. On a connection
- * that has broken in the meantime what it brought is still handled.
- */
-static void attach(struct client *client)
-{
-	struct dataplane_client params = {
-		.id = client->id,
-		.residue = client->in.len ? buffer_head(&client->in) : NULL,
-		.residue_len = client->in.len,
-		.protocol = client->protocol,
-		.keepalive = client->keepalive,
-		.topic_alias_max = client->aliases.max,
-		.max_packet = client->terms.max_packet,
-	};
-	struct worker *worker = client->worker;
-	int err;
-
-	err = dataplane_attach(worker->broker->dataplane, &client->conn, &params);
-	if (!err) {
-		stats_add(&worker->stats, STAT_OFFLOADED, 1);
-		buffer_free(&client->in);
-		timer_cancel(&worker->timers, &client->timer);	/* the kernel's now */
-	} else if (err != -ENOTCONN) {
-		client_close(client, CLOSE_NOT_ATTACHED, NULL);
-		return;
-	}
-	client_release(client, HOLD_ATTACH);
-}
-
 void client_flush(struct client *client)
 {
 	struct conn *conn = &client->conn;
@@ -266,6 +234,8 @@ void client_flush(struct client *client)
 	ssize_t n;
 	int count;
 
+	/* Answers promise something about what was published before. */
+	port_flush(client->worker);
 	client->blocked = false;
 	while (!outq_empty(&client->out) && !client->blocked) {
 		count = outq_iov(&client->out, iov, IOV_COUNT);
@@ -282,8 +252,12 @@ void client_flush(struct client *client)
 		}
 	}
 	client_watch(client);
-	if (client->holds & HOLD_ATTACH && outq_empty(&client->out) && !client->closing)
-		attach(client);
+	if (!outq_empty(&client->out) || client->closing)
+		return;
+	if (client->holds & HOLD_ATTACH)
+		client_plane_attach(client);
+	else
+		client_plane_sent(client);
 }
 
 static void make_dirty(struct client *client)
@@ -320,10 +294,13 @@ void client_send(struct client *client, const void *packet, size_t len)
 /* The message that is being sent does not count, nor does one that is alone. */
 static bool queue_full(const struct client *client, size_t len)
 {
+	size_t limit = client->worker->broker->conf->max_queued_bytes;
 	size_t waiting = outq_waiting(&client->out);
 
-	return !outq_empty(&client->out) &&
-	       waiting + len > (size_t)client->worker->broker->conf->max_queued_bytes;
+	/* It had two queues, one here and one in the kernel. */
+	if (client->backlog)
+		limit *= 2;
+	return !outq_empty(&client->out) && waiting + len > limit;
 }
 
 static int queue_message(struct client *client, struct message *msg)

@@ -85,6 +85,27 @@ static int set_allow_anonymous(struct config *conf, const struct config_option *
 	return config_set_word(conf, &one, value);
 }
 
+/* For the listener at hand, if there is one. */
+static int set_dataplane(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option one = *opt;
+
+	if (!conf->current)
+		return config_set_word(conf, opt, value);
+	one.scope = SCOPE_LISTENER;
+	one.offset = offsetof(struct listener_config, dataplane);
+	return config_set_word(conf, &one, value);
+}
+
+static int set_control_socket(struct config *conf, const struct config_option *opt, char *value)
+{
+	if (strlen(value) > CONTROL_SOCKET_PATH_MAX)
+		return config_error(conf, "'%s' is longer than %d bytes", value,
+				    CONTROL_SOCKET_PATH_MAX);
+	conf->control_socket_set = true;
+	return config_set_string(conf, opt, value);
+}
+
 static int set_per_listener(struct config *conf, const struct config_option *opt, char *value)
 {
 	if (conf->current)
@@ -187,7 +208,8 @@ const struct config_option config_options[] = {
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
 	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
 	{ "connection_messages", WORD(connection_messages, words_bool) },
-	{ "dataplane", WORD(dataplane, words_dataplane) },
+	{ "control_socket_path", .set = set_control_socket, AT(control_socket_path) },
+	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },
 	{ "log_timestamp", WORD(log_timestamp, words_bool) },

@@ -11,6 +11,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "connack.h"
 #include "handler.h"
 #include "listener.h"
@@ -230,16 +231,12 @@ static unsigned int log_version(u8 protocol)
 
 void handler_connect_finish(struct client *client)
 {
-	struct broker *broker = client->worker->broker;
-
-	if (!connack_accept(client))
-		return;
 	client->state = CLIENT_CONNECTED;
-	if (broker->conf->connection_messages)
+	if (client->worker->broker->conf->connection_messages)
 		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p%u, c%u, k%u).",
 			    client_address(client), client->id, log_version(client->protocol),
 			    client->terms.clean, client->keepalive);
+	connack_accept(client);
 	client_keepalive_start(client);
-	if (broker->dataplane)
-		client_hold(client, HOLD_ATTACH);
+	client_plane_join(client);
 }

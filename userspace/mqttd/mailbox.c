@@ -58,6 +58,13 @@ static void wake_locked(struct mailbox *box)
 		box->signaled = write(box->event_fd, &one, sizeof(one)) > 0;
 }
 
+void mailbox_wake(struct mailbox *box)
+{
+	pthread_mutex_lock(&box->lock);
+	wake_locked(box);
+	pthread_mutex_unlock(&box->lock);
+}
+
 void mailbox_notify(struct client *client, enum notice notice)
 {
 	struct mailbox *box = &client->worker->mailbox;
@@ -262,6 +269,8 @@ static void deliver(struct mail *mail)
 
 static void record_deliver(struct mail *mail, struct worker *worker)
 {
+	/* Its publisher's messages of before may be in the port. */
+	port_drain(worker);
 	if (mail->len)
 		deliver(mail);
 	else
@@ -269,7 +278,7 @@ static void record_deliver(struct mail *mail, struct worker *worker)
 	record_drop(mail);
 }
 
-static void mail_open(struct mailbox *box, struct worker *worker)
+void mailbox_empty(struct mailbox *box, struct worker *worker)
 {
 	struct buffer mail;
 	struct mail *record;
@@ -322,7 +331,7 @@ void mailbox_open(struct mailbox *box, struct worker *worker)
 	pthread_mutex_unlock(&box->lock);
 	if (n < 0 && errno != EAGAIN)
 		return;
-	mail_open(box, worker);
+	mailbox_empty(box, worker);
 	while ((client = notice_next(box, &flags))) {
 		client_notified(client, flags);
 		client_put(client);

@@ -177,6 +177,41 @@ static void drop_subscription(struct hash_node *node, void *ctx)
 	kfree_rcu(sub, rcu);
 }
 
+struct visit {
+	int (*function)(void *ctx, const struct session_filter *filter);
+	void *ctx;
+};
+
+static int visit_subscription(struct hash_node *node, void *ctx)
+{
+	const struct subscription *sub = container_of(node, struct subscription, node);
+	size_t len = mqtt_trie_filter(&sub->sub, NULL, 0);
+	struct session_filter filter = { .len = len, .options = sub->options };
+	struct visit *visit = ctx;
+	u8 *text = malloc(len);
+	int ret;
+
+	if (!text)
+		return -ENOMEM;
+	mqtt_trie_filter(&sub->sub, text, len);
+	filter.filter = text;
+	ret = visit->function(visit->ctx, &filter);
+	free(text);
+	return ret;
+}
+
+int route_visit(struct route_table *table, struct session *session,
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx)
+{
+	struct visit args = { visit, ctx };
+	int ret;
+
+	pthread_mutex_lock(&table->lock);
+	ret = hash_visit(&session->subs, visit_subscription, &args);
+	pthread_mutex_unlock(&table->lock);
+	return ret;
+}
+
 void route_unsubscribe_all(struct route_table *table, struct session *session)
 {
 	if (!session->subs.buckets)
@@ -237,7 +272,7 @@ static void post_message(struct worker *worker, struct fanout *fanout)
 	}
 }
 
-void route_publish(struct worker *worker, struct message *msg)
+void route_deliver(struct worker *worker, struct message *msg)
 {
 	struct fanout fanout = { .worker = worker, .msg = msg };
 	int err;
@@ -253,4 +288,28 @@ void route_publish(struct worker *worker, struct message *msg)
 	post_message(worker, &fanout);
 	if (fanout.dropped)
 		stats_add(&worker->stats, STAT_PUBLISH_DROPPED, fanout.dropped);
+}
+
+/*
+ * The kernel does not take a message so long. What came before it from the same
+ * publisher goes first as far as the daemon has it, and what comes after it waits
+ * until it is on the sockets.
+ */
+static void deliver_beside(struct worker *worker, struct message *msg, struct client *from)
+{
+	port_drain(worker);
+	worker_fence_begin(worker);
+	route_deliver(worker, msg);
+	if (from && !from->closing && worker_fence_end(worker, from))
+		client_hold(from, HOLD_FENCE);
+}
+
+void route_publish(struct worker *worker, struct message *msg)
+{
+	struct client *from = msg->from ? msg->from->client : NULL;
+
+	if (!port_is_open(&worker->port))
+		route_deliver(worker, msg);
+	else if (port_publish(worker, msg, from ? from->conn.peer : 0))
+		deliver_beside(worker, msg, from);
 }

@@ -47,9 +47,23 @@ void route_restore(struct route_table *table, struct session *session,
 void route_unsubscribe_all(struct route_table *table, struct session *session);
 
 /*
- * Puts @msg into the queue of every connected client that has subscribed, once
- * each. By @worker; other workers' clients get it through their mailboxes.
+ * Calls @visit with each subscription of @session until it returns something;
+ * returns that. By the worker that owns @session. The filter is gone when @visit
+ * returns.
+ */
+int route_visit(struct route_table *table, struct session *session,
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx);
+
+/*
+ * Has @msg delivered to every connected client that has subscribed, once each:
+ * on the kernel data plane by the kernel.
  */
 void route_publish(struct worker *worker, struct message *msg);
+
+/*
+ * Puts @msg into the queue of each of them. By @worker; other workers' clients
+ * get it through their mailboxes.
+ */
+void route_deliver(struct worker *worker, struct message *msg);
 
 #endif /* MQTTD_ROUTE_H */

@@ -182,7 +182,7 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 
 	for (i = 0; i < n; i++)
 		subscribe_one(client, &filters[i]);
-	err = dataplane_subscribe(broker->dataplane, &client->conn, filters, n);
+	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	if (!err)
 		return;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
@@ -205,6 +205,6 @@ void session_unsubscribe(struct client *client, struct session_filter *filters, 
 						       filters[i].filter, filters[i].len);
 		filters[i].code = filters[i].changed ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
 	}
-	if (dataplane_unsubscribe(broker->dataplane, &client->conn, filters, n))
+	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
 }

@@ -107,4 +107,10 @@ struct session_filter {
 void session_subscribe(struct client *client, struct session_filter *filters, size_t n);
 void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n);
 
+/*
+ * The client is a new peer of the kernel's router: gives it all subscriptions of
+ * the session. Returns 0 or -errno: -EMSGSIZE if it does not take one.
+ */
+int session_load(struct client *client);
+
 #endif /* MQTTD_SESSION_H */

@@ -10,6 +10,7 @@
 static const char *const names[STAT_COUNT] = {
 	[STAT_CLIENTS]			= "clients",
 	[STAT_OFFLOADED]		= "offloaded",
+	[STAT_HOSTED]			= "hosted",
 	[STAT_PUBLISH_RECEIVED]		= "publish received",
 	[STAT_PUBLISH_SENT]		= "publish sent",
 	[STAT_PUBLISH_DROPPED]		= "publish dropped",
