@@ -101,7 +101,7 @@ static void control(void)
 		{ .filter = (const uint8_t *)"a/b/c", .len = 5 },
 		{ .filter = (const uint8_t *)"a/+/c/#", .len = 7 },
 	};
-	int i, ret, attached = 0, subscribed = 0, n = ksft_scale(400, 300);
+	int i, ret, attached = 0, subscribed = 0, n = 60;
 	char buf[4];
 
 	start();
