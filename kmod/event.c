@@ -32,10 +32,14 @@ static size_t mqtt_event_size(const struct mqtt_peer *peer)
 
 static int mqtt_event_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 {
-	return nla_put_u32(skb, MQTT_A_EVENT_PEER_ID, peer->id) ?:
-	       nla_put_string(skb, MQTT_A_EVENT_CLIENT_ID, peer->client_id) ?:
-	       nla_put_u8(skb, MQTT_A_EVENT_PROTOCOL, MQTT_PROTOCOL_V311) ?:
-	       mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_EVENT_LOCAL, MQTT_A_EVENT_REMOTE);
+	if (nla_put_u32(skb, MQTT_A_EVENT_PEER_ID, peer->id) ||
+	    nla_put_string(skb, MQTT_A_EVENT_CLIENT_ID, peer->client_id) ||
+	    nla_put_u8(skb, MQTT_A_EVENT_PROTOCOL, MQTT_PROTOCOL_V311))
+		return -EMSGSIZE;
+	/* Who has always been hosted has no connection that we know of. */
+	if (!READ_ONCE(peer->hooked))
+		return 0;
+	return mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_EVENT_LOCAL, MQTT_A_EVENT_REMOTE);
 }
 
 static int mqtt_event_put(struct sk_buff *skb, enum mqtt_event_type type,

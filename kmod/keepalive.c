@@ -144,13 +144,17 @@ void mqtt_keepalive_stop(struct mqtt_peer *peer)
 
 /**
  * mqtt_keepalive_set() - change a peer's keep-alive
- * @peer: peer; the caller has a reference, or the router's lock
+ * @peer: peer; its router's lock is held
  * @seconds: from now on, 0 for none
  *
  * Context: process, the socket not locked.
  */
 void mqtt_keepalive_set(struct mqtt_peer *peer, u16 seconds)
 {
+	if (mqtt_peer_is_hosted(peer)) {
+		WRITE_ONCE(peer->keepalive.seconds, seconds);
+		return;
+	}
 	lock_sock(peer->sk);
 	WRITE_ONCE(peer->keepalive.seconds, seconds);
 	mqtt_keepalive_stop(peer);

@@ -37,11 +37,12 @@ static int mqtt_msg_alloc_pages(struct mqtt_msg *msg, gfp_t gfp)
  * @len: bytes of the packet
  * @head_len: bytes of its fixed and variable header; all of a packet of at
  *	most MQTT_MSG_INLINE_MAX bytes is put there whatever this says
+ * @protocol: enum mqtt_protocol that it is framed by
  * @gfp: GFP_ATOMIC in softirq
  *
  * Return: a message with one reference, its bytes unset, or NULL.
  */
-struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, gfp_t gfp)
+struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 {
 	struct mqtt_msg *msg;
 
@@ -55,6 +56,7 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, gfp_t gfp)
 	refcount_set(&msg->refs, 1);
 	msg->len = len;
 	msg->head_len = head_len;
+	msg->protocol = protocol;
 	msg->nr_pages = 0;
 	msg->owner = NULL;
 	msg->pages = NULL;
@@ -71,16 +73,18 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, gfp_t gfp)
  * mqtt_msg_alloc_sharing() - room for another header of a packet
  * @msg: packet; immutable from now on
  * @head_len: bytes that stand before what @msg has in pages
+ * @protocol: enum mqtt_protocol that it is framed by
  * @gfp: GFP_ATOMIC in softirq
  *
  * What is in @msg's pages is not copied; it stays as long as the new message.
  *
  * Return: a message with one reference, the bytes of its head unset, or NULL.
  */
-struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, gfp_t gfp)
+struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 protocol,
+					gfp_t gfp)
 {
 	struct mqtt_msg *owner = msg->owner ?: msg;
-	struct mqtt_msg *twin = mqtt_msg_alloc(head_len, head_len, gfp);
+	struct mqtt_msg *twin = mqtt_msg_alloc(head_len, head_len, protocol, gfp);
 
 	if (!twin || !msg->nr_pages)
 		return twin;

@@ -19,6 +19,7 @@
  * @head_len: bytes of it in @head; the rest is in @pages
  * @nr_pages: number of @pages, all full but the last
  * @truesize: memory that it takes, which queues are charged with
+ * @protocol: enum mqtt_protocol that it is framed by
  * @owner: held; message whose are @pages, or NULL: they are this one's
  * @pages: payload, or none for a packet that fits into @head
  * @head: fixed and variable header, perhaps payload
@@ -31,13 +32,15 @@ struct mqtt_msg {
 	u32 head_len;
 	u32 nr_pages;
 	u32 truesize;
+	u8 protocol;
 	struct mqtt_msg *owner;
 	struct page **pages;
 	u8 head[];
 };
 
-struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, gfp_t gfp);
-struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, gfp_t gfp);
+struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp);
+struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 protocol,
+					gfp_t gfp);
 void mqtt_msg_free(struct mqtt_msg *msg);
 unsigned int mqtt_msg_bvec(const struct mqtt_msg *msg, u32 off, struct bio_vec *bv,
 			   unsigned int room, u32 *bytes);

@@ -209,6 +209,7 @@ static int mqtt_nl_router_put_attrs(struct sk_buff *skb, struct mqtt_router *rou
 	      nla_put_u32(skb, MQTT_A_ROUTER_PEERS, router->nr_peers) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_SUBSCRIPTIONS, router->trie.subs) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_NODES, router->trie.nodes) ||
+	      nla_put_u32(skb, MQTT_A_ROUTER_PORTS, router->nr_ports) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_OWNER_PORTID, router->owner_portid);
 	mutex_unlock(&router->lock);
 	if (err)
@@ -315,7 +316,12 @@ static const struct genl_ops mqtt_genl_ops[] = {
 	}, {
 		.cmd = MQTT_CMD_PEER_DETACH,
 		.doit = mqtt_nl_peer_detach,
-		.policy = mqtt_nl_peer_id_policy,
+		.policy = mqtt_nl_peer_detach_policy,
+		.maxattr = MQTT_A_PEER,
+	}, {
+		.cmd = MQTT_CMD_PEER_SET,
+		.doit = mqtt_nl_peer_set,
+		.policy = mqtt_nl_peer_set_policy,
 		.maxattr = MQTT_A_PEER,
 	}, {
 		.cmd = MQTT_CMD_PEER_GET,
@@ -348,10 +354,18 @@ static const struct genl_ops mqtt_genl_ops[] = {
 		.policy = mqtt_nl_empty_policy,
 		.maxattr = MQTT_A_ROUTER,
 	}, {
-		.cmd = MQTT_CMD_PEER_SET,
-		.doit = mqtt_nl_peer_set,
-		.policy = mqtt_nl_peer_set_policy,
-		.maxattr = MQTT_A_PEER,
+		.cmd = MQTT_CMD_PORT_ADD,
+		.doit = mqtt_nl_port_add,
+		.policy = mqtt_nl_port_add_policy,
+		.maxattr = MQTT_A_PORT,
+	}, {
+		.cmd = MQTT_CMD_PORT_GET,
+		.doit = mqtt_nl_port_get,
+		.start = mqtt_nl_dump_start,
+		.dumpit = mqtt_nl_port_dump,
+		.done = mqtt_nl_dump_done,
+		.policy = mqtt_nl_port_id_policy,
+		.maxattr = MQTT_A_PORT,
 	},
 };
 

@@ -26,6 +26,7 @@ int mqtt_nl_reply_end(struct sk_buff *reply, void *hdr, struct genl_info *info, 
 /* netlink_peer.c */
 extern const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1];
 extern const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1];
+extern const struct nla_policy mqtt_nl_peer_detach_policy[MQTT_A_PEER + 1];
 extern const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1];
 
 int mqtt_nl_peer_parse(struct nlattr **tb, struct nlattr **attrs,
@@ -51,17 +52,27 @@ int mqtt_nl_sub_add(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_sub_del(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_sub_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
+/* netlink_port.c */
+extern const struct nla_policy mqtt_nl_port_add_policy[MQTT_A_PORT + 1];
+extern const struct nla_policy mqtt_nl_port_id_policy[MQTT_A_PORT + 1];
+
+int mqtt_nl_port_add(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_port_get(struct sk_buff *skb, struct genl_info *info);
+int mqtt_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
 /**
  * struct mqtt_nl_dump - what a dump keeps between its messages, in cb->ctx
  * @router: held
  * @peer_id: the peer to go on with; ids and numbers of subscriptions only
  *	grow, so nothing is shown twice and nothing left out that stays
+ * @port_id: the port to go on with
  * @sub_seq: its last subscription that was shown
  * @one_peer: shows no other peer than @peer_id
  */
 struct mqtt_nl_dump {
 	struct mqtt_router *router;
 	u32 peer_id;
+	u32 port_id;
 	u32 sub_seq;
 	bool one_peer;
 };

@@ -1,40 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Generic netlink: peers.
+ * Generic netlink: what is said of peers.
  */
-#include <linux/file.h>
-#include <linux/net.h>
-#include <linux/slab.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 
 #include "netlink.h"
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 #include "socket.h"
 
-static struct netlink_range_validation mqtt_nl_fd_range = {
-	.max = INT_MAX,
-};
-
-static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
-	[MQTT_A_PEER_FD] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_fd_range),
-	[MQTT_A_PEER_CLIENT_ID] = { .type = NLA_STRING, .len = MQTT_CLIENT_ID_MAX },
-	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V31, MQTT_PROTOCOL_V5),
-	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
-	[MQTT_A_PEER_QUEUE_LIMIT] =
-		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
-	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
-	[MQTT_A_PEER_TOPIC_ALIAS_MAX] = NLA_POLICY_MAX(NLA_U16, MQTT_TOPIC_ALIAS_MAX),
-	[MQTT_A_PEER_MAX_PACKET] = NLA_POLICY_MIN(NLA_U32, 1),
-};
-
 const struct nla_policy mqtt_nl_peer_id_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
-};
-
-const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1] = {
-	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_attach_nest),
 };
 
 const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
@@ -82,147 +60,10 @@ int mqtt_nl_peer_parse(struct nlattr **tb, struct nlattr **attrs,
 int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *id)
 {
 	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
-	int err;
+	int err = mqtt_nl_peer_parse(tb, attrs, mqtt_nl_peer_id_nest, extack);
 
-	err = mqtt_nl_peer_parse(tb, attrs, mqtt_nl_peer_id_nest, extack);
 	if (!err)
 		*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
-	return err;
-}
-
-static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
-{
-	struct nlattr *nest = info->attrs[MQTT_A_PEER];
-	int err;
-
-	if (!nest) {
-		NL_SET_ERR_ATTR_MISS(info->extack, NULL, MQTT_A_PEER);
-		NL_SET_ERR_MSG(info->extack, "the peer is missing");
-		return -EINVAL;
-	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, nest, mqtt_nl_attach_nest, info->extack);
-	if (err)
-		return err;
-	if (!tb[MQTT_A_PEER_FD] || !tb[MQTT_A_PEER_CLIENT_ID] || !tb[MQTT_A_PEER_PROTOCOL]) {
-		NL_SET_ERR_MSG_ATTR(info->extack, nest,
-				    "fd, client-id and protocol are needed to attach");
-		return -EINVAL;
-	}
-	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX] &&
-	    nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]) != MQTT_PROTOCOL_V5) {
-		NL_SET_ERR_MSG_ATTR(info->extack, tb[MQTT_A_PEER_TOPIC_ALIAS_MAX],
-				    "only MQTT 5.0 has topic aliases");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* @tb has been checked; the socket's file is held by the caller. */
-static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struct nlattr **tb,
-			  u32 *id, struct netlink_ext_ack *extack)
-{
-	struct mqtt_peer_params params = {};
-	char *client_id;
-	int err;
-
-	client_id = nla_strdup(tb[MQTT_A_PEER_CLIENT_ID], GFP_KERNEL);
-	if (!client_id)
-		return -ENOMEM;
-	params.client_id = client_id;
-	params.protocol = nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]);
-	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX])
-		params.topic_alias_max = nla_get_u16(tb[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
-	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
-		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
-	if (tb[MQTT_A_PEER_KEEP_ALIVE])
-		params.keep_alive = nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]);
-	if (tb[MQTT_A_PEER_MAX_PACKET])
-		params.max_packet = nla_get_u32(tb[MQTT_A_PEER_MAX_PACKET]);
-	if (tb[MQTT_A_PEER_RX_RESIDUE]) {
-		params.residue = nla_data(tb[MQTT_A_PEER_RX_RESIDUE]);
-		params.residue_len = nla_len(tb[MQTT_A_PEER_RX_RESIDUE]);
-	}
-
-	mutex_lock(&router->lock);
-	if (router->dead) {
-		NL_SET_ERR_MSG(extack, "the router has just ended");
-		err = -ENODEV;
-	} else {
-		err = mqtt_peer_attach(router, sock, &params, id, extack);
-	}
-	mutex_unlock(&router->lock);
-	kfree(client_id);
-	return err;
-}
-
-static int mqtt_nl_attach_fd(struct mqtt_router *router, struct nlattr **tb, u32 *id,
-			     struct genl_info *info)
-{
-	struct socket *sock;
-	int err;
-
-	sock = sockfd_lookup(nla_get_u32(tb[MQTT_A_PEER_FD]), &err);
-	if (!sock) {
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
-		if (err == -ENOTSOCK)
-			NL_SET_ERR_MSG(info->extack, "fd is not a socket");
-		else
-			NL_SET_ERR_MSG(info->extack, "fd is not open");
-		return err;
-	}
-	err = mqtt_socket_check(sock, genl_info_net(info), info->extack) ?:
-	      mqtt_nl_attach(router, sock, tb, id, info->extack);
-	if (err == -ERANGE)
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_RX_RESIDUE]);
-	else if (err && err != -ENODEV)
-		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_FD]);
-	sockfd_put(sock);
-	return err;
-}
-
-static int mqtt_nl_put_id(struct sk_buff *skb, u32 id)
-{
-	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER);
-
-	if (!nest || nla_put_u32(skb, MQTT_A_PEER_ID, id))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
-{
-	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
-	struct mqtt_router *router;
-	struct sk_buff *reply;
-	void *hdr;
-	u32 id;
-	int err;
-
-	err = mqtt_nl_attach_parse(tb, info);
-	if (err)
-		return err;
-	router = mqtt_nl_router(skb, info);
-	if (IS_ERR(router))
-		return PTR_ERR(router);
-
-	/* First, so that memory for it is no reason to detach again. */
-	reply = mqtt_nl_reply_new(info, &hdr);
-	if (!reply) {
-		err = -ENOMEM;
-		goto out;
-	}
-	err = mqtt_nl_attach_fd(router, tb, &id, info);
-	if (err) {
-		nlmsg_free(reply);
-		goto out;
-	}
-	err = mqtt_nl_reply_end(reply, hdr, info, mqtt_nl_put_id(reply, id));
-	/* Whoever does not learn the id cannot detach. */
-	if (err)
-		mqtt_peer_detach(router, id, info->extack);
-out:
-	mqtt_router_put(router);
 	return err;
 }
 
@@ -230,25 +71,6 @@ out:
 void mqtt_nl_bad_peer_id(struct genl_info *info)
 {
 	NL_SET_BAD_ATTR(info->extack, nla_find_nested(info->attrs[MQTT_A_PEER], MQTT_A_PEER_ID));
-}
-
-int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
-{
-	struct mqtt_router *router;
-	u32 id;
-	int err;
-
-	err = mqtt_nl_peer_id(info->attrs, info->extack, &id);
-	if (err)
-		return err;
-	router = mqtt_nl_router(skb, info);
-	if (IS_ERR(router))
-		return PTR_ERR(router);
-	err = mqtt_peer_detach(router, id, info->extack);
-	if (err == -ENOENT)
-		mqtt_nl_bad_peer_id(info);
-	mqtt_router_put(router);
-	return err;
 }
 
 static int mqtt_nl_put_addr4(struct sk_buff *skb, int attr, __be32 addr, __be16 port)
@@ -294,6 +116,15 @@ int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk, int local, int
 #endif
 	return mqtt_nl_put_addr4(skb, local, inet->inet_rcv_saddr, inet->inet_sport) ?:
 	       mqtt_nl_put_addr4(skb, remote, inet->inet_daddr, inet->inet_dport);
+}
+
+/* Where its connection is. */
+static int mqtt_nl_put_place(struct sk_buff *skb, const struct mqtt_peer *peer)
+{
+	if (mqtt_peer_is_hosted(peer))
+		return nla_put_u32(skb, MQTT_A_PEER_PORT, peer->tx.port->id);
+	return nla_put_u8(skb, MQTT_A_PEER_TX_HOLD, READ_ONCE(peer->tx.held)) ?:
+	       mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_PEER_LOCAL, MQTT_A_PEER_REMOTE);
 }
 
 static int mqtt_nl_put_stat(struct sk_buff *skb, int attr, u64 n)
@@ -344,21 +175,23 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 {
 	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER);
 	const struct mqtt_tx *tx = &peer->tx;
+	u32 state = READ_ONCE(peer->rx.state);
 
+	if (mqtt_peer_is_hosted(peer))
+		state = MQTT_PEER_STATE_HOSTED;
 	if (!nest ||
 	    nla_put_u32(skb, MQTT_A_PEER_ID, peer->id) ||
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
 	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
 	    mqtt_nl_put_topic_alias_max(skb, peer) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_LIMIT, tx->limit, MQTT_A_PEER_PAD) ||
-	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->bytes),
+	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
-	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->packets)) ||
+	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||
 	    nla_put_u32(skb, MQTT_A_PEER_SUBSCRIPTIONS, peer->nr_subs) ||
-	    nla_put_u32(skb, MQTT_A_PEER_STATE, READ_ONCE(peer->rx.state)) ||
+	    nla_put_u32(skb, MQTT_A_PEER_STATE, state) || mqtt_nl_put_place(skb, peer) ||
 	    nla_put_u16(skb, MQTT_A_PEER_KEEP_ALIVE, READ_ONCE(peer->keepalive.seconds)) ||
 	    mqtt_nl_put_max_packet(skb, tx->max_packet) ||
-	    mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_PEER_LOCAL, MQTT_A_PEER_REMOTE) ||
 	    mqtt_nl_put_stats(skb, peer))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

@@ -12,6 +12,7 @@ static const struct nla_policy mqtt_nl_peer_set_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
 	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
+	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 0),
 };
 
 const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1] = {
@@ -25,6 +26,8 @@ static void mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb)
 		mqtt_tx_set_limit(&peer->tx, nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]));
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
 		mqtt_keepalive_set(peer, nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]));
+	if (tb[MQTT_A_PEER_TX_HOLD] && !mqtt_peer_is_hosted(peer))
+		mqtt_tx_release(peer);
 }
 
 int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info)

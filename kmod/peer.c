@@ -28,16 +28,18 @@ void mqtt_peer_free(struct mqtt_peer *peer)
 {
 	mqtt_tx_close(peer);
 	mqtt_alias_forget(&peer->aliases);
-	sock_put(peer->sk);
+	if (peer->sk)
+		sock_put(peer->sk);
 	mqtt_router_put(peer->router);
 	kfree(peer->client_id);
 	kfree_rcu(peer, rcu);
 }
 
-/*
- * A peer with one reference, to be dropped by mqtt_peer_put(). Takes
- * references of its own to @router and @sk.
- */
+static void mqtt_peer_forget_work(struct work_struct *work)
+{
+	mqtt_socket_forget(container_of(to_rcu_work(work), struct mqtt_peer, forget));
+}
+
 static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock *sk,
 					 const struct mqtt_peer_params *params)
 {
@@ -53,17 +55,60 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	}
 	refcount_set(&peer->refs, 1);
 	INIT_LIST_HEAD(&peer->subs);
+	INIT_LIST_HEAD(&peer->hosted);
+	INIT_RCU_WORK(&peer->forget, mqtt_peer_forget_work);
 	peer->protocol = params->protocol;
 	peer->aliases.max = params->topic_alias_max;
 	mqtt_rx_init(&peer->rx);
 	mqtt_tx_init(&peer->tx, params->queue_limit ?: router->queue_limit, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 
-	sock_hold(sk);
+	if (sk)
+		sock_hold(sk);
 	peer->sk = sk;
 	refcount_inc(&router->refs);
 	peer->router = router;
 	return peer;
+}
+
+/**
+ * mqtt_peer_new() - a peer with an id that is not listed yet
+ * @router: whose; its lock is held and it is not dead
+ * @sk: its socket, of which it takes a reference; NULL if it is to be hosted
+ * @params: what the daemon says of it; copied
+ *
+ * Return: the peer with one reference, for mqtt_peer_list();
+ * ERR_PTR(-ENOMEM); ERR_PTR(-ENOSPC) if no id is free.
+ */
+struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
+				const struct mqtt_peer_params *params)
+{
+	struct mqtt_peer *peer;
+	int err;
+
+	lockdep_assert_held(&router->lock);
+	peer = mqtt_peer_alloc(router, sk, params);
+	if (!peer)
+		return ERR_PTR(-ENOMEM);
+	err = xa_alloc_cyclic(&router->peers, &peer->id, peer, XA_LIMIT(1, INT_MAX),
+			      &router->next_id, GFP_KERNEL_ACCOUNT);
+	if (err < 0) {
+		mqtt_peer_put(peer);
+		return ERR_PTR(err == -EBUSY ? -ENOSPC : err);
+	}
+	return peer;
+}
+
+/**
+ * mqtt_peer_list() - a new peer is complete
+ * @peer: peer of mqtt_peer_new(), whose reference the list has now
+ *
+ * Context: its router's lock is held.
+ */
+void mqtt_peer_list(struct mqtt_peer *peer)
+{
+	peer->listed = true;
+	peer->router->nr_peers++;
 }
 
 static void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)
@@ -86,6 +131,8 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 	if (!peer->listed)
 		return false;
 	peer->listed = false;
+	if (mqtt_peer_is_hosted(peer))
+		mqtt_peer_unhost(peer);
 	xa_erase(&router->peers, peer->id);
 	router->nr_peers--;
 	list_for_each_entry_safe(sub, next, &peer->subs, list) {
@@ -93,6 +140,16 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 		cond_resched();
 	}
 	return true;
+}
+
+/**
+ * mqtt_peer_end() - end a peer that has no socket
+ * @peer: peer, listed, hosted; its router's lock is held
+ */
+void mqtt_peer_end(struct mqtt_peer *peer)
+{
+	if (mqtt_peer_unlist(peer))
+		mqtt_peer_put(peer);
 }
 
 /**
@@ -112,29 +169,18 @@ int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 	struct mqtt_peer *peer;
 	int err;
 
-	lockdep_assert_held(&router->lock);
-	peer = mqtt_peer_alloc(router, sock->sk, params);
-	if (!peer)
-		return -ENOMEM;
-	err = xa_alloc_cyclic(&router->peers, &peer->id, peer, XA_LIMIT(1, INT_MAX),
-			      &router->next_id, GFP_KERNEL_ACCOUNT);
-	if (err < 0) {
-		err = err == -EBUSY ? -ENOSPC : err;
-		goto err_id;
+	peer = mqtt_peer_new(router, sock->sk, params);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	err = mqtt_socket_hook(peer, sock, params, extack);
+	if (err) {
+		xa_erase(&router->peers, peer->id);
+		mqtt_peer_put(peer);
+		return err;
 	}
-	err = mqtt_socket_hook(peer, sock, params->residue, params->residue_len, extack);
-	if (err)
-		goto err_hook;
-	peer->listed = true;
-	router->nr_peers++;
+	mqtt_peer_list(peer);
 	*id = peer->id;
 	return 0;
-
-err_hook:
-	xa_erase(&router->peers, peer->id);
-err_id:
-	mqtt_peer_put(peer);
-	return err;
 }
 
 /*
@@ -148,6 +194,9 @@ static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
 	bool abort = false;
 	int err = 0;
 
+	*hooked = false;
+	if (mqtt_peer_is_hosted(peer))
+		return 0;
 	lock_sock(sk);
 	*hooked = peer->hooked;
 	if (peer->hooked)
@@ -156,8 +205,10 @@ static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
 		abort = true;
 		err = 0;
 	}
-	if (peer->hooked && !err)
+	if (peer->hooked && !err) {
 		mqtt_socket_unhook_locked(peer);
+		mqtt_tx_close(peer);
+	}
 	release_sock(sk);
 
 	if (abort)

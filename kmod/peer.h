@@ -7,6 +7,8 @@
 
 #include <linux/refcount.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
+#include <mqtt/match.h>
 #include <mqtt/trie.h>
 
 #include "alias.h"
@@ -15,6 +17,7 @@
 #include "tx.h"
 
 struct mqtt_router;
+struct mqtt_port;
 struct mqtt_proto;
 struct netlink_ext_ack;
 struct socket;
@@ -22,7 +25,8 @@ struct sock;
 
 /**
  * struct mqtt_peer - a client
- * @sk: its socket, held until the peer is freed
+ * @sk: its socket, held until the peer is freed or gets another one; NULL if
+ *	it has not been offloaded yet
  * @router: its router, held
  * @id: its number, of @router->peers
  * @refs: one of the router while it is listed, one of the socket while it is
@@ -35,6 +39,7 @@ struct sock;
  * @saved_write_space: as found at attach
  * @protocol: enum mqtt_protocol
  * @aliases: topic aliases of what it publishes
+ * @match: who was to get what it published last; under the socket's lock
  * @rx: receive side
  * @tx: transmit side
  * @keepalive: watches whether the client is silent
@@ -42,6 +47,9 @@ struct sock;
  * @nr_subs: length of @subs
  * @next_sub_seq: number of the next one
  * @client_id: text for people
+ * @hosted: in its port's list while it is hosted, which @tx.port tells; under
+ *	@router->lock
+ * @forget: mqtt_socket_forget() after a grace period
  * @rcu: for freeing
  * @stamps: per CPU, the last message that was given to this peer there, to
  *	give it one copy however many of its filters match
@@ -59,6 +67,7 @@ struct mqtt_peer {
 	bool hooked;
 
 	struct mqtt_aliases aliases;
+	struct mqtt_match match;
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;
 	struct mqtt_keepalive keepalive;
@@ -67,9 +76,17 @@ struct mqtt_peer {
 	u32 nr_subs;
 	u32 next_sub_seq;
 	char *client_id;
+	struct list_head hosted;
+	struct rcu_work forget;
 	struct rcu_head rcu;
 	u64 stamps[];
 };
+
+/* Under the router's lock. */
+static inline bool mqtt_peer_is_hosted(const struct mqtt_peer *peer)
+{
+	return peer->tx.port;
+}
 
 /**
  * struct mqtt_peer_sub - one subscription of a peer
@@ -93,14 +110,20 @@ struct mqtt_peer_sub {
 struct mqtt_peer_params {
 	const char *client_id;
 	u64 queue_limit;		/* bytes, 0: the router's */
-	const void *residue;
-	u32 residue_len;
 	u32 max_packet;			/* bytes, 0: any */
 	u16 keep_alive;			/* seconds, 0: for ever */
 	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
 	u8 protocol;			/* enum mqtt_protocol */
+	/* of the connection */
+	const void *residue;
+	u32 residue_len;
+	u32 rx_skip;
+	bool tx_hold;
 };
 
+struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
+				const struct mqtt_peer_params *params);
+void mqtt_peer_list(struct mqtt_peer *peer);
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 		     const struct mqtt_peer_params *params, u32 *id,
 		     struct netlink_ext_ack *extack);
@@ -108,8 +131,21 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
 				 struct netlink_ext_ack *extack);
 void mqtt_peer_close(struct mqtt_peer *peer);
+void mqtt_peer_end(struct mqtt_peer *peer);
 void mqtt_peer_end_all(struct mqtt_router *router);
 void mqtt_peer_free(struct mqtt_peer *peer);
+
+/* host.c */
+int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
+			    const struct mqtt_peer_params *params, u32 *id,
+			    struct netlink_ext_ack *extack);
+int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
+		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
+int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
+		   struct netlink_ext_ack *extack);
+void mqtt_peer_unhost(struct mqtt_peer *peer);
+void mqtt_peer_end_hosted(struct mqtt_port *port);
+void mqtt_peer_forget_flush(struct socket *sock);
 
 int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
 void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);

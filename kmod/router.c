@@ -10,6 +10,7 @@
 
 #include "event.h"
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 
 struct workqueue_struct *mqtt_wq;
@@ -33,6 +34,7 @@ static void mqtt_router_free_work(struct work_struct *work)
 
 	mqtt_trie_destroy(&router->trie);
 	xa_destroy(&router->peers);
+	xa_destroy(&router->ports);
 	free_percpu(router->stats);
 	mutex_destroy(&router->lock);
 	put_net(router->net);
@@ -45,6 +47,7 @@ static void mqtt_router_finish(struct mqtt_router *router)
 {
 	mutex_lock(&router->lock);
 	router->dead = true;
+	mqtt_port_end_all(router);
 	mutex_unlock(&router->lock);
 	mqtt_peer_end_all(router);
 	mqtt_event_router(router->net, MQTT_EVENT_TYPE_ROUTER_END);
@@ -76,6 +79,7 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	refcount_set(&router->refs, 1);
 	mutex_init(&router->lock);
 	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
+	xa_init_flags(&router->ports, XA_FLAGS_ALLOC1);
 	INIT_WORK(&router->end_work, mqtt_router_end_work);
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;

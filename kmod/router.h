@@ -20,6 +20,7 @@ struct sock;
 #define MQTT_QUEUE_LIMIT_MIN		4096ULL
 #define MQTT_QUEUE_LIMIT_MAX		U32_MAX
 #define MQTT_QUEUE_LIMIT_DEFAULT	(16ULL << 20)
+#define MQTT_PORTS_MAX			1024
 #define MQTT_OFFLOAD_MAX_PACKET_MIN	64
 #define MQTT_OFFLOAD_MAX_PACKET_MAX	BIT(20)
 #define MQTT_OFFLOAD_MAX_PACKET_DEFAULT	(256U << 10)
@@ -28,7 +29,7 @@ struct sock;
  * struct mqtt_router - a router
  * @net: its namespace, held
  * @refs: one of its namespace while it is the namespace's router, one of each
- *	peer, one of each operation on it
+ *	peer and port, one of each operation on it
  * @lock: serialises changes: peers come and go, subscriptions, limits. Taken
  *	before a socket's lock, never inside one
  * @ended: no request finds it any more, and nothing is taken off its peers'
@@ -37,6 +38,8 @@ struct sock;
  * @peers: by id; changed under @lock
  * @nr_peers: how many
  * @next_id: where to look for a free id
+ * @ports: by id; changed under @lock
+ * @nr_ports: how many
  * @trie: topic table; changed under @lock, read under RCU
  * @queue_limit: default of peers attached from now on, bytes
  * @offload_max_packet: longest packet that is forwarded here, bytes
@@ -56,6 +59,8 @@ struct mqtt_router {
 	struct xarray peers;
 	u32 nr_peers;
 	u32 next_id;
+	struct xarray ports;
+	u32 nr_ports;
 	struct mqtt_trie trie;
 	u64 queue_limit;
 	u32 offload_max_packet;

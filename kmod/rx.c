@@ -451,5 +451,17 @@ void mqtt_rx_init(struct mqtt_rx *rx)
 {
 	mutex_init(&rx->read_lock);
 	INIT_WORK(&rx->work, mqtt_rx_work);
-	rx->state = MQTT_PEER_STATE_FAST;
+}
+
+/**
+ * mqtt_rx_start() - a peer's socket is hooked, and its stream begins
+ * @peer: peer
+ * @skip: bytes at the head of the stream that are the daemon's; a barrier
+ *
+ * Context: the socket is locked.
+ */
+void mqtt_rx_start(struct mqtt_peer *peer, u32 skip)
+{
+	WRITE_ONCE(peer->rx.end, tcp_sk(peer->sk)->copied_seq + skip);
+	WRITE_ONCE(peer->rx.state, skip ? MQTT_PEER_STATE_BARRIER : MQTT_PEER_STATE_FAST);
 }

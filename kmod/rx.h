@@ -43,6 +43,7 @@ struct mqtt_rx {
 #define MQTT_RX_ALL	SIZE_MAX
 
 void mqtt_rx_init(struct mqtt_rx *rx);
+void mqtt_rx_start(struct mqtt_peer *peer, u32 skip);
 bool mqtt_rx_readable(const struct mqtt_peer *peer);
 bool mqtt_rx_waits_for_peer(struct mqtt_peer *peer);
 void mqtt_rx_data_ready(struct mqtt_peer *peer);

@@ -79,7 +79,7 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 
 	if (ret)
 		return ret;
-	in->msg = mqtt_translate(in->msg, pub, in->protocol, MQTT_RX_GFP);
+	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
 		mqtt_rx_no_memory(peer);
 		return 0;
@@ -103,7 +103,7 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		    struct mqtt_cursor cur)
 {
-	struct mqtt_publication in = { .source = peer, .protocol = peer->protocol };
+	struct mqtt_publication in = { .source = peer, .last = &peer->match };
 	struct mqtt_publish pub;
 	struct mqtt_msg *msg;
 	int ret;
@@ -111,7 +111,7 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	if (tcp_sk(peer->sk)->rcv_nxt - cur.seq < frame->len)
 		return -EAGAIN;
 	msg = mqtt_msg_alloc(frame->len, max_t(u32, frame->head_len, frame->publish_len),
-			     MQTT_RX_GFP);
+			     peer->protocol, MQTT_RX_GFP);
 	if (unlikely(!msg)) {
 		mqtt_rx_no_memory(peer);
 		return 0;
@@ -121,7 +121,7 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	if (!mqtt_rx_copy(msg, frame, &cur, peer->sk))
 		ret = -EAGAIN;		/* the last byte counted was a FIN */
 	else
-		ret = mqtt_rx_parse(msg->head, msg->head_len, frame, in.protocol, &pub);
+		ret = mqtt_rx_parse(msg->head, msg->head_len, frame, msg->protocol, &pub);
 	if (!ret && pub.topic_alias)
 		ret = mqtt_rx_route_alias(peer, &in, &pub);
 	else if (!ret)

@@ -10,6 +10,7 @@
  * socket's operations are ours, and it is cleared a grace period after these
  * are gone: so no reader takes for a peer what somebody else has put there.
  */
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <net/mptcp.h>
 #include <net/tcp.h>
@@ -151,43 +152,63 @@ static int mqtt_socket_hookable(struct sock *sk, struct netlink_ext_ack *extack)
 }
 
 /*
- * Put bytes that have been received last back in front of the receive queue,
- * as if they had not been. They get their old sequence numbers; a FIN that
- * was read with them stays read, which TCP knows by SOCK_DONE.
+ * Behind the last byte that was received. A FIN that was received with it
+ * stays so, which TCP knows by SOCK_DONE.
  */
-static int mqtt_socket_unread(struct sock *sk, const void *data, u32 len,
-			      struct netlink_ext_ack *extack)
+static u32 mqtt_socket_read_end(const struct sock *sk)
 {
-	struct tcp_sock *tp = tcp_sk(sk);
+	const struct tcp_sock *tp = tcp_sk(sk);
 	bool fin = sk->sk_state == TCP_CLOSE_WAIT && tp->copied_seq == tp->rcv_nxt;
-	u32 end = tp->copied_seq - fin;
-	struct sk_buff *skb;
 
+	return tp->copied_seq - fin;
+}
+
+/*
+ * Make bytes that have been received last ready to be put back in front of the
+ * receive queue. Returns 0, and the buffer, which is charged to the socket, in
+ * @skb; NULL if there are none.
+ */
+static int mqtt_socket_residue(struct sock *sk, const void *data, u32 len,
+			       struct sk_buff **skb, struct netlink_ext_ack *extack)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	*skb = NULL;
 	if (!len)
 		return 0;
-	if (len > tp->bytes_received - (tp->rcv_nxt - end)) {
+	if (len > tp->bytes_received - (tp->rcv_nxt - mqtt_socket_read_end(sk))) {
 		NL_SET_ERR_MSG(extack, "rx-residue is longer than what the socket has received");
 		return -ERANGE;
 	}
-	skb = mqtt_rxq_alloc(len, GFP_KERNEL);
-	if (!skb)
+	*skb = mqtt_rxq_alloc(len, GFP_KERNEL);
+	if (!*skb)
 		return -ENOMEM;
-	if (skb_store_bits(skb, 0, data, len) || !mqtt_rxq_charge(sk, skb)) {
-		kfree_skb(skb);
+	if (skb_store_bits(*skb, 0, data, len) || !mqtt_rxq_charge(sk, *skb)) {
+		kfree_skb(*skb);
 		NL_SET_ERR_MSG(extack, "no receive memory for rx-residue");
 		return -ENOBUFS;
 	}
-	mqtt_rxq_unread(sk, skb, end);
 	return 0;
 }
 
+/*
+ * Holds the place of a ULP while a socket is attached. A setsockopt(TCP_ULP) that
+ * was on its way into TCP when the operations changed looks here, under the
+ * socket's lock, and is refused. Otherwise kTLS would take ours for TCP's and
+ * build on them, for all TLS sockets to come.
+ */
+static const struct tcp_ulp_ops mqtt_socket_ulp = {
+	.name = "mqtt",
+	.owner = THIS_MODULE,
+};
+
 /* The socket is locked. */
-static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock)
+static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx_skip)
 {
 	struct sock *sk = peer->sk;
 
 	mqtt_peer_hold(peer);
-	peer->rx.end = tcp_sk(sk)->copied_seq;
+	mqtt_rx_start(peer, rx_skip);
 
 	write_lock_bh(&sk->sk_callback_lock);
 	rcu_assign_sk_user_data(sk, peer);
@@ -198,6 +219,7 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock)
 	/* Whoever sees our operations sees the peer. */
 	smp_store_release(&sk->sk_prot, (struct proto *)&peer->proto->prot);
 	WRITE_ONCE(sock->ops, &peer->proto->ops);
+	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, &mqtt_socket_ulp);
 	write_unlock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(peer->hooked, true);
 	mqtt_keepalive_start(peer);
@@ -207,21 +229,21 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock)
  * mqtt_socket_hook() - take over a peer's socket
  * @peer: peer, complete but for its operations; @peer->sk is @sock's
  * @sock: socket that mqtt_socket_check() found good; the caller holds its file
- * @residue: bytes to put back in front of the stream
- * @residue_len: how many, 0 for none
+ * @params: what the daemon says of the stream
  * @extack: is told what is wrong
  *
- * What has arrived already is looked at before this returns.
+ * A hosted peer is not hosted any more if this succeeds. What has arrived already is looked at before this returns.
  *
  * Context: process; the socket not locked.
  * Return: 0, and the socket holds a reference to @peer; -ENOTCONN, -EBUSY or
  * -EINVAL if the socket is in a state that is refused; -ERANGE for a residue
  * that was not received; -ENOMEM, -ENOBUFS.
  */
-int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *residue,
-		     u32 residue_len, struct netlink_ext_ack *extack)
+int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock,
+		     const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
 {
 	struct sock *sk = peer->sk;
+	struct sk_buff *residue;
 	int err;
 
 	lock_sock(sk);
@@ -238,10 +260,17 @@ int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *re
 		err = -EBUSY;
 		goto out;
 	}
-	err = mqtt_socket_unread(sk, residue, residue_len, extack);
+	err = mqtt_socket_residue(sk, params->residue, params->residue_len, &residue, extack);
 	if (err)
 		goto out;
-	mqtt_socket_take(peer, sock);
+	err = mqtt_tx_begin(peer, params->tx_hold);
+	if (err) {
+		kfree_skb(residue);
+		goto out;
+	}
+	if (residue)
+		mqtt_rxq_unread(sk, residue, mqtt_socket_read_end(sk));
+	mqtt_socket_take(peer, sock, params->rx_skip);
 	/* Before anything can happen to it. */
 	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_ATTACH);
 	mqtt_rx_data_ready(peer);
@@ -254,8 +283,9 @@ out:
  * mqtt_socket_unhook_locked() - give a socket back
  * @peer: peer, hooked
  *
- * What is in the peer's queue is lost; a packet must not be half sent if the
- * socket is to live on. The caller has to call mqtt_socket_forget().
+ * A packet must not be half sent if the socket is to live on. The caller has
+ * to close the peer's queue or let it go on elsewhere, and to call
+ * mqtt_socket_forget().
  *
  * Context: process, the socket locked by lock_sock().
  */
@@ -264,6 +294,7 @@ void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 	struct sock *sk = peer->sk;
 
 	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, NULL);
 	WRITE_ONCE(sk->sk_prot, peer->proto->base);
 	if (sk->sk_socket)
 		WRITE_ONCE(sk->sk_socket->ops, peer->proto->base_ops);
@@ -273,7 +304,6 @@ void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 	WRITE_ONCE(peer->hooked, false);
 
 	mqtt_keepalive_stop(peer);
-	mqtt_tx_close(peer);
 	/* Threads that sleep in our operations go on in TCP's. */
 	if (!sock_flag(sk, SOCK_DEAD)) {
 		sk->sk_state_change(sk);
@@ -283,7 +313,7 @@ void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 }
 
 /**
- * mqtt_socket_unhook() - give a socket back unless somebody else has
+ * mqtt_socket_unhook() - give a socket back for good unless somebody else has
  * @peer: peer
  *
  * Context: process, the socket not locked.
@@ -295,8 +325,10 @@ bool mqtt_socket_unhook(struct mqtt_peer *peer)
 
 	lock_sock(peer->sk);
 	hooked = peer->hooked;
-	if (hooked)
+	if (hooked) {
 		mqtt_socket_unhook_locked(peer);
+		mqtt_tx_close(peer);
+	}
 	release_sock(peer->sk);
 	return hooked;
 }

@@ -9,6 +9,7 @@
 #include <net/sock.h>
 
 struct mqtt_peer;
+struct mqtt_peer_params;
 struct netlink_ext_ack;
 
 /**
@@ -33,8 +34,8 @@ const struct mqtt_proto *mqtt_proto_of(const struct sock *sk);
 bool mqtt_socket_attached(const struct sock *sk);
 int mqtt_socket_check(struct socket *sock, const struct net *net,
 		      struct netlink_ext_ack *extack);
-int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock, const void *residue,
-		     u32 residue_len, struct netlink_ext_ack *extack);
+int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock,
+		     const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
 bool mqtt_socket_unhook(struct mqtt_peer *peer);
 void mqtt_socket_unhook_locked(struct mqtt_peer *peer);
 void mqtt_socket_forget(struct mqtt_peer *peer);

@@ -32,7 +32,7 @@ struct mqtt_msg *mqtt_translate(struct mqtt_msg *msg, const struct mqtt_publish 
 
 	if (size < 0)
 		return NULL;
-	twin = mqtt_msg_alloc_sharing(msg, size + copied, gfp);
+	twin = mqtt_msg_alloc_sharing(msg, size + copied, protocol, gfp);
 	if (!twin)
 		return NULL;
 	mqtt_publish_header_write(twin->head, pub, protocol);

@@ -26,9 +26,9 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
-#include "event.h"
 #include "msg.h"
 #include "peer.h"
+#include "port.h"
 #include "router.h"
 #include "tx.h"
 
@@ -44,8 +44,6 @@
 #define MQTT_TX_BVECS		64
 /* How long to wait before memory is asked for again, and for a slow daemon. */
 #define MQTT_TX_RETRY		msecs_to_jiffies(10)
-/* PINGRESPs in one queue. Who has asked so often gets an answer as it is. */
-#define MQTT_TX_PINGS_MAX	16
 
 struct mqtt_tx_cpu {
 	struct llist_head dirty;
@@ -53,9 +51,6 @@ struct mqtt_tx_cpu {
 };
 
 static DEFINE_PER_CPU(struct mqtt_tx_cpu, mqtt_tx_cpus);
-
-/* PINGRESP, one for all; queues are not charged for it. */
-static struct mqtt_msg *mqtt_tx_pingresp;
 
 static void mqtt_tx_schedule(struct mqtt_peer *peer, unsigned long delay)
 {
@@ -70,11 +65,14 @@ static void mqtt_tx_schedule(struct mqtt_peer *peer, unsigned long delay)
 		mqtt_peer_put(peer);
 }
 
-/*
- * Bottom halves are off and tx->lock is held, with tx->closed seen false: so
- * the peer has not been put for the last time.
+/**
+ * mqtt_tx_make_dirty() - have what is in a peer's queue sent soon
+ * @peer: receiver
+ *
+ * Context: bottom halves are off and tx->lock is held, with tx->closed seen
+ * false: so the peer has not been put for the last time.
  */
-static void mqtt_tx_make_dirty(struct mqtt_peer *peer)
+void mqtt_tx_make_dirty(struct mqtt_peer *peer)
 {
 	struct mqtt_tx_cpu *cpu = this_cpu_ptr(&mqtt_tx_cpus);
 
@@ -88,181 +86,20 @@ static void mqtt_tx_make_dirty(struct mqtt_peer *peer)
 		tasklet_schedule(&cpu->tasklet);
 }
 
-static bool mqtt_tx_needs_chunk(const struct mqtt_tx *tx)
-{
-	return !tx->last || tx->last->tail == MQTT_TX_CHUNK_MSGS;
-}
-
-static bool mqtt_tx_fits(const struct mqtt_tx *tx, const struct mqtt_msg *msg)
-{
-	u64 need = msg->truesize;
-
-	if (mqtt_tx_needs_chunk(tx))
-		need += sizeof(struct mqtt_tx_chunk);
-	return tx->bytes + need <= tx->limit;
-}
-
-/* An empty queue keeps its last chunk; it counts as part of the peer. */
-static bool mqtt_tx_push(struct mqtt_tx *tx, struct mqtt_msg *msg)
-{
-	struct mqtt_tx_chunk *chunk = tx->last;
-
-	if (mqtt_tx_needs_chunk(tx)) {
-		chunk = kmalloc(sizeof(*chunk), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
-		if (!chunk)
-			return false;
-		chunk->next = NULL;
-		chunk->head = 0;
-		chunk->tail = 0;
-		if (tx->last) {
-			tx->last->next = chunk;
-			tx->bytes += sizeof(*chunk);
-		} else {
-			tx->first = chunk;
-		}
-		tx->last = chunk;
-	}
-	mqtt_msg_hold(msg);
-	chunk->msg[chunk->tail++] = msg;
-	tx->bytes += msg->truesize;
-	tx->packets++;
-	return true;
-}
-
-static void mqtt_tx_pop(struct mqtt_tx *tx)
-{
-	struct mqtt_tx_chunk *chunk = tx->first;
-	struct mqtt_msg *msg = chunk->msg[chunk->head++];
-
-	tx->bytes -= msg->truesize;
-	tx->packets--;
-	tx->pings -= msg == mqtt_tx_pingresp;
-	tx->full_told &= tx->packets > 0;
-	mqtt_msg_put(msg);
-
-	if (chunk->head < chunk->tail)
-		return;
-	if (!chunk->next) {
-		chunk->head = 0;
-		chunk->tail = 0;
-	} else {
-		tx->first = chunk->next;
-		tx->bytes -= sizeof(*chunk);
-		kfree(chunk);
-	}
-}
-
-/* Returns whether to tell that the queue is full, with a reference to @peer. */
-static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
-{
-	struct mqtt_tx *tx = &peer->tx;
-
-	lockdep_assert_held(&tx->lock);
-	if (tx->full_told)
-		return false;
-	tx->full_told = true;
-	mqtt_peer_hold(peer);
-	return true;
-}
-
-/**
- * mqtt_tx_enqueue() - put a packet into a peer's queue
- * @peer: receiver; seen under RCU, no reference needed
- * @msg: packet; the queue takes a reference of its own. NULL if there was no
- *	memory for it: then this counts
- *
- * A packet that does not fit any more is dropped and counted, those that are
- * in the queue stay.
- *
- * Context: bottom halves off, RCU read lock; the publisher's socket may be
- * locked.
- * Return: true if queued.
- */
-bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
-{
-	unsigned int why = MQTT_A_STATS_ENQUEUED;
-	struct mqtt_tx *tx = &peer->tx;
-	bool tell = false;
-
-	spin_lock(&tx->lock);
-	if (unlikely(tx->closed)) {
-		why = MQTT_A_STATS_DROP_PEER_GONE;
-	} else if (unlikely(!msg)) {
-		tx->drop_no_memory++;
-		why = MQTT_A_STATS_DROP_NO_MEMORY;
-	} else if (unlikely(msg->len > tx->max_packet)) {
-		tx->drop_too_large++;
-		why = MQTT_A_STATS_DROP_TOO_LARGE;
-	} else if (unlikely(!mqtt_tx_fits(tx, msg))) {
-		tx->drop_queue_full++;
-		why = MQTT_A_STATS_DROP_QUEUE_FULL;
-		tell = mqtt_tx_tell_full(peer);
-	} else if (unlikely(!mqtt_tx_push(tx, msg))) {
-		tx->drop_no_memory++;
-		why = MQTT_A_STATS_DROP_NO_MEMORY;
-	} else {
-		mqtt_tx_make_dirty(peer);
-	}
-	spin_unlock(&tx->lock);
-
-	mqtt_stats_add(peer->router->stats, why, 1);
-	if (unlikely(tell)) {
-		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_QUEUE_FULL);
-		mqtt_peer_put(peer);
-	}
-	return why == MQTT_A_STATS_ENQUEUED;
-}
-
-/**
- * mqtt_tx_ping() - answer a PINGREQ
- * @peer: who has sent it
- *
- * The PINGRESP is sent behind what is in the queue, and none is added if many
- * are waiting there already.
- *
- * Context: bottom halves off; the peer's socket is locked.
- */
-void mqtt_tx_ping(struct mqtt_peer *peer)
-{
-	unsigned int count = MQTT_A_STATS_TX_PINGS;
-	struct mqtt_tx *tx = &peer->tx;
-
-	spin_lock(&tx->lock);
-	if (unlikely(tx->closed || tx->pings == MQTT_TX_PINGS_MAX)) {
-		spin_unlock(&tx->lock);
-		return;
-	}
-	if (likely(mqtt_tx_push(tx, mqtt_tx_pingresp))) {
-		tx->pings++;
-		mqtt_tx_make_dirty(peer);
-	} else {
-		tx->drop_no_memory++;
-		count = MQTT_A_STATS_DROP_NO_MEMORY;
-	}
-	spin_unlock(&tx->lock);
-	mqtt_stats_add(peer->router->stats, count, 1);
-}
-
 /* The consumer: describe what to send next, at most @room bytes and a packet. */
 static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 room,
 				   u32 *bytes)
 {
-	struct mqtt_tx_chunk *chunk;
+	struct mqtt_queue_pos pos;
 	unsigned int n = 0;
 	u32 off = tx->off;
-	u32 i;
 
 	*bytes = 0;
 	spin_lock_bh(&tx->lock);
-	chunk = tx->first;
-	i = chunk ? chunk->head : 0;
-	while (chunk && n < MQTT_TX_BVECS && *bytes < room) {
-		if (i == chunk->tail) {
-			chunk = chunk->next;
-			i = 0;
-			continue;
-		}
-		n += mqtt_msg_bvec(chunk->msg[i++], off, bv + n, MQTT_TX_BVECS - n, bytes);
+	pos = mqtt_queue_begin(&tx->queue);
+	while (n < MQTT_TX_BVECS && *bytes < room && mqtt_queue_at(&pos)) {
+		n += mqtt_msg_bvec(mqtt_queue_msg(&pos), off, bv + n, MQTT_TX_BVECS - n, bytes);
+		pos.i++;
 		off = 0;
 	}
 	spin_unlock_bh(&tx->lock);
@@ -278,18 +115,21 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 	u64 bytes = 0;
 
 	spin_lock_bh(&tx->lock);
-	while (tx->packets) {
-		const struct mqtt_msg *msg = tx->first->msg[tx->first->head];
+	while (tx->queue.packets) {
+		const struct mqtt_msg *msg = tx->queue.first->msg[tx->queue.first->head];
 
 		if (off < msg->len)
 			break;
 		off -= msg->len;
-		if (msg != mqtt_tx_pingresp) {
+		if (msg == mqtt_tx_pingresp) {
+			tx->pings--;
+		} else {
 			bytes += msg->len;
 			n++;
 		}
-		mqtt_tx_pop(tx);
+		mqtt_queue_pop(&tx->queue);
 	}
+	tx->full_told &= tx->queue.packets > 0;
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -390,7 +230,7 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 			room = 1;
 		n = mqtt_tx_gather(tx, bv, max(room, 0), &bytes);
 		if (!n) {
-			if (room <= 0 && READ_ONCE(tx->packets))
+			if (room <= 0 && READ_ONCE(tx->queue.packets))
 				mqtt_tx_block(peer);
 			break;
 		}
@@ -416,7 +256,8 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
  * mqtt_tx_flush() - send what is in a peer's queue
  * @peer: receiver
  *
- * Does nothing while the daemon stands in the middle of a packet. Throws the
+ * Does nothing while the daemon stands in the middle of a packet, or keeps the
+ * socket to itself. Throws the
  * queue away when the connection is gone.
  *
  * Context: the socket is locked, by lock_sock() or bh_lock_sock(); no other is.
@@ -427,7 +268,7 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	struct mqtt_tx *tx = &peer->tx;
 	unsigned int done;
 
-	if (tx->running || tx->user_open || !peer->hooked)
+	if (tx->running || tx->user_open || tx->held || !peer->hooked)
 		return 0;
 	if (unlikely(!mqtt_tx_connected(peer->sk))) {
 		mqtt_tx_close(peer);
@@ -435,7 +276,7 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	}
 	/* An error that the daemon has not read; TCP would take it from it. */
 	if (unlikely(peer->sk->sk_err)) {
-		if (READ_ONCE(tx->packets))
+		if (READ_ONCE(tx->queue.packets))
 			mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 		return 0;
 	}
@@ -507,7 +348,7 @@ void mqtt_tx_write_space(struct mqtt_peer *peer)
 	}
 	clear_bit(MQTT_TX_BLOCKED, &tx->flags);
 	spin_lock_bh(&tx->lock);
-	if (!tx->closed && tx->packets)
+	if (!tx->closed && tx->queue.packets)
 		mqtt_tx_make_dirty(peer);
 	spin_unlock_bh(&tx->lock);
 }
@@ -609,43 +450,33 @@ void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit)
 void mqtt_tx_close(struct mqtt_peer *peer)
 {
 	struct mqtt_tx *tx = &peer->tx;
-	struct mqtt_tx_chunk *chunk;
-	u32 dropped;
+	struct mqtt_queue queue;
+	struct mqtt_port *port;
+	u8 pings;
 
 	spin_lock_bh(&tx->lock);
 	tx->closed = true;
-	dropped = tx->packets - tx->pings;
-	chunk = tx->first;
-	tx->first = NULL;
-	tx->last = NULL;
-	tx->packets = 0;
+	port = tx->port;
+	tx->port = NULL;
+	queue = tx->queue;
+	tx->queue = (struct mqtt_queue){};
+	pings = tx->pings;
 	tx->pings = 0;
-	tx->bytes = 0;
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 
-	while (chunk) {
-		struct mqtt_tx_chunk *next = chunk->next;
-
-		while (chunk->head < chunk->tail)
-			mqtt_msg_put(chunk->msg[chunk->head++]);
-		kfree(chunk);
-		chunk = next;
-	}
-	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE, dropped);
+	if (port)
+		mqtt_port_put(port);
+	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
+		       mqtt_queue_purge(&queue) - pings);
 }
 
 int __init mqtt_tx_module_init(void)
 {
 	int cpu;
 
-	mqtt_tx_pingresp = mqtt_msg_alloc(2, 2, GFP_KERNEL);
-	if (!mqtt_tx_pingresp)
+	if (mqtt_tx_enqueue_init())
 		return -ENOMEM;
-	mqtt_tx_pingresp->head[0] = MQTT_PKT_PINGRESP << 4;
-	mqtt_tx_pingresp->head[1] = 0;
-	mqtt_tx_pingresp->truesize = 0;
-
 	for_each_possible_cpu(cpu) {
 		struct mqtt_tx_cpu *c = per_cpu_ptr(&mqtt_tx_cpus, cpu);
 
@@ -662,5 +493,5 @@ void mqtt_tx_module_exit(void)
 
 	for_each_possible_cpu(cpu)
 		tasklet_kill(&per_cpu_ptr(&mqtt_tx_cpus, cpu)->tasklet);
-	mqtt_msg_put(mqtt_tx_pingresp);
+	mqtt_tx_enqueue_exit();
 }

@@ -12,19 +12,12 @@
 #include <linux/workqueue.h>
 #include <mqtt/wire.h>
 
+#include "queue.h"
+
 struct mqtt_msg;
 struct mqtt_peer;
+struct mqtt_port;
 struct sock;
-
-#define MQTT_TX_CHUNK_MSGS	61
-
-/* A piece of a queue; a FIFO of messages, filled at @tail, emptied at @head. */
-struct mqtt_tx_chunk {
-	struct mqtt_tx_chunk *next;
-	u32 head;
-	u32 tail;
-	struct mqtt_msg *msg[MQTT_TX_CHUNK_MSGS];
-};
 
 /* Bits of struct mqtt_tx.flags */
 enum mqtt_tx_flag {
@@ -36,15 +29,13 @@ enum mqtt_tx_flag {
 
 /**
  * struct mqtt_tx - transmit side of a peer
- * @lock: protects the queue: what follows, down to @limit
- * @first: oldest chunk, the one that is sent from
- * @last: newest chunk, the one that is filled
- * @bytes: memory charged to the queue, messages and chunks
- * @limit: most that @bytes may become
+ * @lock: protects the queue: what follows, down to @closed; taken before a port's
+ * @queue: what is to be sent
+ * @limit: most bytes that it may hold
  * @max_packet: longest packet that the client takes
- * @packets: messages in the queue
- * @pings: PINGRESPs among them, which no limit counts
+ * @pings: PINGRESPs in @queue, which no limit counts
  * @full_told: that the queue is full has been told since it became empty
+ * @port: where everything goes instead if the peer is hosted, held
  * @closed: nothing may be queued any more
  * @flags: enum mqtt_tx_flag
  * @dirty: link in a CPU's list, owned by whoever set MQTT_TX_DIRTY
@@ -52,6 +43,7 @@ enum mqtt_tx_flag {
  * @user_lock: serialises the daemon's senders, held while one sends
  * @off: bytes of the first message that TCP has taken; not zero means that a
  *	kernel packet is open and the daemon has to wait
+ * @held: the daemon has kept the socket to itself so far (tx-hold)
  * @running: the kernel is sending; release_cb must not begin again
  * @user_open: the daemon is sending or stands in the middle of a packet
  * @user_raw: what the daemon sends is not MQTT, so no border can be found
@@ -64,7 +56,7 @@ enum mqtt_tx_flag {
  * @drop_no_memory: not queued, no memory; under @lock
  * @drop_too_large: not queued, @max_packet; under @lock
  *
- * @off, @running, @user_open and @sent_* change under the socket's lock;
+ * @off, @held, @running, @user_open and @sent_* change under the socket's lock;
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
  */
 struct mqtt_tx {
@@ -72,12 +64,10 @@ struct mqtt_tx {
 	bool closed;
 	bool full_told;
 	u8 pings;
-	u32 packets;
 	u32 max_packet;
-	struct mqtt_tx_chunk *first;
-	struct mqtt_tx_chunk *last;
-	u64 bytes;
+	struct mqtt_queue queue;
 	u64 limit;
+	struct mqtt_port *port;
 
 	unsigned long flags;
 	struct llist_node dirty;
@@ -85,6 +75,7 @@ struct mqtt_tx {
 
 	struct mutex user_lock;	/* see above */
 	u32 off;
+	bool held;
 	bool running;
 	bool user_open;
 	bool user_raw;
@@ -105,13 +96,26 @@ void mqtt_tx_module_exit(void);
 void mqtt_tx_init(struct mqtt_tx *tx, u64 limit, u32 max_packet);
 void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit);
 void mqtt_tx_close(struct mqtt_peer *peer);
-bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg);
-void mqtt_tx_ping(struct mqtt_peer *peer);
+void mqtt_tx_make_dirty(struct mqtt_peer *peer);
+
 int mqtt_tx_flush(struct mqtt_peer *peer);
 int mqtt_tx_finish(struct mqtt_peer *peer);
 void mqtt_tx_write_space(struct mqtt_peer *peer);
 void mqtt_tx_release_cb(struct mqtt_peer *peer);
 
+/* tx_enqueue.c */
+extern struct mqtt_msg *mqtt_tx_pingresp;
+int mqtt_tx_enqueue_init(void);
+void mqtt_tx_enqueue_exit(void);
+bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg);
+void mqtt_tx_ping(struct mqtt_peer *peer);
+
+/* tx_host.c */
+void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port);
+int mqtt_tx_begin(struct mqtt_peer *peer, bool held);
+void mqtt_tx_release(struct mqtt_peer *peer);
+
+/* tx_user.c */
 int mqtt_tx_user_begin(struct mqtt_peer *peer, int flags);
 void mqtt_tx_user_end(struct mqtt_peer *peer, struct iov_iter *from, size_t sent);
 

@@ -115,7 +115,7 @@ static struct mqtt_msg *message_new(struct kunit *test, u8 protocol, u32 len,
 	int err;
 
 	size = mqtt_fixed_header_write(fixed, 0x30, head_len + len);
-	msg = mqtt_msg_alloc(size + head_len + len, size + head_len, GFP_KERNEL);
+	msg = mqtt_msg_alloc(size + head_len + len, size + head_len, protocol, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, msg);
 	memcpy(msg->head, fixed, size);
 	memcpy(msg->head + size, is_5 ? HEAD_5 : HEAD_3, head_len);

@@ -96,7 +96,7 @@ static void no_barriers(void)
 	size_t i;
 
 	start();
-	wire_pingreq(&slow);
+	wire_puback(&slow, 7);
 	check_no_barrier();
 	for (i = 0; i < sizeof(acks); i++) {
 		slow.len = 0;
@@ -147,19 +147,19 @@ static void slow_behind_barrier(void)
 	wire_subscribe(&slow, "x/y");
 	rig_send_bytes(&pub, &slow);
 	rig_send_bytes(&pub, &slow);
-	rig_send(&pub, "\xc0\x00", 2);
+	rig_send(&pub, "\x40\x02\x00\x03", 4);
 	CHECK_EQ(recv(pub.fd, buf, sizeof(buf), MSG_DONTWAIT), slow.len);
 	CHECK_EQ(recv(pub.fd, buf, sizeof(buf), MSG_DONTWAIT), slow.len);
-	CHECK_EQ(recv(pub.fd, buf, sizeof(buf), MSG_DONTWAIT), 2);
-	CHECK_EQ(buf[0], 0xc0);
+	CHECK_EQ(recv(pub.fd, buf, sizeof(buf), MSG_DONTWAIT), 4);
+	CHECK_EQ(buf[0], 0x40);
 	tcp_expect_again(pub.fd);
 
 	rig_send_bytes(&pub, &slow);
 	rig_send_bytes(&pub, &fast);
-	rig_send(&pub, "\xc0\x00", 2);
+	rig_send(&pub, "\x40\x02\x00\x03", 4);
 	CHECK_EQ(recv(pub.fd, buf, sizeof(buf), MSG_DONTWAIT), slow.len);
 	rig_fence(&sub);
-	tcp_expect(pub.fd, "\xc0\x00", 2);
+	tcp_expect(pub.fd, "\x40\x02\x00\x03", 4);
 	expect_fast();
 }
 
@@ -171,7 +171,7 @@ static void peek_does_not_lift(void)
 	start();
 	wire_subscribe(&slow, "x/y");
 	send_both();
-	rig_send(&pub, "\xc0\x00", 2);
+	rig_send(&pub, "\x40\x02\x00\x03", 4);
 	n = recv(pub.fd, buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT);
 	CHECK_EQ(n, slow.len);
 	tcp_compare("peek", buf, slow.p, n);
@@ -182,7 +182,7 @@ static void peek_does_not_lift(void)
 		FAIL("peek behind a barrier is %zd, want EAGAIN", n);
 	rig_fence(&sub);
 	CHECK(tcp_is_readable(pub.fd));
-	tcp_expect(pub.fd, "\xc0\x00", 2);
+	tcp_expect(pub.fd, "\x40\x02\x00\x03", 4);
 	expect_fast();
 }
 
@@ -200,10 +200,10 @@ static void waitall(void)
 
 	reader_start(&r, pub.fd, 200, MSG_WAITALL);
 	send_both();
-	rig_send(&pub, "\xc0\x00", 2);
+	rig_send(&pub, "\x40\x02\x00\x03", 4);
 	reader_expect(&r, slow.p, slow.len);
 	rig_fence(&sub);
-	tcp_expect(pub.fd, "\xc0\x00", 2);
+	tcp_expect(pub.fd, "\x40\x02\x00\x03", 4);
 	expect_fast();
 }
 
@@ -296,7 +296,7 @@ static void blocking_recv(void)
 	int i;
 
 	start();
-	wire_pingreq(&slow);
+	wire_puback(&slow, 7);
 	reader_start(&r, pub.fd, 100, 0);
 	for (i = 0; i < 20; i++) {
 		rig_send_bytes(&pub, &fast);
@@ -320,8 +320,8 @@ static void blocking_recv_lifts(void)
 	reader_start(&r, pub.fd, 100, 0);
 	expect_fast();
 	CHECK(!reader_is_done(&r));
-	rig_send(&pub, "\xc0\x00", 2);
-	reader_expect(&r, "\xc0\x00", 2);
+	rig_send(&pub, "\x40\x02\x00\x03", 4);
+	reader_expect(&r, "\x40\x02\x00\x03", 4);
 }
 
 static void blocking_recv_eof(void)

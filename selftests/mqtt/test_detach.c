@@ -67,7 +67,7 @@ static void at_each_offset(void)
 	detach_at_each(&b, false);
 	wire_subscribe(&b, "some/filter");
 	detach_at_each(&b, false);
-	wire_pingreq(&b);
+	wire_puback(&b, 7);
 	detach_at_each(&b, false);
 	wire_disconnect(&b);
 	detach_at_each(&b, false);

@@ -4,107 +4,38 @@
  * into segments, on both data planes: the answers and deliveries are those
  * of a client that sends one packet at a time.
  */
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/daemon.h"
 #include "lib/packets.h"
 #include "lib/tcp.h"
 #include "lib/wire.h"
-
-#define PORT 1883
 
 static const unsigned char connack[] = { 0x20, 0x02, 0x00, 0x00 };
 static const unsigned char suback[] = { 0x90, 0x03, 0x00, 0x4d, 0x00 };
 static const unsigned char unsuback[] = { 0xb0, 0x02, 0x00, 0x4d };
 static const unsigned char pingresp[] = { 0xd0, 0x00 };
 
-static void write_config(char *config, const char *plane)
-{
-	int fd = CHECK_SYS(mkstemp(config));
-
-	CHECK(dprintf(fd, "listener %d 127.0.0.1\nallow_anonymous true\ndataplane %s\n"
-		      "log_dest none\n", PORT, plane) > 0);
-	close(fd);
-}
-
-static int try_connect(void)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET, .sin_port = htons(PORT),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int fd = CHECK_SYS(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		close(fd);
-		return -1;
-	}
-	tcp_set_int(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, 1);
-	return fd;
-}
-
-/* It ends with the case's process group at the latest. */
 static void start_daemon(const char *plane)
 {
-	char config[] = "/tmp/mqttd-XXXXXX";
-	int fd, status;
-	pid_t pid;
+	char config[128];
 
-	if (access("build/mqttd", X_OK))
-		ksft_skip("there is no build/mqttd");
 	if (ksft_slow() && !strcmp(plane, "user"))
 		ksft_skip("a debug kernel has nothing to say about this");
-	write_config(config, plane);
-	fflush(stdout);
-	pid = CHECK_SYS(fork());
-	if (!pid) {
-		execl("build/mqttd", "mqttd", "-c", config, NULL);
-		_exit(127);
-	}
-	WAIT_UNTIL((fd = try_connect()) >= 0 || waitpid(pid, &status, WNOHANG) == pid);
-	if (fd < 0)
-		FAIL("mqttd ended with status 0x%x", status);
-	close(fd);
-	unlink(config);
-}
-
-/* CONNECT with clean session, keep-alive 60 seconds */
-static void put_connect(struct bytes *b, const char *id)
-{
-	struct bytes body = { 0 };
-
-	bytes_put(&body, "\x00\x04MQTT\x04\x02\x00\x3c", 10);
-	bytes_u16(&body, strlen(id));
-	bytes_put(&body, id, strlen(id));
-	wire_packet(b, 0x10, body.p, body.len);
-	bytes_free(&body);
+	sprintf(config, "listener %d 127.0.0.1\nallow_anonymous true\ndataplane %s\nlog_dest none",
+		DAEMON_PORT, plane);
+	daemon_start(config);
 }
 
 static int client_connect(const char *id)
 {
-	int fd = CHECK_SYS(try_connect());
-	struct bytes b = { 0 };
-
-	put_connect(&b, id);
-	tcp_send_all(fd, b.p, b.len);
-	tcp_expect(fd, connack, sizeof(connack));
-	bytes_free(&b);
-	return fd;
+	return daemon_connect(DAEMON_PORT, id, 60);
 }
 
 static int client_subscribed(const char *id, const char *filter)
 {
-	int fd = client_connect(id);
-	struct bytes b = { 0 };
-
-	wire_subscribe(&b, filter);
-	tcp_send_all(fd, b.p, b.len);
-	tcp_expect(fd, suback, sizeof(suback));
-	bytes_free(&b);
-	return fd;
+	return daemon_subscribed(DAEMON_PORT, id, filter);
 }
 
 /* What a client sends, what it and a subscriber to "t/#" are to receive. */
@@ -125,7 +56,7 @@ static void say_message(struct talk *t, const char *topic, const char *text, boo
 static void talk_prepare(struct talk *t, const char *id)
 {
 	memset(t, 0, sizeof(*t));
-	put_connect(&t->say, id);
+	daemon_put_connect(&t->say, id, 60);
 	bytes_put(&t->hear, connack, sizeof(connack));
 	say_message(t, "t/1", "before the subscription", false);
 	wire_subscribe(&t->say, "t/u");
@@ -156,7 +87,7 @@ static void talk_free(struct talk *t)
 /* Says it in chunks of random length up to @chunk, 0: all at once. */
 static void talk_run(const char *id, int other, size_t chunk)
 {
-	int fd = CHECK_SYS(try_connect());
+	int fd = CHECK_SYS(daemon_try_connect(DAEMON_PORT));
 	size_t at, n;
 	struct talk t;
 
@@ -297,6 +228,37 @@ static void disconnect_user(void)
 	run_disconnect("user");
 }
 
+/* A silent client is disconnected, one that pings is not. */
+static void run_keepalive(const char *plane)
+{
+	struct bytes ping = { 0 };
+	int silent, alive;
+	struct pollfd fd;
+
+	start_daemon(plane);
+	wire_pingreq(&ping);
+	silent = daemon_connect(DAEMON_PORT, "silent", 1);
+	alive = daemon_connect(DAEMON_PORT, "alive", 1);
+	fd = (struct pollfd){ .fd = silent, .events = POLLIN };
+	do {
+		tcp_send_all(alive, ping.p, ping.len);
+		tcp_expect(alive, pingresp, sizeof(pingresp));
+	} while (!poll(&fd, 1, 300));
+	tcp_expect_eof(silent);
+	tcp_send_all(alive, ping.p, ping.len);
+	tcp_expect(alive, pingresp, sizeof(pingresp));
+}
+
+static void keepalive_kernel(void)
+{
+	run_keepalive("kernel");
+}
+
+static void keepalive_user(void)
+{
+	run_keepalive("user");
+}
+
 static const struct ksft_case cases[] = {
 	{ "talks_kernel", talks_kernel },
 	{ "talks_user", talks_user },
@@ -306,6 +268,8 @@ static const struct ksft_case cases[] = {
 	{ "malformed_user", malformed_user },
 	{ "disconnect_kernel", disconnect_kernel },
 	{ "disconnect_user", disconnect_user },
+	{ "keepalive_kernel", keepalive_kernel },
+	{ "keepalive_user", keepalive_user },
 };
 
 int main(int argc, char **argv)

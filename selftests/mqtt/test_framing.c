@@ -42,7 +42,7 @@ static void run_and_end(const struct pump *p, struct stream *s)
 static void add_one_of_each(struct stream *s)
 {
 	add_fast(s, 20);
-	wire_pingreq(&s->all);
+	wire_puback(&s->all, 7);
 	stream_end(s, STREAM_SLOW);
 	add_fast(s, 5);
 	wire_subscribe(&s->all, "x/y");
@@ -200,7 +200,7 @@ static void split_slow_packets(void)
 
 	start("t/u");
 	wire_message(&fast, "t/u", "behind");
-	wire_pingreq(&slow);
+	wire_puback(&slow, 7);
 	split_slow(&slow, &fast);
 	slow.len = 0;
 	wire_subscribe(&slow, "some/filter");
@@ -371,7 +371,7 @@ static void add_random(struct stream *s, size_t size_max)
 
 	switch (ksft_random(16)) {
 	case 0:
-		wire_pingreq(&s->all);
+		wire_puback(&s->all, 7);
 		return stream_end(s, STREAM_SLOW);
 	case 1:
 		wire_subscribe(&s->all, "some/filter/+");

@@ -26,6 +26,8 @@ static const struct malformed {
 	MALFORMED("DUP at QoS 0", "\x38\x07\x00\x03t/uxy"),
 	MALFORMED("five length bytes in PUBLISH", "\x30\x87\x80\x80\x80\x00\x00\x03t/uxy"),
 	MALFORMED("five length bytes in PINGREQ", "\xc0\x80\x80\x80\x80\x00"),
+	MALFORMED("flags in PINGREQ", "\xc1\x00"),
+	MALFORMED("PINGREQ with a body", "\xc0\x01x"),
 	MALFORMED("five length bytes in SUBSCRIBE", "\x82\xff\xff\xff\xff\x7f"),
 	MALFORMED("empty PUBLISH", "\x30\x00"),
 	MALFORMED("half a topic length", "\x30\x01\x00"),
@@ -63,7 +65,7 @@ static struct stream *malformed_stream(const struct malformed *m)
 
 	wire_message(&s->all, "t/u", "before");
 	stream_end(s, STREAM_FAST);
-	wire_pingreq(&s->all);
+	wire_puback(&s->all, 7);
 	stream_end(s, STREAM_SLOW);
 	bytes_put(&s->all, m->bytes, m->len);
 	wire_message(&s->all, "t/u", "behind");

@@ -171,7 +171,7 @@ static void attach_bad_arguments(void)
 	a.fd = p.fd;
 	a.residue = 1;
 	check_refusal(ERANGE, "residue|received", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
-	rig_send(&p, "\xc0\x00", 2);
+	rig_send(&p, "\x40\x02\x00\x03", 4);
 	tcp_recv_all(p.fd, &byte, 1);
 	a.residue = 2;
 	check_refusal(ERANGE, "residue|received", put_attach(&a, MQTT_A_PEER_RX_RESIDUE));
@@ -193,8 +193,8 @@ static void attach_bad_arguments(void)
 	check_refusal(EINVAL, "", 0);
 	CHECK_EQ(rig_peer_count(), 0);
 	/* none of this has touched the socket */
-	rig_attach_residue(&p, "\xc0", 1);
-	tcp_expect(p.fd, "\xc0\x00", 2);
+	rig_attach_residue(&p, "\x40", 1);
+	tcp_expect(p.fd, "\x40\x02\x00\x03", 4);
 }
 
 static void no_router(void)

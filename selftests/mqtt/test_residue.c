@@ -17,7 +17,7 @@ static struct stream *mixed_stream(void)
 
 	wire_message(&s->all, "t/u", "one");
 	stream_end(s, STREAM_FAST);
-	wire_pingreq(&s->all);
+	wire_puback(&s->all, 7);
 	stream_end(s, STREAM_SLOW);
 	wire_message(&s->all, "t/u", "two");
 	stream_end(s, STREAM_FAST);
@@ -141,7 +141,7 @@ static void detached_at_once(void)
 
 static void peek_and_poll(void)
 {
-	static const char stream[] = "\xc0\x00\x82\x06\x00\x01\x00\x01z\x00";
+	static const char stream[] = "\x40\x02\x00\x03\x82\x06\x00\x01\x00\x01z\x00";
 	size_t len = sizeof(stream) - 1;
 	char buf[64];
 
@@ -153,8 +153,8 @@ static void peek_and_poll(void)
 	rig_attach_residue(&pub, buf, len);
 	CHECK(tcp_is_readable(pub.fd));
 	memset(buf, 0, sizeof(buf));
-	CHECK(CHECK_SYS(recv(pub.fd, buf, sizeof(buf), MSG_PEEK)) >= 2);
-	tcp_compare("peek", buf, stream, 2);
+	CHECK(CHECK_SYS(recv(pub.fd, buf, sizeof(buf), MSG_PEEK)) >= 4);
+	tcp_compare("peek", buf, stream, 4);
 	tcp_expect(pub.fd, stream, len);
 }
 

@@ -435,9 +435,9 @@ static void counters(void)
 	for (i = 0; i < 5; i++)
 		wire_numbered(&b, 0x30, "t/v", 1, i, 50);
 	rig_send_bytes(&pub, &b);
-	rig_send(&pub, "\xc0\x00\x82\x06\x00\x01\x00\x01z\x00", 10);
+	rig_send(&pub, "\x40\x02\x00\x03\x82\x06\x00\x01\x00\x01z\x00", 12);
 	tcp_expect(sub.client, b.p, matched);
-	tcp_expect(pub.fd, "\xc0\x00\x82\x06\x00\x01\x00\x01z\x00", 10);
+	tcp_expect(pub.fd, "\x40\x02\x00\x03\x82\x06\x00\x01\x00\x01z\x00", 12);
 	tcp_expect_again(pub.fd);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_PACKETS), 15);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_BYTES), b.len);

@@ -68,6 +68,8 @@ static void test_nothing(void **state)
 	assert_int_equal(conf.log_types, LOG_TYPE_ALL);
 	assert_int_equal(conf.log_dests, LOG_DEST_STDERR);
 	assert_int_equal(conf.max_queued_bytes, 16777216);
+	assert_int_equal(conf.max_keepalive, 0);
+	assert_int_equal(conf.listeners->max_topic_alias, 10);
 	config_free(&conf);
 }
 
@@ -107,7 +109,11 @@ static void test_listeners(void **state)
 	assert_int_equal(conf.current->family, AF_UNSPEC);
 	config_free(&conf);
 
-	load(&conf, "allow_anonymous true\nlistener 1\nlistener 2\n");
+	load(&conf, "allow_anonymous true\nmax_keepalive 60\n"
+	     "listener 1\nmax_topic_alias 0\nlistener 2\n");
+	assert_int_equal(conf.max_keepalive, 60);
+	assert_int_equal(conf.listeners->max_topic_alias, 0);
+	assert_int_equal(conf.current->max_topic_alias, 10);
 	assert_int_equal(conf.listeners->allow_anonymous, true);
 	assert_int_equal(conf.current->allow_anonymous, true);
 	config_free(&conf);
@@ -250,6 +256,37 @@ static void test_odd_files(void **state)
 	config_free(&conf);
 }
 
+/* In front of the first listener for all of them, behind one for that one */
+static void test_dataplane(void **state)
+{
+	char text[200] = "control_socket_path ";
+	struct config conf;
+
+	(void)state;
+	load(&conf, "dataplane kernel\nlistener 1\nlistener 2\ndataplane user\n"
+	     "listener 3\ndataplane auto\nport 4\n");
+	assert_int_equal(conf.dataplane, DATAPLANE_KERNEL);
+	assert_int_equal(conf.listeners->dataplane, CONFIG_UNSET);
+	assert_int_equal(conf.listeners->next->dataplane, DATAPLANE_USER);
+	assert_int_equal(conf.listeners->next->next->dataplane, DATAPLANE_AUTO);
+	assert_int_equal(conf.current->dataplane, CONFIG_UNSET);
+	assert_string_equal(conf.control_socket_path, "/run/mqttd/control.sock");
+	assert_false(conf.control_socket_set);
+	config_free(&conf);
+
+	load(&conf, "control_socket_path none\n");
+	assert_string_equal(conf.control_socket_path, "none");
+	assert_true(conf.control_socket_set);
+	config_free(&conf);
+
+	memset(text + 20, 'x', CONTROL_SOCKET_PATH_MAX + 1);
+	assert_int_equal(load_bytes(&conf, text, 20 + CONTROL_SOCKET_PATH_MAX + 1), -EINVAL);
+	assert_non_null(strstr(conf.error, "is longer than 107 bytes"));
+	config_free(&conf);
+	assert_int_equal(load_bytes(&conf, text, 20 + CONTROL_SOCKET_PATH_MAX), 0);
+	config_free(&conf);
+}
+
 /* Every option that is ignored is, in as many listeners as it likes */
 static void test_ignored(void **state)
 {
@@ -298,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_odd_files),
+		cmocka_unit_test(test_dataplane),
 		cmocka_unit_test(test_ignored),
 	};
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include <linux/genetlink.h>
@@ -410,17 +411,110 @@ static void test_attach(void **state)
 	attach.protocol = 5;
 	attach.topic_alias_max = 64;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
-	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 4=05 3=696400 "
-			    "5=0000000000000000...32768 6=0100000000000000 17=4000)");
+	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 5=0000000000000000...32768 "
+			    "4=05 3=696400 6=0100000000000000 17=4000)");
 
-	attach.rx_residue_len++;
+	attach.rx_residue_len = MQTT_RX_RESIDUE_MAX + 1;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EMSGSIZE);
 	assert_int_equal(nr_requests, 2);
 	free((void *)attach.rx_residue);
 
+	attach = (struct mqtt_nl_attach){
+		.fd = 5, .protocol = 5, .client_id = "id", .keep_alive = 0x102,
+		.topic_alias_max = 3, .max_packet = 0x10203,
+	};
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_string_equal(describe(2), "5 0x5: 2(2=05000000 4=05 3=696400 "
+			    "16=0201 17=0300 18=03020100)");
+
 	answer = NULL;
 	attach.rx_residue_len = 0;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EBADMSG);
+}
+
+static void test_peer_set(void **state)
+{
+	struct mqtt_nl_peer_set set = { 0 };
+	struct mqtt_nl *nl = *state;
+
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(0), "12 0x5: 2(1=07000000)");
+	set.keep_alive = (uint16_t []){ 0 };
+	set.queue_limit = (uint64_t []){ 1 };
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(1), "12 0x5: 2(1=07000000 6=0100000000000000 16=0000)");
+}
+
+/* Hosted from the start, then offloaded: the kernel knows who it is. */
+static void test_attach_hosted(void **state)
+{
+	struct mqtt_nl_attach attach = { .port = 3, .fd = 5, .protocol = 4, .client_id = "id",
+					 .rx_skip = 9, .tx_hold = true };
+	static const uint8_t no;
+	struct mqtt_nl *nl = *state;
+	uint32_t id;
+
+	answer = answer_peer_42;
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_string_equal(describe(0), "5 0x5: 2(15=03000000 4=04 3=696400)");
+	attach.id = id;
+	attach.port = 0;
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 19=09000000 20=01 1=2a000000)");
+	answer = NULL;
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &(struct mqtt_nl_peer_set){ .tx_hold = &no }), 0);
+	assert_string_equal(describe(2), "12 0x5: 2(1=07000000 20=00)");
+	assert_int_equal(mqtt_nl_peer_host(nl, 7, 2), 0);
+	assert_string_equal(describe(3), "6 0x5: 2(1=07000000 15=02000000)");
+}
+
+/*
+ * Ports
+ */
+
+static int port_fd;
+
+static void answer_port(size_t number, const struct nlmsghdr *request)
+{
+	size_t start = genl_begin(request, 0), nest = nest_begin(MQTT_A_PORT);
+
+	if (number)
+		put_attr_u32(MQTT_A_PORT_ID, 8);
+	put_attr_u32(MQTT_A_PORT_FD, (uint32_t)port_fd);
+	nest_end(nest);
+	message_end(start);
+	datagram();
+	reply_error(request, 0, NULL, true);
+}
+
+static void test_port(void **state)
+{
+	struct mqtt_nl *nl = *state;
+	uint32_t id = 1;
+	int fd = 0, n = 0;
+
+	answer = answer_port;
+	port_fd = dup(0);
+	/* An answer that lacks the id: its descriptor is not left open. */
+	assert_int_equal(mqtt_nl_port_add(nl, 0, &id, &fd), -EBADMSG);
+	assert_string_equal(describe(0), "13 0x5: 5()");
+	assert_int_equal(id, 0);
+	assert_int_equal(fd, -1);
+	assert_int_equal(fcntl(port_fd, F_GETFD), -1);
+	port_fd = dup(0);
+	assert_int_equal(mqtt_nl_port_add(nl, 0x10000, &id, &fd), 0);
+	assert_string_equal(describe(1), "13 0x5: 5(3=0000010000000000)");
+	assert_int_equal(id, 8);
+	assert_int_equal(fd, port_fd);
+	close(port_fd);
+
+	assert_int_equal(mqtt_nl_port_get(nl, 8, count, &n), 0);
+	assert_string_equal(describe(2), "14 0x5: 5(1=08000000)");
+	assert_int_equal(n, 1);
+	answer = answer_dump_empty;
+	assert_int_equal(mqtt_nl_port_dump(nl, count, &n), 0);
+	assert_string_equal(describe(3), "14 0x305: ");
+	assert_int_equal(n, 1);
 }
 
 /* A client id is cut, but not within a character. */
@@ -747,6 +841,9 @@ int main(void)
 		TEST(test_requests),
 		TEST(test_dump_requests),
 		TEST(test_attach),
+		TEST(test_peer_set),
+		TEST(test_attach_hosted),
+		TEST(test_port),
 		TEST(test_client_id),
 		TEST(test_split),
 		TEST(test_rollback),

@@ -15,12 +15,18 @@ static const struct command objects[] = {
 	{ "peer", peer_main, "connected clients in the kernel" },
 	{ "sub", sub_main, "their subscriptions" },
 	{ "stat", stat_main, "counters" },
+	{ "port", port_main, "ways between mqttd and the router" },
+	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
+	{ "monitor", monitor_main, "events as they happen" },
 	{ 0 }
 };
 
 /*
  * Errors
  */
+
+static const char not_permitted[] =
+	"not permitted: CAP_NET_ADMIN in this network namespace is needed";
 
 int ctl_usage(const char *fmt, ...)
 {
@@ -34,19 +40,25 @@ int ctl_usage(const char *fmt, ...)
 	return USAGE;
 }
 
-static int fail(const char *sentence)
+int ctl_fail(const char *sentence)
 {
 	fprintf(stderr, "mqttctl: %s\n", sentence);
 	return FAILED;
 }
 
+int ctl_opened(int err)
+{
+	if (err == -ENOENT)
+		return ctl_fail("the kernel module mqtt is not loaded: "
+				"run 'modprobe mqtt' as root");
+	if (err == -EPERM)
+		return ctl_fail(not_permitted);
+	return err ? ctl_fail(strerror(-err)) : DONE;
+}
+
 int ctl_open(struct ctl *ctl)
 {
-	int err = mqtt_nl_open(&ctl->nl);
-
-	if (err == -ENOENT)
-		return fail("the kernel module mqtt is not loaded: run 'modprobe mqtt' as root");
-	return err ? fail(strerror(-err)) : DONE;
+	return ctl_opened(mqtt_nl_open(&ctl->nl));
 }
 
 int ctl_result(const struct ctl *ctl, int err)
@@ -54,11 +66,11 @@ int ctl_result(const struct ctl *ctl, int err)
 	if (!err)
 		return DONE;
 	if (err == -EPERM)
-		return fail("not permitted: CAP_NET_ADMIN in this network namespace is needed");
+		return ctl_fail(not_permitted);
 	if (err == -ENODEV)
-		return fail("no router in this network namespace: "
-			    "is mqttd running with the kernel data plane?");
-	return fail(mqtt_nl_error(ctl->nl));
+		return ctl_fail("no router in this network namespace: "
+				"is mqttd running with the kernel data plane?");
+	return ctl_fail(mqtt_nl_error(ctl->nl));
 }
 
 /*
@@ -80,14 +92,35 @@ static bool number_parse(const char *word, uint64_t *number, char **end)
 	return !errno;
 }
 
-int ctl_peer_id(const char *word, uint32_t *id)
+static int id_parse(const char *word, const char *object, uint32_t *id)
 {
 	uint64_t number;
 	char *end;
 
 	if (!number_parse(word, &number, &end) || *end || !number || number > UINT32_MAX)
-		return ctl_usage("'%s' is not a peer id", word);
+		return ctl_usage("'%s' is not a %s id", word, object);
 	*id = (uint32_t)number;
+	return 0;
+}
+
+int ctl_peer_id(const char *word, uint32_t *id)
+{
+	return id_parse(word, "peer", id);
+}
+
+int ctl_port_id(const char *word, uint32_t *id)
+{
+	return id_parse(word, "port", id);
+}
+
+int ctl_seconds(const char *word, uint16_t *seconds)
+{
+	uint64_t number;
+	char *end;
+
+	if (!number_parse(word, &number, &end) || *end || number > UINT16_MAX)
+		return ctl_usage("'%s' is not a number of seconds up to %u", word, UINT16_MAX);
+	*seconds = (uint16_t)number;
 	return 0;
 }
 
@@ -118,14 +151,16 @@ int ctl_bytes(const char *word, uint64_t *bytes)
 
 static int help_top(void)
 {
-	printf("Usage: mqttctl [ -json ] [ -pretty ] [ -statistics ] OBJECT { COMMAND | help }\n"
+	printf("Usage: mqttctl [ -json ] [ -pretty ] [ -statistics ] [ -socket PATH ]\n"
+	       "               OBJECT { COMMAND | help }\n"
 	       "\n");
 	for (const struct command *object = objects; object->name; object++)
-		printf("    %-8s %s\n", object->name, object->help);
+		printf("    %-9s %s\n", object->name, object->help);
 	printf("\n"
-	       "    -j       JSON\n"
-	       "    -p       JSON with line breaks\n"
-	       "    -s       all there is to know\n");
+	       "    -j        JSON\n"
+	       "    -p        JSON with line breaks\n"
+	       "    -s        all there is to know\n"
+	       "    -S PATH   mqttd's control socket\n");
 	return DONE;
 }
 
@@ -193,13 +228,14 @@ static int options(struct ctl *ctl, int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "pretty", no_argument, NULL, 'p' },
 		{ "statistics", no_argument, NULL, 's' },
+		{ "socket", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	unsigned int flags = 0;
 	int option;
 
-	while ((option = getopt_long_only(argc, argv, "jpsh", names, NULL)) != -1) {
+	while ((option = getopt_long_only(argc, argv, "jpsS:h", names, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			flags |= OUT_JSON;
@@ -209,6 +245,9 @@ static int options(struct ctl *ctl, int argc, char **argv)
 			break;
 		case 's':
 			ctl->statistics = true;
+			break;
+		case 'S':
+			ctl->socket = optarg;
 			break;
 		case 'h':
 			return help_top();
@@ -231,7 +270,7 @@ int main(int argc, char **argv)
 		return ctl_usage("which object?");
 	status = ctl_dispatch(&ctl, NULL, objects, argc - optind, argv + optind);
 	if (out_finish(&ctl.out))
-		status = fail("cannot write the output");
+		status = ctl_fail("cannot write the output");
 	mqtt_nl_close(ctl.nl);
 	return status;
 }

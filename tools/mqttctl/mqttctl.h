@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <jansson.h>
 #include <netlink/attr.h>
 
 #include "netlink.h"
@@ -22,6 +23,7 @@ struct ctl {
 	struct mqtt_nl *nl;		/* from ctl_open() on */
 	struct out out;
 	bool statistics;		/* -s */
+	const char *socket;		/* -S, or NULL */
 	bool listing;			/* between ctl_list_open() and ctl_list_close() */
 };
 
@@ -39,6 +41,9 @@ int router_main(struct ctl *ctl, int argc, char **argv);
 int peer_main(struct ctl *ctl, int argc, char **argv);
 int sub_main(struct ctl *ctl, int argc, char **argv);
 int stat_main(struct ctl *ctl, int argc, char **argv);
+int port_main(struct ctl *ctl, int argc, char **argv);
+int dataplane_main(struct ctl *ctl, int argc, char **argv);
+int monitor_main(struct ctl *ctl, int argc, char **argv);
 
 /*
  * Finds the command that argv[0] abbreviates and runs it; the first of the
@@ -53,8 +58,20 @@ bool ctl_is(const char *word, const char *keyword);
 /* A sentence on stderr; returns USAGE. */
 int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same; returns FAILED. */
+int ctl_fail(const char *sentence);
+
+/* Exit status for the errno of opening something; a sentence unless it is 0. */
+int ctl_opened(int err);
+
 /* Connects to the kernel. Returns DONE, or FAILED after a sentence on stderr. */
 int ctl_open(struct ctl *ctl);
+
+/*
+ * Asks mqttd; @request is taken over. The answer's result is the caller's; NULL
+ * after a sentence on stderr.
+ */
+json_t *ctl_ask(const struct ctl *ctl, json_t *request);
 
 /*
  * Exit status for the result of a request; a sentence on stderr unless it is
@@ -72,7 +89,9 @@ int ctl_list_close(struct ctl *ctl, int err);
 
 /* An argument's number. Return: 0, or USAGE after a sentence on stderr. */
 int ctl_peer_id(const char *word, uint32_t *id);
+int ctl_port_id(const char *word, uint32_t *id);
 int ctl_bytes(const char *word, uint64_t *bytes);
+int ctl_seconds(const char *word, uint16_t *seconds);
 
 /* Attributes as values; nothing is printed for one that the kernel left out. */
 void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr);
@@ -82,5 +101,6 @@ void ctl_show_bytes32(struct ctl *ctl, const char *name, const struct nlattr *at
 void ctl_show_bytes64(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_string(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_address(struct ctl *ctl, const char *name, const struct nlattr *attr);
+void ctl_show_protocol(struct ctl *ctl, const struct nlattr *attr);
 
 #endif /* MQTTCTL_H */

@@ -20,6 +20,7 @@ static void show_state(struct ctl *ctl, const struct nlattr *attr)
 		[MQTT_PEER_STATE_FAST]		= "fast",
 		[MQTT_PEER_STATE_BARRIER]	= "barrier",
 		[MQTT_PEER_STATE_RAW]		= "raw",
+		[MQTT_PEER_STATE_HOSTED]	= "hosted",
 	};
 	uint32_t state;
 
@@ -28,22 +29,6 @@ static void show_state(struct ctl *ctl, const struct nlattr *attr)
 	state = nla_get_u32(attr);
 	out_word(&ctl->out, "state",
 		 state < sizeof(states) / sizeof(states[0]) ? states[state] : "unknown");
-}
-
-static void show_protocol(struct ctl *ctl, const struct nlattr *attr)
-{
-	static const char * const versions[] = {
-		[MQTT_PROTOCOL_V31]	= "3.1",
-		[MQTT_PROTOCOL_V311]	= "3.1.1",
-		[MQTT_PROTOCOL_V5]	= "5.0",
-	};
-	const char *version = NULL;
-
-	if (!attr)
-		return;
-	if (nla_get_u8(attr) < sizeof(versions) / sizeof(versions[0]))
-		version = versions[nla_get_u8(attr)];
-	out_word(&ctl->out, "protocol", version ? version : "unknown");
 }
 
 static void show_stats(struct ctl *ctl, struct nlattr *nest)
@@ -56,9 +41,11 @@ static void show_stats(struct ctl *ctl, struct nlattr *nest)
 	ctl_show_u64(ctl, "rx-packets", attrs[MQTT_A_PEER_STATS_RX_PACKETS]);
 	ctl_show_bytes64(ctl, "rx-bytes", attrs[MQTT_A_PEER_STATS_RX_BYTES]);
 	ctl_show_u64(ctl, "rx-slow-packets", attrs[MQTT_A_PEER_STATS_RX_SLOW_PACKETS]);
+	ctl_show_u64(ctl, "rx-pings", attrs[MQTT_A_PEER_STATS_RX_PINGS]);
 	ctl_show_u64(ctl, "tx-packets", attrs[MQTT_A_PEER_STATS_TX_PACKETS]);
 	ctl_show_bytes64(ctl, "tx-bytes", attrs[MQTT_A_PEER_STATS_TX_BYTES]);
 	ctl_show_u64(ctl, "drop-queue-full", attrs[MQTT_A_PEER_STATS_DROP_QUEUE_FULL]);
+	ctl_show_u64(ctl, "drop-too-large", attrs[MQTT_A_PEER_STATS_DROP_TOO_LARGE]);
 	ctl_show_u64(ctl, "drop-no-memory", attrs[MQTT_A_PEER_STATS_DROP_NO_MEMORY]);
 	out_object_end(&ctl->out);
 }
@@ -67,8 +54,10 @@ static void show_details(struct ctl *ctl, struct nlattr **attrs)
 {
 	out_line(&ctl->out);
 	ctl_show_address(ctl, "local", attrs[MQTT_A_PEER_LOCAL]);
-	show_protocol(ctl, attrs[MQTT_A_PEER_PROTOCOL]);
+	ctl_show_protocol(ctl, attrs[MQTT_A_PEER_PROTOCOL]);
+	ctl_show_u16(ctl, "keep-alive", attrs[MQTT_A_PEER_KEEP_ALIVE]);
 	ctl_show_u16(ctl, "topic-alias-max", attrs[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
+	ctl_show_bytes32(ctl, "max-packet", attrs[MQTT_A_PEER_MAX_PACKET]);
 	ctl_show_bytes64(ctl, "queue-limit", attrs[MQTT_A_PEER_QUEUE_LIMIT]);
 	show_stats(ctl, attrs[MQTT_A_PEER_STATS]);
 }
@@ -83,6 +72,7 @@ static int show(struct nlattr **attrs, void *arg)
 	ctl_show_string(ctl, "client-id", attrs[MQTT_A_PEER_CLIENT_ID]);
 	ctl_show_address(ctl, "remote", attrs[MQTT_A_PEER_REMOTE]);
 	show_state(ctl, attrs[MQTT_A_PEER_STATE]);
+	ctl_show_u32(ctl, "port", attrs[MQTT_A_PEER_PORT]);
 	out_line(&ctl->out);
 	ctl_show_u32(ctl, "subscriptions", attrs[MQTT_A_PEER_SUBSCRIPTIONS]);
 	ctl_show_bytes64(ctl, "queue-bytes", attrs[MQTT_A_PEER_QUEUE_BYTES]);
@@ -166,11 +156,52 @@ static int peer_detach(struct ctl *ctl, int argc, char **argv)
 	return ctl_result(ctl, mqtt_nl_peer_detach(ctl->nl, id));
 }
 
+/* What 'peer set' changes, and where its values are. */
+struct changes {
+	struct mqtt_nl_peer_set set;
+	uint64_t queue_limit;
+	uint16_t keep_alive;
+};
+
+static int set_attribute(struct changes *changes, const char *name, const char *value)
+{
+	if (ctl_is(name, "queue-limit")) {
+		changes->set.queue_limit = &changes->queue_limit;
+		return ctl_bytes(value, &changes->queue_limit);
+	}
+	if (ctl_is(name, "keep-alive")) {
+		changes->set.keep_alive = &changes->keep_alive;
+		return ctl_seconds(value, &changes->keep_alive);
+	}
+	return ctl_usage("'peer set' does not know '%s'", name);
+}
+
+static int peer_set(struct ctl *ctl, int argc, char **argv)
+{
+	struct changes changes = { 0 };
+	uint32_t id;
+
+	if (argc < 2)
+		return ctl_usage("'peer set' needs a peer id, and what to change");
+	if (ctl_peer_id(argv[0], &id))
+		return USAGE;
+	for (argc--, argv++; argc; argc -= 2, argv += 2) {
+		if (argc == 1)
+			return ctl_usage("'%s' needs a value", argv[0]);
+		if (set_attribute(&changes, argv[0], argv[1]))
+			return USAGE;
+	}
+	if (ctl_open(ctl))
+		return FAILED;
+	return ctl_result(ctl, mqtt_nl_peer_set(ctl->nl, id, &changes.set));
+}
+
 int peer_main(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{ "show", peer_show, "[ ID | client CLIENT-ID ]" },
 		{ "detach", peer_detach, "ID" },
+		{ "set", peer_set, "ID [ queue-limit BYTES ] [ keep-alive SECONDS ]" },
 		{ 0 }
 	};
 

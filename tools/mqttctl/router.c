@@ -16,6 +16,7 @@ static int show(struct nlattr **attrs, void *arg)
 	out_line(&ctl->out);
 	ctl_show_u32(ctl, "peers", attrs[MQTT_A_ROUTER_PEERS]);
 	ctl_show_u32(ctl, "subscriptions", attrs[MQTT_A_ROUTER_SUBSCRIPTIONS]);
+	ctl_show_u32(ctl, "ports", attrs[MQTT_A_ROUTER_PORTS]);
 	ctl_show_u32(ctl, "nodes", attrs[MQTT_A_ROUTER_NODES]);
 	ctl_show_u32(ctl, "owner-portid", attrs[MQTT_A_ROUTER_OWNER_PORTID]);
 	out_object_end(&ctl->out);

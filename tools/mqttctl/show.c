@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/mqtt.h>
+
 #include "mqttctl.h"
 
 void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr)
@@ -78,6 +80,22 @@ void ctl_show_address(struct ctl *ctl, const char *name, const struct nlattr *at
 
 	if (attr && address_format(attr, text, sizeof(text)))
 		out_word(&ctl->out, name, text);
+}
+
+void ctl_show_protocol(struct ctl *ctl, const struct nlattr *attr)
+{
+	static const char * const versions[] = {
+		[MQTT_PROTOCOL_V31]	= "3.1",
+		[MQTT_PROTOCOL_V311]	= "3.1.1",
+		[MQTT_PROTOCOL_V5]	= "5.0",
+	};
+	const char *name = NULL;
+
+	if (!attr)
+		return;
+	if (nla_get_u8(attr) < sizeof(versions) / sizeof(versions[0]))
+		name = versions[nla_get_u8(attr)];
+	out_word(&ctl->out, "protocol", name ? name : "unknown");
 }
 
 void ctl_list_open(struct ctl *ctl)

@@ -8,12 +8,14 @@ static void show_rx(struct ctl *ctl, struct nlattr **attrs)
 {
 	ctl_show_u64(ctl, "rx-packets", attrs[MQTT_A_STATS_RX_PACKETS]);
 	ctl_show_bytes64(ctl, "rx-bytes", attrs[MQTT_A_STATS_RX_BYTES]);
+	ctl_show_u64(ctl, "rx-pings", attrs[MQTT_A_STATS_RX_PINGS]);
 	ctl_show_u64(ctl, "rx-slow-packets", attrs[MQTT_A_STATS_RX_SLOW_PACKETS]);
 	out_line(&ctl->out);
 	ctl_show_u64(ctl, "rx-barriers", attrs[MQTT_A_STATS_RX_BARRIERS]);
 	ctl_show_u64(ctl, "rx-malformed", attrs[MQTT_A_STATS_RX_MALFORMED]);
 	ctl_show_u64(ctl, "rx-urgent", attrs[MQTT_A_STATS_RX_URGENT]);
 	ctl_show_u64(ctl, "rx-no-buffer", attrs[MQTT_A_STATS_RX_NO_BUFFER]);
+	ctl_show_u64(ctl, "keep-alive-expired", attrs[MQTT_A_STATS_KEEP_ALIVE_EXPIRED]);
 }
 
 static void show_match(struct ctl *ctl, struct nlattr **attrs)
@@ -21,18 +23,25 @@ static void show_match(struct ctl *ctl, struct nlattr **attrs)
 	ctl_show_u64(ctl, "matched", attrs[MQTT_A_STATS_MATCHED]);
 	ctl_show_u64(ctl, "unmatched", attrs[MQTT_A_STATS_UNMATCHED]);
 	ctl_show_u64(ctl, "enqueued", attrs[MQTT_A_STATS_ENQUEUED]);
+	ctl_show_u64(ctl, "translated", attrs[MQTT_A_STATS_TRANSLATED]);
 }
 
 static void show_tx(struct ctl *ctl, struct nlattr **attrs)
 {
 	ctl_show_u64(ctl, "tx-packets", attrs[MQTT_A_STATS_TX_PACKETS]);
 	ctl_show_bytes64(ctl, "tx-bytes", attrs[MQTT_A_STATS_TX_BYTES]);
+	ctl_show_u64(ctl, "tx-pings", attrs[MQTT_A_STATS_TX_PINGS]);
 	ctl_show_u64(ctl, "tx-retries", attrs[MQTT_A_STATS_TX_RETRIES]);
+	out_line(&ctl->out);
+	ctl_show_u64(ctl, "port-rx-packets", attrs[MQTT_A_STATS_PORT_RX_PACKETS]);
+	ctl_show_u64(ctl, "port-tx-packets", attrs[MQTT_A_STATS_PORT_TX_PACKETS]);
 }
 
 static void show_drops(struct ctl *ctl, struct nlattr **attrs)
 {
 	ctl_show_u64(ctl, "drop-queue-full", attrs[MQTT_A_STATS_DROP_QUEUE_FULL]);
+	ctl_show_u64(ctl, "drop-too-large", attrs[MQTT_A_STATS_DROP_TOO_LARGE]);
+	ctl_show_u64(ctl, "drop-port-full", attrs[MQTT_A_STATS_DROP_PORT_FULL]);
 	ctl_show_u64(ctl, "drop-no-memory", attrs[MQTT_A_STATS_DROP_NO_MEMORY]);
 	ctl_show_u64(ctl, "drop-peer-gone", attrs[MQTT_A_STATS_DROP_PEER_GONE]);
 	ctl_show_u64(ctl, "drop-budget", attrs[MQTT_A_STATS_DROP_BUDGET]);

@@ -84,6 +84,19 @@ struct hash_node *hash_next(const struct hash_node *node)
 	return find(node->next, node->hash);
 }
 
+int hash_visit(const struct hash_table *table, int (*visit)(struct hash_node *node, void *ctx),
+	       void *ctx)
+{
+	const struct hash_node *node;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; table->buckets && i <= table->mask && !ret; i++)
+		for (node = table->buckets[i]; node && !ret; node = node->next)
+			ret = visit((struct hash_node *)node, ctx);
+	return ret;
+}
+
 void hash_clear(struct hash_table *table, void (*drop)(struct hash_node *node, void *ctx),
 		void *ctx)
 {

@@ -30,6 +30,10 @@ void hash_del(struct hash_table *table, struct hash_node *node);
 struct hash_node *hash_first(const struct hash_table *table, uint64_t hash);
 struct hash_node *hash_next(const struct hash_node *node);
 
+/* Calls @visit for each node, in no order, until it returns something; returns that. */
+int hash_visit(const struct hash_table *table, int (*visit)(struct hash_node *node, void *ctx),
+	       void *ctx);
+
 /* Empties the table, frees its array and calls @drop for each node, which may free it. */
 void hash_clear(struct hash_table *table, void (*drop)(struct hash_node *node, void *ctx),
 		void *ctx);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <netlink/errno.h>
 #include <netlink/genl/ctrl.h>
@@ -31,6 +32,7 @@ static const struct nla_policy router_policy[MQTT_A_ROUTER_MAX + 1] = {
 	[MQTT_A_ROUTER_SUBSCRIPTIONS]		= { .type = NLA_U32 },
 	[MQTT_A_ROUTER_OWNER_PORTID]		= { .type = NLA_U32 },
 	[MQTT_A_ROUTER_NODES]			= { .type = NLA_U32 },
+	[MQTT_A_ROUTER_PORTS]			= { .type = NLA_U32 },
 };
 
 static const struct nla_policy peer_policy[MQTT_A_PEER_MAX + 1] = {
@@ -42,6 +44,10 @@ static const struct nla_policy peer_policy[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_SUBSCRIPTIONS]	= { .type = NLA_U32 },
 	[MQTT_A_PEER_STATE]		= { .type = NLA_U32 },
 	[MQTT_A_PEER_STATS]		= { .type = NLA_NESTED },
+	[MQTT_A_PEER_PORT]		= { .type = NLA_U32 },
+	[MQTT_A_PEER_KEEP_ALIVE]	= { .type = NLA_U16 },
+	[MQTT_A_PEER_TOPIC_ALIAS_MAX]	= { .type = NLA_U16 },
+	[MQTT_A_PEER_MAX_PACKET]	= { .type = NLA_U32 },
 };
 
 static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
@@ -51,12 +57,28 @@ static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
 
 static const struct nla_policy stats_policy[MQTT_A_STATS_MAX + 1] = {
 	[MQTT_A_STATS_RX_PACKETS ... MQTT_A_STATS_TX_RETRIES] = { .type = NLA_U64 },
+	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_TRANSLATED] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy peer_stats_policy[MQTT_A_PEER_STATS_MAX + 1] = {
 	[MQTT_A_PEER_STATS_RX_PACKETS ... MQTT_A_PEER_STATS_DROP_NO_MEMORY] = {
 		.type = NLA_U64
 	},
+	[MQTT_A_PEER_STATS_DROP_TOO_LARGE ... MQTT_A_PEER_STATS_RX_PINGS] = {
+		.type = NLA_U64
+	},
+};
+
+static const struct nla_policy port_policy[MQTT_A_PORT_MAX + 1] = {
+	[MQTT_A_PORT_ID]		= { .type = NLA_U32 },
+	[MQTT_A_PORT_FD]		= { .type = NLA_U32 },
+	[MQTT_A_PORT_QUEUE_LIMIT]	= { .type = NLA_U64 },
+	[MQTT_A_PORT_QUEUE_BYTES]	= { .type = NLA_U64 },
+	[MQTT_A_PORT_QUEUE_PACKETS]	= { .type = NLA_U32 },
+	[MQTT_A_PORT_PEERS]		= { .type = NLA_U32 },
+	[MQTT_A_PORT_RX_PACKETS]	= { .type = NLA_U64 },
+	[MQTT_A_PORT_TX_PACKETS]	= { .type = NLA_U64 },
+	[MQTT_A_PORT_DROP_QUEUE_FULL]	= { .type = NLA_U64 },
 };
 
 static const struct exchange_reply router_reply = {
@@ -75,11 +97,16 @@ static const struct exchange_reply stats_reply = {
 	MQTT_A_STATS, MQTT_A_STATS_MAX, stats_policy
 };
 
+static const struct exchange_reply port_reply = {
+	MQTT_A_PORT, MQTT_A_PORT_MAX, port_policy
+};
+
 #define FITS(max)	_Static_assert((max) < EXCHANGE_ATTRS_MAX, "exchange.h has too few")
 FITS(MQTT_A_ROUTER_MAX);
 FITS(MQTT_A_PEER_MAX);
 FITS(MQTT_A_SUB_MAX);
 FITS(MQTT_A_STATS_MAX);
+FITS(MQTT_A_PORT_MAX);
 
 /* Requests */
 
@@ -153,6 +180,44 @@ static int put_client_id(struct nl_msg *msg, const char *client_id)
 	return nla_put_string(msg, MQTT_A_PEER_CLIENT_ID, label);
 }
 
+/* A peer that exists keeps what it was attached with. */
+static int put_whose(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
+{
+	int err;
+
+	if (attach->id)
+		return nla_put_u32(msg, MQTT_A_PEER_ID, attach->id);
+	err = nla_put_u8(msg, MQTT_A_PEER_PROTOCOL, attach->protocol);
+	if (!err)
+		err = put_client_id(msg, attach->client_id);
+	if (!err && attach->queue_limit)
+		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
+	if (!err && attach->keep_alive)
+		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, attach->keep_alive);
+	if (!err && attach->topic_alias_max)
+		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
+	if (!err && attach->max_packet)
+		err = nla_put_u32(msg, MQTT_A_PEER_MAX_PACKET, attach->max_packet);
+	return err;
+}
+
+static int put_where(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
+{
+	int err;
+
+	if (attach->port)
+		return nla_put_u32(msg, MQTT_A_PEER_PORT, attach->port);
+	err = nla_put_u32(msg, MQTT_A_PEER_FD, (uint32_t)attach->fd);
+	if (!err && attach->rx_residue_len)
+		err = nla_put(msg, MQTT_A_PEER_RX_RESIDUE, (int)attach->rx_residue_len,
+			      attach->rx_residue);
+	if (!err && attach->rx_skip)
+		err = nla_put_u32(msg, MQTT_A_PEER_RX_SKIP, attach->rx_skip);
+	if (!err && attach->tx_hold)
+		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, 1);
+	return err;
+}
+
 static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 {
 	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
@@ -160,19 +225,49 @@ static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
 
 	if (!nest)
 		return -NLE_NOMEM;
-	err = nla_put_u32(msg, MQTT_A_PEER_FD, (uint32_t)attach->fd);
+	err = put_where(msg, attach);
 	if (!err)
-		err = nla_put_u8(msg, MQTT_A_PEER_PROTOCOL, attach->protocol);
-	if (!err)
-		err = put_client_id(msg, attach->client_id);
-	if (!err && attach->rx_residue_len)
-		err = nla_put(msg, MQTT_A_PEER_RX_RESIDUE, (int)attach->rx_residue_len,
-			      attach->rx_residue);
-	if (!err && attach->queue_limit)
-		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
-	if (!err && attach->topic_alias_max)
-		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
+		err = put_whose(msg, attach);
 	return err ? err : nla_nest_end(msg, nest);
+}
+
+static int put_peer_set(struct nl_msg *msg, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
+	int err;
+
+	if (!nest)
+		return -NLE_NOMEM;
+	err = nla_put_u32(msg, MQTT_A_PEER_ID, peer_id);
+	if (!err && set->queue_limit)
+		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, *set->queue_limit);
+	if (!err && set->keep_alive)
+		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, *set->keep_alive);
+	if (!err && set->tx_hold)
+		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, *set->tx_hold);
+	return err ? err : nla_nest_end(msg, nest);
+}
+
+static int put_host(struct nl_msg *msg, uint32_t peer_id, uint32_t port_id)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
+
+	if (!nest || nla_put_u32(msg, MQTT_A_PEER_ID, peer_id) ||
+	    nla_put_u32(msg, MQTT_A_PEER_PORT, port_id))
+		return -NLE_NOMEM;
+	return nla_nest_end(msg, nest);
+}
+
+static int put_port(struct nl_msg *msg, uint32_t port_id, uint64_t queue_limit)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PORT);
+	int err = nest ? 0 : -NLE_NOMEM;
+
+	if (!err && port_id)
+		err = nla_put_u32(msg, MQTT_A_PORT_ID, port_id);
+	if (!err && queue_limit)
+		err = nla_put_u64(msg, MQTT_A_PORT_QUEUE_LIMIT, queue_limit);
+	return err ? err : nla_nest_end_keep_empty(msg, nest);
 }
 
 static int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter, bool options)
@@ -181,8 +276,7 @@ static int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter, b
 
 	if (!nest || nla_put(msg, MQTT_A_SUB_FILTER, (int)filter->len, filter->filter))
 		return -NLE_NOMEM;
-	if (options && filter->options &&
-	    nla_put_u8(msg, MQTT_A_SUB_OPTIONS, filter->options))
+	if (options && filter->options && nla_put_u8(msg, MQTT_A_SUB_OPTIONS, filter->options))
 		return -NLE_NOMEM;
 	return nla_nest_end(msg, nest);
 }
@@ -333,6 +427,24 @@ int mqtt_nl_peer_detach(struct mqtt_nl *nl, uint32_t peer_id)
 	return command(nl, peer_request(nl, MQTT_CMD_PEER_DETACH, 0, peer_id));
 }
 
+int mqtt_nl_peer_host(struct mqtt_nl *nl, uint32_t peer_id, uint32_t port_id)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_PEER_DETACH, 0, 0);
+
+	if (msg)
+		msg = request_finish(msg, put_host(msg, peer_id, port_id));
+	return command(nl, msg);
+}
+
+int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_PEER_SET, 0, 0);
+
+	if (msg)
+		msg = request_finish(msg, put_peer_set(msg, peer_id, set));
+	return command(nl, msg);
+}
+
 int mqtt_nl_peer_get(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg)
 {
 	struct nl_msg *msg = peer_request(nl, MQTT_CMD_PEER_GET, 0, peer_id);
@@ -351,6 +463,58 @@ int mqtt_nl_peer_stats(struct nlattr *nest, struct nlattr **attrs)
 {
 	return nla_parse_nested(attrs, MQTT_A_PEER_STATS_MAX, nest, peer_stats_policy) ?
 	       -EBADMSG : 0;
+}
+
+/* Ports */
+
+struct port_answer {
+	uint32_t id;
+	int fd;
+};
+
+static int show_port_answer(struct nlattr **attrs, void *arg)
+{
+	struct port_answer *answer = arg;
+
+	if (attrs[MQTT_A_PORT_ID])
+		answer->id = nla_get_u32(attrs[MQTT_A_PORT_ID]);
+	if (attrs[MQTT_A_PORT_FD])
+		answer->fd = (int)nla_get_u32(attrs[MQTT_A_PORT_FD]);
+	return 0;
+}
+
+int mqtt_nl_port_add(struct mqtt_nl *nl, uint64_t queue_limit, uint32_t *port_id, int *fd)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_PORT_ADD, 0, 0);
+	struct port_answer answer = { .fd = -1 };
+	int err;
+
+	if (msg)
+		msg = request_finish(msg, put_port(msg, 0, queue_limit));
+	err = exchange_run(nl, msg, &port_reply, show_port_answer, &answer);
+	if (!err && (!answer.id || answer.fd < 0))
+		err = exchange_fail(nl, -EBADMSG, "the kernel did not say which port it made");
+	if (err && answer.fd >= 0)
+		close(answer.fd);
+	*port_id = err ? 0 : answer.id;
+	*fd = err ? -1 : answer.fd;
+	return err;
+}
+
+int mqtt_nl_port_get(struct mqtt_nl *nl, uint32_t port_id, mqtt_nl_show show, void *arg)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_PORT_GET, 0, 0);
+
+	if (msg)
+		msg = request_finish(msg, put_port(msg, port_id, 0));
+	return exchange_run(nl, msg, &port_reply, show, arg);
+}
+
+int mqtt_nl_port_dump(struct mqtt_nl *nl, mqtt_nl_show show, void *arg)
+{
+	struct nl_msg *msg = request_new(nl, MQTT_CMD_PORT_GET, NLM_F_DUMP, 0);
+
+	return exchange_run(nl, msg, &port_reply, show, arg);
 }
 
 /* Subscriptions */

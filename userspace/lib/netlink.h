@@ -17,6 +17,7 @@
 #ifndef MQTT_LIB_NETLINK_H
 #define MQTT_LIB_NETLINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <netlink/attr.h>
@@ -36,15 +37,32 @@ struct mqtt_nl_router {
 	uint32_t offload_max_packet;
 };
 
-/* Arguments of an attach; all pointers stay the caller's. */
+/*
+ * Arguments of an attach; all pointers stay the caller's. With @port the peer is
+ * hosted, without it @fd is attached; with @id a hosted peer becomes offloaded
+ * and only what is of the connection is looked at: @rx_* and @tx_hold.
+ */
 struct mqtt_nl_attach {
+	uint32_t id;
+	uint32_t port;
 	int fd;
 	uint8_t protocol;		/* enum mqtt_protocol */
 	const char *client_id;		/* cut to MQTT_CLIENT_ID_MAX bytes */
 	const void *rx_residue;		/* bytes received but not handled, or NULL */
 	size_t rx_residue_len;		/* at most MQTT_RX_RESIDUE_MAX */
+	uint32_t rx_skip;		/* bytes to come that are still the caller's */
+	bool tx_hold;			/* queue, but do not send yet */
 	uint64_t queue_limit;		/* 0: the router's */
-	uint16_t topic_alias_max;	/* at most MQTT_TOPIC_ALIAS_MAX, 0 but for 5.0 */
+	uint32_t max_packet;		/* bytes, 0: any */
+	uint16_t keep_alive;		/* seconds, 0: none */
+	uint16_t topic_alias_max;	/* 0: none */
+};
+
+/* What to change of a peer; NULL in a member leaves it as it is. */
+struct mqtt_nl_peer_set {
+	const uint64_t *queue_limit;
+	const uint16_t *keep_alive;
+	const uint8_t *tx_hold;		/* 0 */
 };
 
 /*
@@ -62,6 +80,15 @@ int mqtt_nl_router_del(struct mqtt_nl *nl);
 int mqtt_nl_peer_attach(struct mqtt_nl *nl, const struct mqtt_nl_attach *attach,
 			uint32_t *peer_id);
 int mqtt_nl_peer_detach(struct mqtt_nl *nl, uint32_t peer_id);
+/* An offloaded peer becomes hosted on the port. */
+int mqtt_nl_peer_host(struct mqtt_nl *nl, uint32_t peer_id, uint32_t port_id);
+int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer_set *set);
+
+/*
+ * @queue_limit: bytes, 0: the kernel's default. @fd: the port's descriptor, the
+ * caller's, close-on-exec and nonblocking; the port ends when it is closed.
+ */
+int mqtt_nl_port_add(struct mqtt_nl *nl, uint64_t queue_limit, uint32_t *port_id, int *fd);
 
 /*
  * Any number of filters, split over several messages as needed. sub_add() adds
@@ -77,7 +104,7 @@ int mqtt_nl_sub_del(struct mqtt_nl *nl, uint32_t peer_id,
 
 /*
  * Reading. @show is called per object with the attributes of its nest,
- * indexed by enum mqtt_{router,peer,sub,stats}_attr; they are gone when it
+ * indexed by enum mqtt_{router,peer,port,sub,stats}_attr; they are gone when it
  * returns. A non-zero return ends the walk and is passed on.
  *
  * A dump that finds the kernel's table changed under it shows everything once,
@@ -91,6 +118,8 @@ int mqtt_nl_router_get(struct mqtt_nl *nl, mqtt_nl_show show, void *arg);
 int mqtt_nl_stats_get(struct mqtt_nl *nl, mqtt_nl_show show, void *arg);
 int mqtt_nl_peer_get(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg);
 int mqtt_nl_peer_dump(struct mqtt_nl *nl, mqtt_nl_show show, void *arg);
+int mqtt_nl_port_get(struct mqtt_nl *nl, uint32_t port_id, mqtt_nl_show show, void *arg);
+int mqtt_nl_port_dump(struct mqtt_nl *nl, mqtt_nl_show show, void *arg);
 /* @peer_id: whose, 0 for everybody's. */
 int mqtt_nl_sub_dump(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg);
 

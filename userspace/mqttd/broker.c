@@ -48,7 +48,7 @@ static int make_workers(struct broker *broker)
 	return err;
 }
 
-static void destroy_workers(struct broker *broker)
+static void close_workers(struct broker *broker)
 {
 	unsigned int i;
 
@@ -56,9 +56,76 @@ static void destroy_workers(struct broker *broker)
 		worker_close_clients(&broker->workers[i]);
 	for (i = 0; i < broker->n_workers; i++)
 		worker_discard_mail(&broker->workers[i]);
+}
+
+static void destroy_workers(struct broker *broker)
+{
+	unsigned int i;
+
 	for (i = 0; i < broker->n_workers; i++)
 		worker_destroy(&broker->workers[i]);
 	free(broker->workers);
+}
+
+static enum dataplane_mode listener_mode(const struct broker *broker,
+					 const struct listener_config *listener)
+{
+	return listener->dataplane == CONFIG_UNSET ? broker->conf->dataplane :
+						     listener->dataplane;
+}
+
+/* The strongest wish of all listeners. */
+static enum dataplane_mode wanted_mode(const struct broker *broker)
+{
+	enum dataplane_mode wanted = DATAPLANE_USER, mode;
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++) {
+		mode = listener_mode(broker, broker->endpoints[i].conf);
+		if (mode == DATAPLANE_KERNEL)
+			return mode;
+		if (mode == DATAPLANE_AUTO)
+			wanted = mode;
+	}
+	return wanted;
+}
+
+/* Says in the log which data plane it is, and why. Returns 0 or -errno. */
+static int choose_plane(struct broker *broker)
+{
+	enum dataplane_mode wanted = wanted_mode(broker);
+	char why[DATAPLANE_WHY_MAX] = "dataplane user";
+	int err = -ENODEV;
+
+	if (wanted != DATAPLANE_USER)
+		err = dataplane_start(broker, why);
+	broker->mode = err || broker->conf->dataplane == DATAPLANE_USER ? DATAPLANE_USER :
+									 DATAPLANE_KERNEL;
+	if (!err)
+		log_printf(LOG_TYPE_NOTICE, "kernel data plane on (module mqtt)");
+	else if (wanted == DATAPLANE_KERNEL)
+		log_printf(LOG_TYPE_ERROR,
+			   "Error: dataplane kernel, but it is not available: %s.", why);
+	else
+		log_printf(LOG_TYPE_NOTICE, "Kernel data plane off, mqttd routes itself: %s.", why);
+	return wanted == DATAPLANE_KERNEL ? err : 0;
+}
+
+bool broker_offloads(const struct broker *broker, const struct listener_config *listener)
+{
+	if (__atomic_load_n(&broker->evacuating, __ATOMIC_RELAXED))
+		return false;
+	if (listener->dataplane != CONFIG_UNSET)
+		return listener->dataplane != DATAPLANE_USER;
+	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
+}
+
+void broker_wake_workers(struct broker *broker)
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_workers; i++)
+		mailbox_wake(&broker->workers[i].mailbox);
 }
 
 int broker_open(struct broker *broker, struct config *conf)
@@ -66,7 +133,11 @@ int broker_open(struct broker *broker, struct config *conf)
 	int err;
 
 	*broker = (struct broker){ .conf = conf };
+	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
+	err = switchover_init(&broker->switchover, broker);
+	if (err)
+		goto fail_switchover;
 	err = route_table_init(&broker->routes);
 	if (err)
 		goto fail_routes;
@@ -79,7 +150,7 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = listeners_open(broker, &broker->listeners);
 	if (err)
 		goto fail_listeners;
-	err = dataplane_open(&broker->dataplane, conf);
+	err = choose_plane(broker);
 	if (err)
 		goto fail_dataplane;
 	return 0;
@@ -87,13 +158,17 @@ int broker_open(struct broker *broker, struct config *conf)
 fail_dataplane:
 	listeners_close(broker->listeners);
 fail_listeners:
+	close_workers(broker);
 	destroy_workers(broker);
 fail_workers:
 	free(broker->endpoints);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
+	switchover_destroy(&broker->switchover);
+fail_switchover:
 	session_registry_destroy(&broker->sessions);
+	rendezvous_destroy(&broker->rendezvous);
 	return err;
 }
 
@@ -126,13 +201,16 @@ void broker_stop(struct broker *broker)
 void broker_close(struct broker *broker)
 {
 	listeners_close(broker->listeners);
+	close_workers(broker);
+	dataplane_stop(broker);
 	destroy_workers(broker);
-	dataplane_close(broker->dataplane);
+	switchover_destroy(&broker->switchover);
 	free(broker->endpoints);
 	rcu_barrier();
 	route_table_destroy(&broker->routes);
 	rcu_barrier();
 	session_registry_destroy(&broker->sessions);
+	rendezvous_destroy(&broker->rendezvous);
 }
 
 void broker_log_statistics(const struct broker *broker)

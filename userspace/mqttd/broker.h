@@ -9,8 +9,10 @@
 #include <stddef.h>
 
 #include "config.h"
+#include "rendezvous.h"
 #include "route.h"
 #include "session.h"
+#include "switchover.h"
 
 struct dataplane;
 struct endpoint;
@@ -25,7 +27,13 @@ struct worker;
  * @endpoints: listeners as configured; each worker has a socket for each
  * @n_endpoints: how many
  * @listeners: sockets
- * @dataplane: the kernel's router, NULL if the daemon routes
+ * @dataplane: the kernel's router, NULL if the daemon routes; changes while the
+ *	workers stand still
+ * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
+ *	has no setting of its own; changes at any time
+ * @evacuating: the router is about to end: nobody belongs there; likewise
+ * @rendezvous: bringing the workers to a standstill
+ * @switchover: moving clients
  * @sessions: by client id
  * @routes: subscriptions
  */
@@ -37,6 +45,10 @@ struct broker {
 	unsigned int n_endpoints;
 	struct listeners *listeners;
 	struct dataplane *dataplane;
+	enum dataplane_mode mode;
+	bool evacuating;
+	struct rendezvous rendezvous;
+	struct switchover switchover;
 	struct session_registry sessions;
 	struct route_table routes;
 };
@@ -55,6 +67,12 @@ int broker_open(struct broker *broker, struct config *conf);
 int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
 void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
+
+/* Any thread. Should the kernel have the connections of this listener's clients? */
+bool broker_offloads(const struct broker *broker, const struct listener_config *listener);
+
+/* Their rounds of events end soon. */
+void broker_wake_workers(struct broker *broker);
 
 /* Any time: "statistics: ..." lines. */
 void broker_log_statistics(const struct broker *broker);

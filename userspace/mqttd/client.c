@@ -13,9 +13,11 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
+#include "packet.h"
 #include "session.h"
 
 #define CONNECT_TIMEOUT_MS 10000
@@ -23,27 +25,45 @@
 struct close_text {
 	enum log_type type;
 	bool routine;		/* silenced by connection_messages false */
+	uint8_t code;		/* to tell a client with MQTT 5.0 in DISCONNECT; 0: nothing */
 	const char *text;
 };
 
 static const struct close_text close_texts[CLOSE_COUNT] = {
-	[CLOSE_DISCONNECT]	= { LOG_TYPE_NOTICE, true, "disconnected" },
-	[CLOSE_EOF]		= { LOG_TYPE_NOTICE, true, "closed its connection" },
-	[CLOSE_SOCKET]		= { LOG_TYPE_NOTICE, true, "disconnected: socket error" },
-	[CLOSE_PROTOCOL]	= { LOG_TYPE_NOTICE, false, "disconnected due to protocol error" },
-	[CLOSE_UNSUPPORTED]	= { LOG_TYPE_ERROR, false, "disconnected: not supported yet" },
-	[CLOSE_TOO_LARGE]	= { LOG_TYPE_NOTICE, false, "disconnected due to oversize packet" },
-	[CLOSE_REFUSED]		= { LOG_TYPE_NOTICE, false, "refused" },
-	[CLOSE_CONNECT_TIMEOUT]	= { LOG_TYPE_NOTICE, true, "disconnected: no CONNECT in time" },
-	[CLOSE_KEEPALIVE]	= { LOG_TYPE_NOTICE, true, "has exceeded timeout, disconnecting" },
-	[CLOSE_TAKEN_OVER]	= { LOG_TYPE_NOTICE, true,
+	[CLOSE_DISCONNECT]	= { LOG_TYPE_NOTICE, true, 0, "disconnected" },
+	[CLOSE_WITH_WILL]	= { LOG_TYPE_NOTICE, true, 0, "disconnected" },
+	[CLOSE_EOF]		= { LOG_TYPE_NOTICE, true, 0, "closed its connection" },
+	[CLOSE_SOCKET]		= { LOG_TYPE_NOTICE, true, 0, "disconnected: socket error" },
+	[CLOSE_MALFORMED]	= { LOG_TYPE_NOTICE, false, REASON_MALFORMED,
+				    "disconnected due to malformed packet" },
+	[CLOSE_PROTOCOL]	= { LOG_TYPE_NOTICE, false, REASON_PROTOCOL_ERROR,
+				    "disconnected due to protocol error" },
+	[CLOSE_TOPIC_NAME]	= { LOG_TYPE_NOTICE, false, REASON_TOPIC_NAME,
+				    "disconnected due to invalid topic name" },
+	[CLOSE_TOPIC_ALIAS]	= { LOG_TYPE_NOTICE, false, REASON_TOPIC_ALIAS,
+				    "disconnected due to invalid topic alias" },
+	[CLOSE_QOS]		= { LOG_TYPE_ERROR, false, REASON_QOS,
+				    "disconnected: QoS 1 and 2 are not supported yet" },
+	[CLOSE_RETAIN]		= { LOG_TYPE_ERROR, false, REASON_RETAIN,
+				    "disconnected: retained messages are not supported yet" },
+	[CLOSE_SUBSCRIPTION_ID]	= { LOG_TYPE_ERROR, false, REASON_SUBSCRIPTION_ID,
+				    "disconnected: no subscription identifiers yet" },
+	[CLOSE_TOO_LARGE]	= { LOG_TYPE_NOTICE, false, REASON_TOO_LARGE,
+				    "disconnected due to oversize packet" },
+	[CLOSE_REFUSED]		= { LOG_TYPE_NOTICE, false, 0, "refused" },
+	[CLOSE_CONNECT_TIMEOUT]	= { LOG_TYPE_NOTICE, true, 0, "disconnected: no CONNECT in time" },
+	[CLOSE_KEEPALIVE]	= { LOG_TYPE_NOTICE, true, REASON_KEEP_ALIVE,
+				    "has exceeded timeout, disconnecting" },
+	[CLOSE_TAKEN_OVER]	= { LOG_TYPE_NOTICE, true, REASON_TAKEN_OVER,
 				    "already connected, closing old connection" },
-	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false,
+	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
 				    "disconnected: does not read its answers" },
-	[CLOSE_NO_MEMORY]	= { LOG_TYPE_ERROR, false, "disconnected: out of memory" },
-	[CLOSE_NOT_ATTACHED]	= { LOG_TYPE_ERROR, false,
+	[CLOSE_NO_MEMORY]	= { LOG_TYPE_ERROR, false, REASON_IMPLEMENTATION,
+				    "disconnected: out of memory" },
+	[CLOSE_NOT_ATTACHED]	= { LOG_TYPE_ERROR, false, REASON_IMPLEMENTATION,
 				    "disconnected: would miss messages of the kernel data plane" },
-	[CLOSE_SHUTDOWN]	= { LOG_TYPE_DEBUG, true, "disconnected: shutdown" },
+	[CLOSE_SHUTDOWN]	= { LOG_TYPE_DEBUG, true, REASON_SHUTTING_DOWN,
+				    "disconnected: shutdown" },
 };
 
 bool client_get_live(struct client *client)
@@ -197,18 +217,39 @@ void client_close(struct client *client, enum close_reason reason, const char *d
 	if (client->closing)
 		return;
 	client->closing = reason;
+	client->close_detail = detail;
 	client->next_closing = client->worker->closing;
 	client->worker->closing = client;
 	log_close(client, detail);
 }
 
+/* Tells why, if the client's protocol can (MQTT 5.0 4.13) and CONNACK said welcome. */
+static bool say_goodbye(struct client *client)
+{
+	uint8_t code = close_texts[client->closing].code;
+	uint32_t limit = client->terms.max_packet;
+	u8 packet[PACKET_DISCONNECT_MAX];
+	size_t len;
+
+	if (!code || client->protocol != MQTT_PROTOCOL_V5 || client->state != CLIENT_CONNECTED)
+		return false;
+	len = packet_disconnect_write(packet, code, client->terms.no_problem_info ? NULL :
+						    client->close_detail);
+	if (limit && len > limit)
+		len = packet_disconnect_write(packet, code, NULL);
+	if ((limit && len > limit) || outq_copy(&client->out, packet, len))
+		return false;
+	client_flush(client);
+	return true;
+}
+
 /*
- * With unread bytes close() would send a reset, which can overtake the CONNACK
- * that says why.
+ * With unread bytes close() would send a reset, which can overtake the packet
+ * that says why. On an offloaded connection recv() would let the kernel go on.
  */
 static void drain(struct client *client)
 {
-	if (client->closing == CLOSE_REFUSED)
+	if (!client->conn.transport->barriers)
 		client->conn.transport->recv(&client->conn, client->worker->scratch,
 					     WORKER_SCRATCH_SIZE);
 }
@@ -221,14 +262,16 @@ void client_destroy(struct client *client)
 		handler_will(client);
 	blob_put(client->will);
 	client->will = NULL;
+	alias_clear(&client->aliases);
+	client_plane_leave(client);
+	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
-	drain(client);
+	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
+		drain(client);
 	if (client->events)
 		worker_unwatch(worker, client->conn.fd);
 	close(client->conn.fd);
-	if (client->conn.transport == &transport_offloaded)
-		stats_add(&worker->stats, STAT_OFFLOADED, -1);
 	session_leave(client);
 
 	*client->link = client->next;

@@ -12,7 +12,9 @@
 #include <sys/socket.h>
 #include <linux/rcupdate.h>
 
+#include "alias.h"
 #include "buffer.h"
+#include "hash.h"
 #include "mailbox.h"
 #include "outq.h"
 #include "timer.h"
@@ -33,16 +35,22 @@ enum client_state {
 enum client_hold {
 	HOLD_TAKEOVER	= 1 << 0,	/* another connection has the client id */
 	HOLD_ATTACH	= 1 << 1,	/* CONNACK has to leave, then the kernel takes the socket */
-	HOLD_FENCE	= 1 << 2,	/* what it published is not on all sockets yet */
+	HOLD_FENCE	= 1 << 2,	/* what the kernel does not take is not on all sockets yet */
 };
 
 enum close_reason {
 	CLOSE_NONE,
 	CLOSE_DISCONNECT,	/* the client sent DISCONNECT: no will */
+	CLOSE_WITH_WILL,	/* likewise, and wants its will published */
 	CLOSE_EOF,
 	CLOSE_SOCKET,		/* socket error */
-	CLOSE_PROTOCOL,		/* malformed packet, or one that must not come */
-	CLOSE_UNSUPPORTED,	/* legal, but not in this broker yet */
+	CLOSE_MALFORMED,	/* a packet that is none */
+	CLOSE_PROTOCOL,		/* one that must not come, or not so */
+	CLOSE_TOPIC_NAME,	/* wildcards in it */
+	CLOSE_TOPIC_ALIAS,	/* above what was granted */
+	CLOSE_QOS,		/* this and the next two: not in this broker yet */
+	CLOSE_RETAIN,
+	CLOSE_SUBSCRIPTION_ID,
 	CLOSE_TOO_LARGE,
 	CLOSE_REFUSED,		/* CONNACK said no */
 	CLOSE_CONNECT_TIMEOUT,
@@ -50,9 +58,27 @@ enum close_reason {
 	CLOSE_TAKEN_OVER,
 	CLOSE_NOT_READING,	/* does not take the answers to its requests */
 	CLOSE_NO_MEMORY,
-	CLOSE_NOT_ATTACHED,	/* the kernel data plane is on but does not take it */
+	CLOSE_NOT_ATTACHED,	/* the kernel data plane is on but cannot reach it */
 	CLOSE_SHUTDOWN,
 	CLOSE_COUNT
+};
+
+/**
+ * struct terms - what was agreed upon with CONNECT and CONNACK
+ * @clean: no old session was wanted
+ * @id_assigned: the client id is the broker's choice
+ * @keepalive_limited: the client wanted a longer one, or none
+ * @no_problem_info: no reason strings
+ * @session_expiry: seconds that the client asked for; it got none
+ * @max_packet: longest packet that the client takes, 0 for any
+ */
+struct terms {
+	bool clean;
+	bool id_assigned;
+	bool keepalive_limited;
+	bool no_problem_info;
+	uint32_t session_expiry;
+	uint32_t max_packet;
 };
 
 /**
@@ -63,21 +89,31 @@ enum close_reason {
  * @endpoint: how it came in; constant
  * @session: from CONNECT on
  * @id: client id, NULL before CONNECT
- * @will: a PUBLISH packet, or NULL
+ * @terms: from CONNECT on
+ * @aliases: topic aliases of the client
+ * @will: a PUBLISH packet for the client's protocol version, or NULL
  * @will_len: bytes of it
+ * @protocol: version, enum mqtt_protocol; from CONNECT on
  * @keepalive: seconds, 0 for none
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
  * @closing: enum close_reason
+ * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
  * @events: what epoll watches
+ * @by_peer: in its worker's port, if it is a peer
+ * @borders: records of the port that end its time as a hosted client, to come
+ * @tx_held: the kernel is waiting to be told to send
+ * @backlog: a queue of the kernel's is being added to its own
+ * @host_only: its connection cannot be attached
+ * @busy: how often the kernel was busy when it was to take it
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
- * @timer: until CONNECT, then keep-alive
+ * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
@@ -90,16 +126,26 @@ struct client {
 	struct endpoint *endpoint;
 	struct session *session;
 	char *id;
+	struct terms terms;
+	struct alias_table aliases;
 	struct blob *will;
 	size_t will_len;
+	uint8_t protocol;
 	uint16_t keepalive;
 	uint32_t refs;
 	uint32_t fences;
 	uint8_t state;
 	uint8_t closing;
 	uint8_t holds;
+	bool tx_held;
+	bool backlog;
+	bool host_only;
+	uint8_t busy;
 	bool dirty;
 	bool blocked;
+	const char *close_detail;
+	struct hash_node by_peer;
+	unsigned int borders;
 	uint32_t events;
 	struct buffer in;
 	size_t need;
@@ -140,7 +186,8 @@ const char *client_address(const struct client *client);
 /*
  * The connection is to end at the end of this round; what is queued is sent
  * if the socket takes it. The first reason counts. @detail, a constant text
- * or NULL, goes into the log line.
+ * or NULL, goes into the log line, and to a client with MQTT 5.0 that is told
+ * with DISCONNECT.
  */
 void client_close(struct client *client, enum close_reason reason, const char *detail);
 
@@ -159,11 +206,14 @@ void client_keepalive_start(struct client *client);
 
 /*
  * Queues a control packet that answers the client. Closes the client if it
- * does not read, or if there is no memory.
+ * does not read or does not take packets so long, or if there is no memory.
  */
 void client_send(struct client *client, const void *packet, size_t len);
 
-/* Queues a message; drops it, and counts that, if the queue is full. */
+/*
+ * Queues a message; drops it, and counts that, if the queue is full or the client
+ * does not take packets so long.
+ */
 void client_deliver(struct client *client, struct message *msg);
 
 /* Below: client_io.c */

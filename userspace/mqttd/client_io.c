@@ -14,7 +14,7 @@
 
 #include "broker.h"
 #include "client.h"
-#include "dataplane.h"
+#include "client_plane.h"
 #include "handler.h"
 #include "packet.h"
 #include "route.h"
@@ -68,7 +68,7 @@ static size_t parse(struct client *client, uint8_t *data, size_t len, struct blo
 	while (done < len && !client->holds && !client->closing) {
 		err = mqtt_fixed_header_parse(data + done, len - done, &fh);
 		if (err == -EBADMSG) {
-			client_close(client, CLOSE_PROTOCOL, "malformed remaining length");
+			client_close(client, CLOSE_MALFORMED, "malformed remaining length");
 			break;
 		}
 		size = err ? 0 : fh.size + (size_t)fh.remaining;
@@ -180,6 +180,8 @@ static bool read_once(struct client *client)
 			keep_rest(client, place.start, place.have);
 		if (!n)
 			client_close(client, CLOSE_EOF, NULL);
+		else if (n == -ETIMEDOUT && conn->transport->barriers)
+			client_close(client, CLOSE_KEEPALIVE, NULL);
 		else if (n != -EAGAIN && n != -EINTR)
 			client_close(client, CLOSE_SOCKET, strerror(-n));
 		return false;
@@ -191,17 +193,15 @@ static bool read_once(struct client *client)
 
 /*
  * Behind a barrier the kernel delivers the client's next messages itself: the
- * ones before have to be on the sockets by then.
+ * ones before have to be in its hands by then, and the answer to a SUBSCRIBE on
+ * its way.
  */
 static bool read_behind_barrier(struct client *client)
 {
-	bool more;
-
-	worker_fence_begin(client->worker);
-	more = read_once(client);
-	if (!client->closing && worker_fence_end(client->worker, client))
-		client_hold(client, HOLD_FENCE);
-	return more;
+	port_flush(client->worker);
+	if (!outq_empty(&client->out) && !client->blocked)
+		client_flush(client);
+	return !client->closing && read_once(client);
 }
 
 static void client_read(struct client *client)
@@ -227,27 +227,6 @@ void client_parse_held(struct client *client)
 		buffer_free(&client->in);
 }
 
-/*
- * CONNACK has left: both directions are between two packets. On a connection
- * that has broken in the meantime what it brought is still handled.
- */
-static void attach(struct client *client)
-{
-	struct worker *worker = client->worker;
-	int err;
-
-	err = dataplane_attach(worker->broker->dataplane, &client->conn, client->id,
-			       client->in.len ? buffer_head(&client->in) : NULL, client->in.len);
-	if (!err) {
-		stats_add(&worker->stats, STAT_OFFLOADED, 1);
-		buffer_free(&client->in);
-	} else if (err != -ENOTCONN) {
-		client_close(client, CLOSE_NOT_ATTACHED, NULL);
-		return;
-	}
-	client_release(client, HOLD_ATTACH);
-}
-
 void client_flush(struct client *client)
 {
 	struct conn *conn = &client->conn;
@@ -255,6 +234,8 @@ void client_flush(struct client *client)
 	ssize_t n;
 	int count;
 
+	/* Answers promise something about what was published before. */
+	port_flush(client->worker);
 	client->blocked = false;
 	while (!outq_empty(&client->out) && !client->blocked) {
 		count = outq_iov(&client->out, iov, IOV_COUNT);
@@ -271,8 +252,12 @@ void client_flush(struct client *client)
 		}
 	}
 	client_watch(client);
-	if (client->holds & HOLD_ATTACH && outq_empty(&client->out) && !client->closing)
-		attach(client);
+	if (!outq_empty(&client->out) || client->closing)
+		return;
+	if (client->holds & HOLD_ATTACH)
+		client_plane_attach(client);
+	else
+		client_plane_sent(client);
 }
 
 static void make_dirty(struct client *client)
@@ -284,13 +269,21 @@ static void make_dirty(struct client *client)
 	client->worker->dirty = client;
 }
 
+/* MQTT 5.0 [MQTT-3.1.2-24] */
+static bool too_long(const struct client *client, size_t len)
+{
+	return client->terms.max_packet && len > client->terms.max_packet;
+}
+
 void client_send(struct client *client, const void *packet, size_t len)
 {
 	size_t limit = client->worker->broker->conf->max_queued_bytes + ANSWERS_MAX;
 
 	if (client->closing)
 		return;
-	if (client->out.bytes + len > limit && client->out.bytes)
+	if (too_long(client, len))
+		client_close(client, CLOSE_TOO_LARGE, "the answer");
+	else if (client->out.bytes + len > limit && client->out.bytes)
 		client_close(client, CLOSE_NOT_READING, NULL);
 	else if (outq_copy(&client->out, packet, len))
 		client_close(client, CLOSE_NO_MEMORY, NULL);
@@ -301,25 +294,35 @@ void client_send(struct client *client, const void *packet, size_t len)
 /* The message that is being sent does not count, nor does one that is alone. */
 static bool queue_full(const struct client *client, size_t len)
 {
+	size_t limit = client->worker->broker->conf->max_queued_bytes;
 	size_t waiting = outq_waiting(&client->out);
 
-	return !outq_empty(&client->out) &&
-	       waiting + len > (size_t)client->worker->broker->conf->max_queued_bytes;
+	/* It had two queues, one here and one in the kernel. */
+	if (client->backlog)
+		limit *= 2;
+	return !outq_empty(&client->out) && waiting + len > limit;
 }
 
 static int queue_message(struct client *client, struct message *msg)
 {
+	struct message_form *form = message_form(msg, client->protocol);
 	struct outq *q = &client->out;
 	struct blob *blob;
 
-	if (queue_full(client, msg->len) && !client->blocked)
+	if (!form)
+		return -ENOMEM;
+	if (too_long(client, form->len)) {
+		stats_add(&client->worker->stats, STAT_PUBLISH_TOO_LONG, 1);
+		return -EMSGSIZE;
+	}
+	if (queue_full(client, form->len) && !client->blocked)
 		client_flush(client);
-	if (queue_full(client, msg->len))
+	if (queue_full(client, form->len))
 		return -ENOBUFS;
-	if (msg->len <= MESSAGE_COPY_MAX)
-		return outq_copy(q, msg->packet, msg->len);
-	blob = message_blob(msg);
-	return blob ? outq_share(q, blob, msg->packet, msg->len) : -ENOMEM;
+	if (form->len <= MESSAGE_COPY_MAX)
+		return outq_copy(q, form->packet, form->len);
+	blob = message_blob(form);
+	return blob ? outq_share(q, blob, form->packet, form->len) : -ENOMEM;
 }
 
 void client_deliver(struct client *client, struct message *msg)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "control_path.h"
 
 #define WORKERS_DEFAULT_MAX	4
 #define QUEUED_BYTES_DEFAULT	(16 << 20)
@@ -102,6 +103,8 @@ struct listener_config *config_listener_add(struct config *conf, const char *add
 	listener->family = AF_UNSPEC;
 	listener->max_connections = CONFIG_UNSET;
 	listener->allow_anonymous = CONFIG_UNSET;
+	listener->dataplane = CONFIG_UNSET;
+	listener->max_topic_alias = CONFIG_TOPIC_ALIASES;
 	if (conf->current)
 		conf->current->next = listener;
 	else
@@ -280,6 +283,8 @@ static int standard_add(struct config *conf, const char *address)
 	listener->family = standard->family;
 	listener->max_connections = standard->max_connections;
 	listener->allow_anonymous = standard->allow_anonymous;
+	listener->dataplane = standard->dataplane;
+	listener->max_topic_alias = standard->max_topic_alias;
 	if (standard->interface) {
 		listener->interface = strdup(standard->interface);
 		if (!listener->interface)
@@ -352,6 +357,8 @@ int config_init(struct config *conf)
 			.family = AF_UNSPEC,
 			.max_connections = CONFIG_UNSET,
 			.allow_anonymous = CONFIG_UNSET,
+			.dataplane = CONFIG_UNSET,
+			.max_topic_alias = CONFIG_TOPIC_ALIASES,
 		},
 		.max_queued_bytes = QUEUED_BYTES_DEFAULT,
 		.set_tcp_nodelay = true,
@@ -359,7 +366,8 @@ int config_init(struct config *conf)
 		.workers = cpus < 1 ? 1 : cpus > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : cpus,
 	};
 	conf->auto_id_prefix = strdup("auto-");
-	return conf->auto_id_prefix ? 0 : -ENOMEM;
+	conf->control_socket_path = strdup(CONTROL_SOCKET_PATH);
+	return conf->auto_id_prefix && conf->control_socket_path ? 0 : -ENOMEM;
 }
 
 void config_free(struct config *conf)
@@ -376,6 +384,7 @@ void config_free(struct config *conf)
 	free(conf->standard.interface);
 	free(conf->log_file);
 	free(conf->auto_id_prefix);
+	free(conf->control_socket_path);
 	free(conf->pid_file);
 	free(conf->user);
 	*conf = (struct config){};

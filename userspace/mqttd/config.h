@@ -31,6 +31,8 @@ enum dataplane_mode {
  * @family: AF_INET, AF_INET6 or AF_UNSPEC
  * @max_connections: CONFIG_UNSET for no limit
  * @allow_anonymous: after loading: true or false
+ * @dataplane: enum dataplane_mode, CONFIG_UNSET for the broker's
+ * @max_topic_alias: aliases that a client with MQTT 5.0 may set
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
  */
 struct listener_config {
@@ -41,6 +43,8 @@ struct listener_config {
 	int64_t family;
 	int64_t max_connections;
 	int64_t allow_anonymous;
+	int64_t dataplane;
+	int64_t max_topic_alias;
 	bool optional;
 };
 
@@ -63,6 +67,7 @@ struct config {
 	int64_t allow_zero_length_clientid;
 	int64_t connection_messages;
 	int64_t dataplane;			/* enum dataplane_mode */
+	int64_t max_keepalive;			/* seconds, 0 for no limit */
 	int64_t max_packet_size;		/* bytes, fixed header included */
 	int64_t max_queued_bytes;
 	int64_t per_listener_settings;
@@ -76,13 +81,17 @@ struct config {
 	bool log_dests_set;
 	char *log_file;
 	char *auto_id_prefix;
+	char *control_socket_path;		/* "none" for none */
+	bool control_socket_set;
 	char *pid_file;
 	char *user;
 	bool local_only;			/* no listener was configured */
 	char error[512];			/* why loading failed: FILE:LINE: sentence */
 };
 
+#define CONTROL_SOCKET_PATH_MAX	107	/* struct sockaddr_un */
 #define CONFIG_DEFAULT_PORT	1883	/* registered for MQTT */
+#define CONFIG_TOPIC_ALIASES	10	/* mosquitto's default */
 #define CONFIG_WORKERS_MAX	64
 
 /**

@@ -85,6 +85,27 @@ static int set_allow_anonymous(struct config *conf, const struct config_option *
 	return config_set_word(conf, &one, value);
 }
 
+/* For the listener at hand, if there is one. */
+static int set_dataplane(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option one = *opt;
+
+	if (!conf->current)
+		return config_set_word(conf, opt, value);
+	one.scope = SCOPE_LISTENER;
+	one.offset = offsetof(struct listener_config, dataplane);
+	return config_set_word(conf, &one, value);
+}
+
+static int set_control_socket(struct config *conf, const struct config_option *opt, char *value)
+{
+	if (strlen(value) > CONTROL_SOCKET_PATH_MAX)
+		return config_error(conf, "'%s' is longer than %d bytes", value,
+				    CONTROL_SOCKET_PATH_MAX);
+	conf->control_socket_set = true;
+	return config_set_string(conf, opt, value);
+}
+
 static int set_per_listener(struct config *conf, const struct config_option *opt, char *value)
 {
 	if (conf->current)
@@ -176,7 +197,6 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define LIMIT	"what it limits would not be limited"
 #define STORE	"nothing is kept beyond a connection yet"
 #define QOS0	"messages are delivered at QoS 0 only"
-#define V5	"it concerns MQTT 5.0 only"
 #define WEB	"it concerns WebSockets only"
 #define SYS	"there is no $SYS tree yet"
 
@@ -188,15 +208,19 @@ const struct config_option config_options[] = {
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
 	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
 	{ "connection_messages", WORD(connection_messages, words_bool) },
-	{ "dataplane", WORD(dataplane, words_dataplane) },
+	{ "control_socket_path", .set = set_control_socket, AT(control_socket_path) },
+	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },
 	{ "log_timestamp", WORD(log_timestamp, words_bool) },
 	{ "log_type", .set = set_log_type },
 	{ "max_connections", .set = config_set_number, AT_LISTENER(max_connections),
 	  .min = CONFIG_UNSET, .max = INT32_MAX },
+	{ "max_keepalive", NUMBER(max_keepalive, 0, UINT16_MAX) },
 	{ "max_packet_size", NUMBER(max_packet_size, 0, 268435460) },
 	{ "max_queued_bytes", NUMBER(max_queued_bytes, 4096, UINT32_MAX) },
+	{ "max_topic_alias", .set = config_set_number, AT_LISTENER(max_topic_alias),
+	  .min = 0, .max = UINT16_MAX },
 	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),
 	  .words = words_bool },
 	{ "pid_file", STRING(pid_file) },
@@ -263,9 +287,7 @@ const struct config_option config_options[] = {
 	{ "log_timestamp_format", .set = ignore, .why = "time stamps are seconds since 1970" },
 	{ "max_inflight_bytes", .set = ignore, .why = QOS0 },
 	{ "max_inflight_messages", .set = ignore, .why = QOS0 },
-	{ "max_keepalive", .set = ignore, .why = V5 },
 	{ "max_queued_messages", .set = ignore, .why = "queues are limited by max_queued_bytes" },
-	{ "max_topic_alias", .set = ignore, .why = V5 },
 	{ "persistence", .set = ignore, .why = STORE },
 	{ "persistence_file", .set = ignore, .why = STORE },
 	{ "persistence_location", .set = ignore, .why = STORE },

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
  * The daemon's side of the kernel's router. One netlink socket owns the
- * router; it ends with the process.
+ * router; it ends with the process. Workers have sockets of their own, as long
+ * as the process is allowed to use them; else they take turns on the owner.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <linux/mqtt.h>
 #include <mqtt/topic.h>
 
+#include "broker.h"
 #include "dataplane.h"
 #include "log.h"
 #include "netlink.h"
+#include "transport.h"
+#include "worker.h"
 
-/* The router's lowest limit for packets that it takes. */
-#define OFFLOAD_PACKET_MIN 64
+/* The router's lowest limit for packets that it takes, and its default. */
+#define OFFLOAD_PACKET_MIN	64
+#define OFFLOAD_PACKET_MAX	(256 << 10)
+/* One slow client's backlog must not fill a port that others use, too. */
+#define PORT_BACKLOGS		4
+#define PORT_QUEUE_MIN		(64ll << 20)
 
 /**
  * struct dataplane - the router
@@ -27,12 +37,14 @@ struct dataplane {
 	pthread_mutex_t lock;
 };
 
+/* Beginning and end */
+
 static int router_new(struct mqtt_nl *nl, const struct config *conf)
 {
 	struct mqtt_nl_router router = { .queue_limit = conf->max_queued_bytes };
 
 	/* Longer ones have to come here to be refused. */
-	if (conf->max_packet_size && conf->max_packet_size < 256 << 10)
+	if (conf->max_packet_size && conf->max_packet_size < OFFLOAD_PACKET_MAX)
 		router.offload_max_packet = conf->max_packet_size < OFFLOAD_PACKET_MIN ?
 					    OFFLOAD_PACKET_MIN : conf->max_packet_size;
 	return mqtt_nl_router_new(nl, &router);
@@ -45,7 +57,7 @@ static const char *advice(int err)
 		return "load the module first (modprobe mqtt, or insmod mqtt.ko)";
 	case -EPERM:
 	case -EACCES:
-		return "CAP_NET_ADMIN is needed";
+		return "CAP_NET_ADMIN is needed, which mqttd does not have, or has given up with the option user";
 	case -EEXIST:
 	case -EBUSY:
 		return "another daemon owns the router of this network namespace";
@@ -55,136 +67,233 @@ static const char *advice(int err)
 }
 
 /* @nl is NULL if there is no way to talk to the module at all. */
-static int unavailable(const struct config *conf, const struct mqtt_nl *nl, int err)
+static void explain(char *why, const struct mqtt_nl *nl, int err)
 {
-	const char *why = strerror(-err);
+	const char *what = strerror(-err);
 
-	if (nl)
-		why = mqtt_nl_error(nl);
-	else if (err == -ENOENT)
-		why = "the module mqtt is not loaded";
-	if (conf->dataplane == DATAPLANE_KERNEL) {
-		log_printf(LOG_TYPE_ERROR,
-			   "Error: dataplane kernel, but it is not available: %s; %s.",
-			   why, advice(err));
-		return err;
-	}
-	log_printf(LOG_TYPE_NOTICE, "Kernel data plane off, mqttd routes itself: %s.", why);
-	return 0;
+	if (nl && *mqtt_nl_error(nl))
+		what = mqtt_nl_error(nl);
+	else if (!nl && err == -ENOENT)
+		what = "the module mqtt is not loaded";
+	snprintf(why, DATAPLANE_WHY_MAX, "%s; %s", what, advice(err));
 }
 
-int dataplane_open(struct dataplane **dp, const struct config *conf)
+static int open_port(struct broker *broker, struct mqtt_nl *owner, struct worker *worker)
 {
-	struct mqtt_nl *nl = NULL;
-	int err;
+	int64_t limit = broker->conf->max_queued_bytes * PORT_BACKLOGS;
+	struct mqtt_nl *own;
+	uint32_t id;
+	int fd, err;
 
-	*dp = NULL;
-	if (conf->dataplane == DATAPLANE_USER) {
-		log_printf(LOG_TYPE_NOTICE,
-			   "Kernel data plane off, mqttd routes itself: dataplane user.");
-		return 0;
-	}
-	err = mqtt_nl_open(&nl);
-	if (!err)
-		err = router_new(nl, conf);
-	if (!err) {
-		*dp = calloc(1, sizeof(**dp));
-		if (!*dp)
-			err = -ENOMEM;
-	}
+	limit = limit < PORT_QUEUE_MIN ? PORT_QUEUE_MIN : limit > UINT32_MAX ? UINT32_MAX : limit;
+	err = mqtt_nl_port_add(owner, limit, &id, &fd);
+	if (err)
+		return err;
+	if (mqtt_nl_open(&own))
+		own = NULL;
+	err = port_open(worker, id, fd, own);
 	if (err) {
-		err = unavailable(conf, nl, err);
+		mqtt_nl_close(own);
+		close(fd);
+	}
+	return err;
+}
+
+static int open_ports(struct broker *broker, struct mqtt_nl *owner)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < broker->n_workers && !err; i++)
+		err = open_port(broker, owner, &broker->workers[i]);
+	return err;
+}
+
+static void close_ports(struct broker *broker)
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_workers; i++)
+		port_close(&broker->workers[i]);
+}
+
+int dataplane_start(struct broker *broker, char *why)
+{
+	struct dataplane *dp = calloc(1, sizeof(*dp));
+	struct mqtt_nl *nl = NULL;
+	int err = dp ? 0 : -ENOMEM;
+
+	if (!err)
+		err = mqtt_nl_open(&nl);
+	if (!err)
+		err = router_new(nl, broker->conf);
+	if (!err)
+		err = open_ports(broker, nl);
+	if (err) {
+		explain(why, nl, err);
+		close_ports(broker);
 		mqtt_nl_close(nl);
+		free(dp);
 		return err;
 	}
-	(*dp)->nl = nl;
-	pthread_mutex_init(&(*dp)->lock, NULL);
-	log_printf(LOG_TYPE_NOTICE, "kernel data plane on (module mqtt)");
+	dp->nl = nl;
+	pthread_mutex_init(&dp->lock, NULL);
+	broker->dataplane = dp;
 	return 0;
 }
 
-void dataplane_close(struct dataplane *dp)
+/*
+ * By request, so that it has ended when this returns and another one can be
+ * made; that ports and sockets then end one by one is no work any more.
+ */
+void dataplane_stop(struct broker *broker)
 {
+	struct dataplane *dp = broker->dataplane;
+
 	if (!dp)
 		return;
+	broker->dataplane = NULL;
+	mqtt_nl_router_del(dp->nl);
+	close_ports(broker);
 	mqtt_nl_close(dp->nl);
 	pthread_mutex_destroy(&dp->lock);
 	free(dp);
 }
 
-int dataplane_attach(struct dataplane *dp, struct conn *conn, const char *id,
-		     const void *residue, size_t len)
+/* Requests */
+
+static struct mqtt_nl *request_begin(struct worker *worker)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = conn->fd,
-		.protocol = MQTT_PROTOCOL_V311,
-		.client_id = id,
-		.rx_residue = len ? residue : NULL,
-		.rx_residue_len = len,
-	};
+	struct dataplane *dp = worker->broker->dataplane;
+
+	if (worker->port.nl)
+		return worker->port.nl;
+	pthread_mutex_lock(&dp->lock);
+	return dp->nl;
+}
+
+/*
+ * The log gets a line unless @err is 0 or @quiet. Returns whether the request is
+ * to be made again: the worker's own socket is not good enough.
+ */
+static bool request_again(struct worker *worker, struct mqtt_nl *nl, int err, int quiet,
+			  const char *what)
+{
+	bool again = err == -EPERM && nl == worker->port.nl;
+
+	if (err && err != quiet && !again)
+		log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s: %s.", what,
+			    mqtt_nl_error(nl));
+	if (nl != worker->port.nl)
+		pthread_mutex_unlock(&worker->broker->dataplane->lock);
+	if (again) {
+		mqtt_nl_close(worker->port.nl);
+		worker->port.nl = NULL;
+	}
+	return again;
+}
+
+int dataplane_attach(struct worker *worker, struct mqtt_nl_attach *attach, uint32_t *peer)
+{
+	struct mqtt_nl *nl;
 	int err;
 
-	pthread_mutex_lock(&dp->lock);
-	err = mqtt_nl_peer_attach(dp->nl, &attach, &conn->peer);
-	if (err && err != -ENOTCONN)
-		log_limited(LOG_TYPE_ERROR, "Error: the kernel does not take client %s: %s.",
-			    id, mqtt_nl_error(dp->nl));
-	pthread_mutex_unlock(&dp->lock);
-	if (!err)
-		conn->transport = &transport_offloaded;
+	attach->port = attach->fd < 0 ? worker->port.id : 0;
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_peer_attach(nl, attach, peer);
+	} while (request_again(worker, nl, err, err == -EBUSY ? err : -ENOTCONN,
+			       "it does not take a client"));
 	return err;
 }
 
-static bool offloaded(const struct conn *conn)
+int dataplane_host(struct worker *worker, uint32_t peer)
 {
-	return conn->transport == &transport_offloaded;
+	struct mqtt_nl *nl;
+	int err;
+
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_peer_host(nl, peer, worker->port.id);
+	} while (request_again(worker, nl, err, -ENOBUFS, "it does not give a client back"));
+	return err;
 }
+
+int dataplane_detach(struct worker *worker, uint32_t peer)
+{
+	struct mqtt_nl *nl;
+	int err;
+
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_peer_detach(nl, peer);
+	} while (request_again(worker, nl, err, -ENOENT, "it does not let go of a client"));
+	return err;
+}
+
+int dataplane_send(struct worker *worker, uint32_t peer)
+{
+	static const uint8_t off;
+	const struct mqtt_nl_peer_set release = { .tx_hold = &off };
+	struct mqtt_nl *nl;
+	int err;
+
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_peer_set(nl, peer, &release);
+	} while (request_again(worker, nl, err, 0, "it does not begin to send"));
+	return err;
+}
+
+/* Subscriptions */
 
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len)
 {
-	return !offloaded(conn) || (len <= MQTT_FILTER_MAX &&
-				    mqtt_topic_levels(filter, len) <= MQTT_FILTER_LEVELS_MAX);
+	return !conn->peer || (len <= MQTT_FILTER_MAX &&
+			       mqtt_topic_levels(filter, len) <= MQTT_FILTER_LEVELS_MAX);
 }
 
 typedef int (*sub_request)(struct mqtt_nl *nl, uint32_t peer_id,
 			   const struct mqtt_nl_filter *filters, size_t n);
 
-static int request(struct dataplane *dp, const struct conn *conn, sub_request call,
+static int request(struct worker *worker, const struct conn *conn, sub_request call,
 		   const struct session_filter *filters, size_t n)
 {
 	struct mqtt_nl_filter *list;
 	size_t count = 0, i;
+	struct mqtt_nl *nl;
 	int err = 0;
 
-	if (!offloaded(conn))
+	if (!conn->peer || !n)
 		return 0;
 	list = calloc(n, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
 		if (filters[i].changed)
-			list[count++] = (struct mqtt_nl_filter){ .filter = filters[i].filter,
-								 .len = filters[i].len };
+			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
+								 filters[i].len,
+								 filters[i].options };
+	/* What was published before has the subscriptions of before. */
+	port_flush(worker);
 	if (count) {
-		pthread_mutex_lock(&dp->lock);
-		err = call(dp->nl, conn->peer, list, count);
-		if (err)
-			log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s.",
-				    mqtt_nl_error(dp->nl));
-		pthread_mutex_unlock(&dp->lock);
+		do {
+			nl = request_begin(worker);
+			err = call(nl, conn->peer, list, count);
+		} while (request_again(worker, nl, err, 0, "subscriptions"));
 	}
 	free(list);
 	return err;
 }
 
-int dataplane_subscribe(struct dataplane *dp, const struct conn *conn,
+int dataplane_subscribe(struct worker *worker, const struct conn *conn,
 			const struct session_filter *filters, size_t n)
 {
-	return request(dp, conn, mqtt_nl_sub_add, filters, n);
+	return request(worker, conn, mqtt_nl_sub_add, filters, n);
 }
 
-int dataplane_unsubscribe(struct dataplane *dp, const struct conn *conn,
+int dataplane_unsubscribe(struct worker *worker, const struct conn *conn,
 			  const struct session_filter *filters, size_t n)
 {
-	return request(dp, conn, mqtt_nl_sub_del, filters, n);
+	return request(worker, conn, mqtt_nl_sub_del, filters, n);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel data plane, as seen by the daemon: the only way to the module.
+ * The kernel data plane, as seen by the daemon: the only way to the module but
+ * for the records of ports.
  *
- * All functions may be called by any worker; they wait for the kernel's
- * answer, which is short. @dp may be NULL: then the daemon routes.
+ * There is a router, or none; that changes only while no worker runs. With it
+ * every worker has a port, and every connected client is a peer. Requests are
+ * for the client's worker; they wait for the kernel's answer, which is short.
  */
 #ifndef MQTTD_DATAPLANE_H
 #define MQTTD_DATAPLANE_H
@@ -12,45 +14,53 @@
 #include <stddef.h>
 #include <linux/types.h>
 
-#include "config.h"
 #include "session.h"
-#include "transport.h"
 
-struct dataplane;
+struct broker;
+struct conn;
+struct mqtt_nl_attach;
+struct worker;
+
+#define DATAPLANE_WHY_MAX 512
 
 /**
- * dataplane_open() - create the router, if that is wanted and possible
- * @dp: result; NULL if the daemon routes
- * @conf: settings
+ * dataplane_start() - create the router, and a port for each worker
+ * @broker: whose workers do not run; @broker->dataplane is set on success
+ * @why: DATAPLANE_WHY_MAX bytes: what is wrong and what can be done, a sentence
+ *	without its full stop
  *
- * Says in the log which data plane it is, and why.
- *
- * Return: 0, or -errno if the kernel was demanded and is not available.
+ * Return: 0 or -errno.
  */
-int dataplane_open(struct dataplane **dp, const struct config *conf);
-void dataplane_close(struct dataplane *dp);
+int dataplane_start(struct broker *broker, char *why);
+
+/* Ends the router and the ports. No client is a peer any more. NULL is fine. */
+void dataplane_stop(struct broker *broker);
 
 /**
- * dataplane_attach() - give a connection to the router
- * @dp: not NULL
- * @conn: plain, between two packets in both directions; becomes offloaded
- * @id: client id, for people to see
- * @residue: bytes received but not handled; the kernel has them on success
- * @len: bytes at @residue, at most MQTT_RX_RESIDUE_MAX
+ * dataplane_attach() - make a client a peer, or a hosted one offloaded
+ * @worker: the client's
+ * @attach: all but @port, which is the worker's if @attach->fd is negative
+ * @peer: result, the kernel's number
  *
  * Return: 0; -ENOTCONN if the connection has broken; another -errno, and the log
  * says why.
  */
-int dataplane_attach(struct dataplane *dp, struct conn *conn, const char *id,
-		     const void *residue, size_t len);
+int dataplane_attach(struct worker *worker, struct mqtt_nl_attach *attach, uint32_t *peer);
 
-/* False if @conn is offloaded and the kernel's topic table would refuse the filter. */
+/* An offloaded peer becomes hosted on the worker's port. */
+int dataplane_host(struct worker *worker, uint32_t peer);
+/* A hosted peer ends. */
+int dataplane_detach(struct worker *worker, uint32_t peer);
+/* The kernel may send what it has for a peer that was attached with tx_hold. */
+int dataplane_send(struct worker *worker, uint32_t peer);
+
+/* False if @conn is a peer and the kernel's topic table would refuse the filter. */
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len);
 
-/* Of @filters those that have changed; for @conn that is not offloaded nothing is done. */
-int dataplane_subscribe(struct dataplane *dp, const struct conn *conn,
+/* Of @filters those that have changed; for @conn that is no peer nothing is done. */
+int dataplane_subscribe(struct worker *worker, const struct conn *conn,
 			const struct session_filter *filters, size_t n);
-int dataplane_unsubscribe(struct dataplane *dp, const struct conn *conn,
+int dataplane_unsubscribe(struct worker *worker, const struct conn *conn,
 			  const struct session_filter *filters, size_t n);
 
 #endif /* MQTTD_DATAPLANE_H */

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * CONNECT, MQTT 3.1, and the CONNACK that answers it.
+ * CONNECT, MQTT 3.1.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/minmax.h>
 #include <linux/random.h>
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
+#include "connack.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -17,19 +20,8 @@
 #include "stats.h"
 #include "worker.h"
 
-static void connack(struct client *client, enum connack_code code)
-{
-	u8 packet[PACKET_CONNACK_SIZE];
-
-	client_send(client, packet, packet_connack_write(packet, false, code));
-}
-
-static void refuse(struct client *client, enum connack_code code, const char *why)
-{
-	stats_add(&client->worker->stats, STAT_CONNECTIONS_REFUSED, 1);
-	connack(client, code);
-	client_close(client, CLOSE_REFUSED, why);
-}
+/* An identifier and four bytes */
+#define WILL_DELAY_SIZE	5
 
 /* As mosquitto's: a prefix and a random UUID. */
 static char *generated_id(const char *prefix)
@@ -47,58 +39,157 @@ static char *generated_id(const char *prefix)
 	return id;
 }
 
-/* The will is kept as the PUBLISH that it may become. */
-static int keep_will(struct client *client, const struct packet_connect *connect)
+/*
+ * The delay is the server's own and no part of the message. It never passes:
+ * the session ends with the connection, and that ends the delay (MQTT 5.0
+ * 3.1.3.2.2). The properties are in the packet, which may be written to.
+ */
+static void cut_will_delay(struct mqtt_properties *props)
 {
-	size_t len;
+	u8 *delay;
+	u32 at;
+
+	if (!mqtt_property_present(props, MQTT_PROP_WILL_DELAY_INTERVAL))
+		return;
+	at = props->at[MQTT_PROP_WILL_DELAY_INTERVAL] - 1;
+	delay = (u8 *)props->block + at;
+	props->len -= WILL_DELAY_SIZE;
+	memmove(delay, delay + WILL_DELAY_SIZE, props->len - at);
+}
+
+/* The will is kept as the PUBLISH that it may become. */
+static int keep_will(struct client *client, struct packet_connect *connect)
+{
+	struct mqtt_publish pub = {
+		.topic = connect->will_topic.data,
+		.topic_len = connect->will_topic.len,
+		.payload = connect->will_message.data,
+		.payload_len = connect->will_message.len,
+	};
+	s32 size;
 
 	if (!connect->will)
 		return 0;
-	len = packet_publish_write(NULL, connect->will_topic, connect->will_message);
-	client->will = blob_new(len);
+	cut_will_delay(&connect->will_props);
+	pub.props = connect->will_props;
+	size = mqtt_publish_header_size(&pub, client->protocol);
+	client->will = size < 0 ? NULL : blob_new(size + pub.payload_len);
 	if (!client->will)
 		return -ENOMEM;
-	packet_publish_write(client->will->data, connect->will_topic, connect->will_message);
-	client->will_len = len;
+	mqtt_publish_header_write(client->will->data, &pub, client->protocol);
+	if (pub.payload_len)
+		memcpy(client->will->data + size, pub.payload, pub.payload_len);
+	client->will_len = size + pub.payload_len;
 	return 0;
 }
 
-static int keep(struct client *client, const struct packet_connect *connect)
+static int keep_id(struct client *client, const struct packet_connect *connect)
 {
-	client->keepalive = connect->keepalive;
-	if (connect->client_id.len)
-		client->id = strndup((const char *)connect->client_id.data,
-				     connect->client_id.len);
-	else
-		client->id = generated_id(client->worker->broker->conf->auto_id_prefix);
-	return client->id ? keep_will(client, connect) : -ENOMEM;
+	const struct packet_string *id = &connect->client_id;
+
+	client->terms.id_assigned = !id->len;
+	client->id = id->len ? strndup((const char *)id->data, id->len) :
+			       generated_id(client->worker->broker->conf->auto_id_prefix);
+	return client->id ? 0 : -ENOMEM;
 }
 
-/* Returns whether the client may go on. */
-static bool check(struct client *client, const struct packet_connect *connect)
+static void keep_terms(struct client *client, const struct packet_connect *connect)
 {
-	const struct config *conf = client->worker->broker->conf;
+	const struct mqtt_properties *props = &connect->props;
+	struct terms *terms = &client->terms;
 
-	if (!connect->client_id.len &&
-	    (!connect->clean_session || !conf->allow_zero_length_clientid)) {
-		refuse(client, CONNACK_IDENTIFIER, "empty client identifier"); /* [MQTT-3.1.3-8] */
+	terms->clean = connect->clean;
+	client->keepalive = connect->keepalive;
+	if (client->protocol != MQTT_PROTOCOL_V5)
+		return;
+	terms->no_problem_info =
+		!mqtt_property_number(props, MQTT_PROP_REQUEST_PROBLEM_INFORMATION, 1);
+	terms->session_expiry = mqtt_property_number(props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0);
+	terms->max_packet = mqtt_property_number(props, MQTT_PROP_MAXIMUM_PACKET_SIZE, 0);
+	client->aliases.max = min_t(u32, client->endpoint->conf->max_topic_alias,
+				    MQTT_TOPIC_ALIAS_MAX);
+}
+
+/* Each of the checks returns whether the client may go on. */
+
+static bool check_id(struct client *client, const struct packet_connect *connect)
+{
+	bool may_be_empty = client->worker->broker->conf->allow_zero_length_clientid;
+
+	/* [MQTT-3.1.3-8]; there was no such thing in 3.1, in 5.0 it has no condition */
+	if (connect->protocol == MQTT_PROTOCOL_V31 ||
+	    (connect->protocol == MQTT_PROTOCOL_V311 && !connect->clean))
+		may_be_empty = false;
+	if (!connect->client_id.len && !may_be_empty)
+		connack_refuse(client, REASON_CLIENT_ID, "empty client identifier");
+	return !client->closing;
+}
+
+/* What 3.x cannot be told the broker does as well as it can. */
+static bool check_abilities(struct client *client, const struct packet_connect *connect)
+{
+	if (connect->protocol != MQTT_PROTOCOL_V5)
+		return true;
+	if (mqtt_property_present(&connect->props, MQTT_PROP_AUTHENTICATION_METHOD))
+		connack_refuse(client, REASON_AUTH_METHOD, "no authentication method is supported");
+	else if (connect->will_qos)
+		connack_refuse(client, REASON_QOS, "QoS of the will");
+	else if (connect->will_retain)
+		connack_refuse(client, REASON_RETAIN, "the will is to be retained");
+	return !client->closing;
+}
+
+/* As mosquitto's max_keepalive: older clients cannot be told, and are refused. */
+static bool check_keepalive(struct client *client)
+{
+	int64_t max = client->worker->broker->conf->max_keepalive;
+
+	if (!max || (client->keepalive && client->keepalive <= max))
+		return true;
+	if (client->protocol != MQTT_PROTOCOL_V5) {
+		connack_refuse(client, REASON_CLIENT_ID, "keep-alive above max_keepalive");
 		return false;
 	}
+	client->keepalive = max;
+	client->terms.keepalive_limited = true;
+	return true;
+}
+
+static bool check(struct client *client, const struct packet_connect *connect)
+{
+	if (!check_id(client, connect) || !check_abilities(client, connect) ||
+	    !check_keepalive(client))
+		return false;
 	if (!client->endpoint->conf->allow_anonymous) {
-		refuse(client, CONNACK_NOT_AUTHORIZED,
-		       "allow_anonymous is false, and nothing else is supported yet");
+		connack_refuse(client, REASON_NOT_AUTHORIZED,
+			       "allow_anonymous is false, and nothing else is supported yet");
 		return false;
 	}
 	return true;
 }
 
-static void note_session(const struct packet_connect *connect)
+static void note_session(const struct client *client)
 {
 	static bool said;
 
-	if (!connect->clean_session && !__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
-		log_printf(LOG_TYPE_NOTICE,
-			   "A client asked for a persistent session: it is not kept beyond the connection yet.");
+	if ((client->protocol == MQTT_PROTOCOL_V5 ? !client->terms.session_expiry :
+						    client->terms.clean) ||
+	    __atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+		return;
+	log_printf(LOG_TYPE_NOTICE,
+		   "A client asked for a persistent session: it is not kept beyond the connection yet.");
+}
+
+/* MQTT 5.0 4.13: only its clients are told what is wrong with CONNECT. */
+static void refuse_packet(struct client *client, int err, const char *why)
+{
+	if (err == -EPROTONOSUPPORT)
+		connack_refuse(client, REASON_VERSION, why);
+	else if (client->protocol != MQTT_PROTOCOL_V5)
+		handler_refuse(client, err, why);
+	else
+		connack_refuse(client, err == -EPROTO ? REASON_PROTOCOL_ERROR : REASON_MALFORMED,
+			       why);
 }
 
 void handle_connect(struct client *client, struct packet *packet)
@@ -108,18 +199,18 @@ void handle_connect(struct client *client, struct packet *packet)
 	int err;
 
 	err = packet_connect_parse(packet->body, packet->remaining, &connect, &why);
-	if (err == -EPROTONOSUPPORT) {
-		refuse(client, CONNACK_PROTOCOL_VERSION, "unacceptable protocol version");
-		return;
-	}
+	client->protocol = connect.protocol;
 	if (err) {
-		client_close(client, CLOSE_PROTOCOL, why);
+		refuse_packet(client, err, why);
 		return;
 	}
+	keep_terms(client, &connect);
 	if (!check(client, &connect))
 		return;
-	note_session(&connect);
-	err = keep(client, &connect);
+	note_session(client);
+	err = keep_id(client, &connect);
+	if (!err)
+		err = keep_will(client, &connect);
 	if (!err)
 		err = session_claim(client, client->id);
 	if (err == -EINPROGRESS) {
@@ -132,16 +223,21 @@ void handle_connect(struct client *client, struct packet *packet)
 	}
 }
 
+/* mosquitto's numbers for the versions */
+static unsigned int log_version(u8 protocol)
+{
+	return protocol == MQTT_PROTOCOL_V5 ? 5 : protocol - 2;
+}
+
 void handler_connect_finish(struct client *client)
 {
-	struct broker *broker = client->worker->broker;
-
+	if (!connack_accept(client))
+		return;
 	client->state = CLIENT_CONNECTED;
-	if (broker->conf->connection_messages)
-		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p2, k%u).",
-			    client_address(client), client->id, client->keepalive);
-	connack(client, CONNACK_ACCEPTED);
+	if (client->worker->broker->conf->connection_messages)
+		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p%u, c%u, k%u).",
+			    client_address(client), client->id, log_version(client->protocol),
+			    client->terms.clean, client->keepalive);
 	client_keepalive_start(client);
-	if (broker->dataplane)
-		client_hold(client, HOLD_ATTACH);
+	client_plane_join(client);
 }

@@ -10,7 +10,7 @@ void handle_pingreq(struct client *client, struct packet *packet)
 	static const u8 pingresp[] = { MQTT_PKT_PINGRESP << 4, 0 };
 
 	if (packet->remaining)
-		client_close(client, CLOSE_PROTOCOL, "PINGREQ: too long");
+		client_close(client, CLOSE_MALFORMED, "PINGREQ: too long");
 	else
 		client_send(client, pingresp, sizeof(pingresp));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * SUBSCRIBE, MQTT 3.8. What is granted is QoS 0.
+ * SUBSCRIBE, MQTT 3.8. What is granted is QoS 0. Of the options no-local
+ * matters; the others are about retained messages, of which there are none.
  */
 #include <stdlib.h>
 
@@ -9,50 +10,24 @@
 #include "log.h"
 #include "session.h"
 
-static void suback(struct client *client, u16 packet_id, const struct session_filter *filters,
-		   u32 n)
-{
-	u8 *packet = malloc(PACKET_ACK_SIZE_MAX + n);
-	size_t size;
-	u32 i;
-
-	if (!packet) {
-		client_close(client, CLOSE_NO_MEMORY, NULL);
-		return;
-	}
-	size = packet_ack_write(packet, MQTT_PKT_SUBACK, packet_id, n);
-	for (i = 0; i < n; i++)
-		packet[size++] = filters[i].code;
-	client_send(client, packet, size);
-	free(packet);
-}
-
 void handle_subscribe(struct client *client, struct packet *packet)
 {
 	struct session_filter *filters;
-	const char *why;
-	u16 packet_id;
-	long n, i;
-	u32 pos = 0;
+	struct packet_filters list;
+	u32 i;
 
-	n = packet_filters_check(packet->body, packet->remaining, true, &packet_id, &why);
-	if (n < 0) {
-		client_close(client, CLOSE_PROTOCOL, why);
+	filters = handler_filters(client, packet, &list);
+	if (!filters)
+		return;
+	if (mqtt_property_present(&list.props, MQTT_PROP_SUBSCRIPTION_IDENTIFIER)) {
+		client_close(client, CLOSE_SUBSCRIPTION_ID, "SUBSCRIBE");
+		free(filters);
 		return;
 	}
-	filters = calloc(n, sizeof(*filters));
-	if (!filters) {
-		client_close(client, CLOSE_NO_MEMORY, NULL);
-		return;
-	}
-	for (i = 0; i < n; i++) {
-		struct packet_string filter = packet_filter_next(packet->body, true, &pos);
-
-		filters[i].filter = filter.data;
-		filters[i].len = filter.len;
-		log_printf(LOG_TYPE_SUBSCRIBE, "%s 0 %.*s", client->id, filter.len, filter.data);
-	}
-	session_subscribe(client, filters, n);
-	suback(client, packet_id, filters, n);
+	for (i = 0; i < list.n; i++)
+		log_printf(LOG_TYPE_SUBSCRIBE, "%s 0 %.*s", client->id, (int)filters[i].len,
+			   filters[i].filter);
+	session_subscribe(client, filters, list.n);
+	handler_ack(client, MQTT_PKT_SUBACK, &list, filters);
 	free(filters);
 }

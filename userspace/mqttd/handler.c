@@ -2,6 +2,8 @@
 /*
  * The table of control packets that a client may send.
  */
+#include <errno.h>
+
 #include "broker.h"
 #include "client.h"
 #include "handler.h"
@@ -10,6 +12,8 @@
 #define CONNECT_MAX	(100 * 1000)
 /* Enough for tens of thousands of filters; a client can send several. */
 #define FILTERS_MAX	(4u << 20)
+/* A reason string, and some user properties */
+#define DISCONNECT_MAX	(256u << 10)
 #define FIXED_ONLY	MQTT_FIXED_HEADER_MAX
 #define ANY_FLAGS	0xff
 
@@ -31,8 +35,16 @@ static const struct handler handlers[16] = {
 	[MQTT_PKT_SUBSCRIBE]	= { handle_subscribe, 2, FILTERS_MAX },
 	[MQTT_PKT_UNSUBSCRIBE]	= { handle_unsubscribe, 2, FILTERS_MAX },
 	[MQTT_PKT_PINGREQ]	= { handle_pingreq, 0, FIXED_ONLY },
-	[MQTT_PKT_DISCONNECT]	= { handle_disconnect, 0, FIXED_ONLY },
+	[MQTT_PKT_DISCONNECT]	= { handle_disconnect, 0, DISCONNECT_MAX },
 };
+
+/* The flags say nothing in PUBLISH's place; 3.1 has DUP in these as well. */
+static bool flags_valid(const struct client *client, const struct handler *handler, u8 flags)
+{
+	if (client->protocol == MQTT_PROTOCOL_V31 && handler->flags)
+		flags &= ~MQTT_PUBLISH_DUP;
+	return handler->flags == ANY_FLAGS || flags == handler->flags;
+}
 
 static bool refuse(struct client *client, enum close_reason reason, const char *detail)
 {
@@ -45,10 +57,12 @@ bool handler_admit(struct client *client, u8 byte1, size_t size)
 	const struct handler *handler = &handlers[mqtt_packet_type(byte1)];
 	size_t limit = client->worker->broker->conf->max_packet_size;
 
+	if (!mqtt_packet_type(byte1))
+		return refuse(client, CLOSE_MALFORMED, "packet type 0");
 	if (!handler->handle)
 		return refuse(client, CLOSE_PROTOCOL, "unexpected packet type");
-	if (handler->flags != ANY_FLAGS && (byte1 & 0x0f) != handler->flags)
-		return refuse(client, CLOSE_PROTOCOL, "reserved flags in the fixed header");
+	if (!flags_valid(client, handler, byte1 & 0x0f))
+		return refuse(client, CLOSE_MALFORMED, "reserved flags in the fixed header");
 	if (client->state == CLIENT_NEW && handler->handle != handle_connect)
 		return refuse(client, CLOSE_PROTOCOL, "the first packet is not a CONNECT");
 	if (client->state != CLIENT_NEW && handler->handle == handle_connect)
@@ -56,6 +70,11 @@ bool handler_admit(struct client *client, u8 byte1, size_t size)
 	if ((limit && size > limit) || (handler->max && size > handler->max))
 		return refuse(client, CLOSE_TOO_LARGE, NULL);
 	return true;
+}
+
+void handler_refuse(struct client *client, int err, const char *why)
+{
+	client_close(client, err == -EPROTO ? CLOSE_PROTOCOL : CLOSE_MALFORMED, why);
 }
 
 void handler_run(struct client *client, struct packet *packet)

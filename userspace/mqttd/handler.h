@@ -16,6 +16,7 @@
 #include "packet.h"
 
 struct client;
+struct session_filter;
 
 /*
  * May a packet come that begins with @byte1, and have @size bytes (0: not
@@ -31,6 +32,19 @@ void handler_connect_finish(struct client *client);
 
 /* The connection is over without DISCONNECT: publish the will, if there is one. */
 void handler_will(struct client *client);
+
+/* Closes the client for what parsing a packet has returned; -EBADMSG or -EPROTO. */
+void handler_refuse(struct client *client, int err, const char *why);
+
+/*
+ * Below: handle_filters.c. The filters of a SUBSCRIBE or UNSUBSCRIBE, @list->n of
+ * them, to be freed with free(); NULL: the client was closed.
+ */
+struct session_filter *handler_filters(struct client *client, const struct packet *packet,
+				       struct packet_filters *list);
+/* Answers with the codes of @filters. */
+void handler_ack(struct client *client, u8 type, const struct packet_filters *list,
+		 const struct session_filter *filters);
 
 void handle_connect(struct client *client, struct packet *packet);
 void handle_publish(struct client *client, struct packet *packet);

@@ -16,10 +16,14 @@ struct broker;
  * struct endpoint - a listener as configured
  * @conf: settings
  * @connections: open ones; any worker
+ * @offloaded: of these, where the kernel has the connection
+ * @hosted: of these, what the kernel reaches through a port
  */
 struct endpoint {
 	const struct listener_config *conf;
 	uint32_t connections;
+	uint32_t offloaded;
+	uint32_t hosted;
 };
 
 struct listeners;

@@ -23,6 +23,7 @@
  * struct mail - a record in a box, 8 byte aligned
  * @size: of the record, with all that follows
  * @len: bytes of the packet, 0 for a fence
+ * @protocol: version that it is framed for
  * @data: the packet, if it is in @blob; else it follows the receivers
  * @blob: a reference, or NULL
  * @n: receivers
@@ -31,6 +32,7 @@
 struct mail {
 	size_t size;
 	size_t len;
+	uint8_t protocol;
 	const uint8_t *data;
 	struct blob *blob;
 	size_t n;
@@ -54,6 +56,13 @@ static void wake_locked(struct mailbox *box)
 
 	if (!box->signaled)
 		box->signaled = write(box->event_fd, &one, sizeof(one)) > 0;
+}
+
+void mailbox_wake(struct mailbox *box)
+{
+	pthread_mutex_lock(&box->lock);
+	wake_locked(box);
+	pthread_mutex_unlock(&box->lock);
 }
 
 void mailbox_notify(struct client *client, enum notice notice)
@@ -144,26 +153,29 @@ int outbox_address(struct outbox *box, struct client *client)
 static int enclose(struct outbox *box, struct message *msg)
 {
 	static const uint8_t padding[8];
+	/* As it came: receivers of the other framing translate it over there. */
+	struct message_form *form = message_form(msg, msg->protocol);
 	struct blob *blob = NULL;
 	struct mail *mail;
 	int err;
 
-	if (msg->len <= MESSAGE_COPY_MAX) {
-		err = buffer_append(&box->mail, msg->packet, msg->len);
+	if (form->len <= MESSAGE_COPY_MAX) {
+		err = buffer_append(&box->mail, form->packet, form->len);
 		if (!err)
-			err = buffer_append(&box->mail, padding, -msg->len & 7);
+			err = buffer_append(&box->mail, padding, -form->len & 7);
 		if (err)
 			return err;
 	} else {
-		blob = message_blob(msg);
+		blob = message_blob(form);
 		if (!blob)
 			return -ENOMEM;
-		box->pinned += msg->len;
+		box->pinned += form->len;
 	}
 	mail = record_at(&box->mail, box->open);
-	mail->len = msg->len;
+	mail->len = form->len;
+	mail->protocol = msg->protocol;
 	mail->blob = blob ? blob_get(blob) : NULL;
-	mail->data = blob ? msg->packet : NULL;
+	mail->data = blob ? form->packet : NULL;
 	mail->size = box->mail.len - box->open;
 	return 0;
 }
@@ -242,24 +254,31 @@ unsigned int outbox_post(struct outbox *from, struct mailbox *to)
 	return dropped;
 }
 
-static void record_deliver(struct mail *mail, struct worker *worker)
+static void deliver(struct mail *mail)
 {
-	struct message msg = {
-		.packet = mail->blob ? mail->data : (const uint8_t *)&mail->to[mail->n],
-		.len = mail->len,
-		.blob = mail->blob,
-	};
+	struct message msg;
 	size_t i;
 
+	message_init(&msg, mail->protocol,
+		     mail->blob ? mail->data : (const uint8_t *)&mail->to[mail->n],
+		     mail->len, mail->blob);
+	for (i = 0; i < mail->n; i++)
+		client_deliver(mail->to[i], &msg);
+	message_done(&msg);
+}
+
+static void record_deliver(struct mail *mail, struct worker *worker)
+{
+	/* Its publisher's messages of before may be in the port. */
+	port_drain(worker);
 	if (mail->len)
-		for (i = 0; i < mail->n; i++)
-			client_deliver(mail->to[i], &msg);
+		deliver(mail);
 	else
 		worker_flush(worker);
 	record_drop(mail);
 }
 
-static void mail_open(struct mailbox *box, struct worker *worker)
+void mailbox_empty(struct mailbox *box, struct worker *worker)
 {
 	struct buffer mail;
 	struct mail *record;
@@ -312,7 +331,7 @@ void mailbox_open(struct mailbox *box, struct worker *worker)
 	pthread_mutex_unlock(&box->lock);
 	if (n < 0 && errno != EAGAIN)
 		return;
-	mail_open(box, worker);
+	mailbox_empty(box, worker);
 	while ((client = notice_next(box, &flags))) {
 		client_notified(client, flags);
 		client_put(client);

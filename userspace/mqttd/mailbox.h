@@ -87,7 +87,12 @@ int outbox_fence(struct outbox *box, struct client *client);
 unsigned int outbox_post(struct outbox *from, struct mailbox *to);
 void outbox_destroy(struct outbox *box);
 
+/* Any thread: the owner's round of events ends soon. */
+void mailbox_wake(struct mailbox *box);
+
 /* By the mailbox's owner: handles what is in the box. */
 void mailbox_open(struct mailbox *box, struct worker *worker);
+/* The mail, but not the notices. */
+void mailbox_empty(struct mailbox *box, struct worker *worker);
 
 #endif /* MQTTD_MAILBOX_H */

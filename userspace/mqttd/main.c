@@ -11,13 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
+#include <linux/container_of.h>
 #include <linux/rcupdate.h>
 
 #include "broker.h"
 #include "config.h"
+#include "control.h"
 #include "log.h"
+#include "mainloop.h"
 
 #ifndef MQTT_VERSION
 #define MQTT_VERSION "0.1.0"
@@ -32,7 +37,7 @@ struct arguments {
 };
 
 static const char help[] =
-	"mqttd is an MQTT 3.1.1 broker.\n"
+	"mqttd is a broker for MQTT 3.1, 3.1.1 and 5.0.\n"
 	"\n"
 	"Usage: mqttd [-c FILE] [-d] [-h] [-p PORT] [-v]\n"
 	"\n"
@@ -255,31 +260,115 @@ static void block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void wait_for_end(struct broker *broker, const struct arguments *args,
-			 const sigset_t *set)
+/**
+ * struct process - what the main thread waits for
+ * @loop: its events
+ * @signals: readiness of @signal_fd
+ * @moves: readiness of the broker's switchover
+ * @broker: what runs
+ * @args: command line
+ * @control: socket, or NULL
+ * @signal_fd: signals
+ */
+struct process {
+	struct mainloop loop;
+	struct event_source signals;
+	struct event_source moves;
+	struct broker *broker;
+	const struct arguments *args;
+	struct control *control;
+	int signal_fd;
+};
+
+static void handle_signal(struct event_source *source, uint32_t events)
 {
-	for (;;) {
-		switch (sigwaitinfo(set, NULL)) {
-		case SIGINT:
-		case SIGTERM:
-			return;
-		case SIGHUP:
-			reload(broker->conf, args);
-			break;
-		case SIGUSR2:
-			broker_log_statistics(broker);
-			break;
-		}
+	struct process *process = container_of(source, struct process, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(process->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGINT:
+	case SIGTERM:
+		process->loop.end = true;
+		break;
+	case SIGHUP:
+		reload(process->broker->conf, process->args);
+		break;
+	case SIGUSR2:
+		broker_log_statistics(process->broker);
+		break;
 	}
 }
 
-static int serve(struct broker *broker, const struct arguments *args)
+static void handle_moves(struct event_source *source, uint32_t events)
 {
-	const struct config *conf = broker->conf;
+	struct process *process = container_of(source, struct process, moves);
+
+	(void)events;
+	switchover_event(&process->broker->switchover);
+}
+
+/* Without being asked for a socket the broker can do without: another one may have it. */
+static int open_control(struct process *process)
+{
+	const struct config *conf = process->broker->conf;
+	int err;
+
+	if (!strcmp(conf->control_socket_path, "none"))
+		return 0;
+	err = control_open(&process->control, process->broker, &process->loop,
+			   conf->control_socket_path);
+	if (err)
+		log_printf(conf->control_socket_set ? LOG_TYPE_ERROR : LOG_TYPE_NOTICE,
+			   "%s control socket %s: %s.",
+			   conf->control_socket_set ? "Error: cannot open the" : "Without the",
+			   conf->control_socket_path,
+			   err == -EADDRINUSE ? "somebody listens there" : strerror(-err));
+	return conf->control_socket_set ? err : 0;
+}
+
+static int process_open(struct process *process)
+{
 	sigset_t signals;
 	int err;
 
-	if (args->daemonise) {
+	err = mainloop_init(&process->loop);
+	if (err)
+		return err;
+	block_signals(&signals);
+	process->signals.handle = handle_signal;
+	process->moves.handle = handle_moves;
+	process->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	err = process->signal_fd < 0 ? -errno : 0;
+	if (!err)
+		err = mainloop_watch(&process->loop, process->signal_fd, EPOLLIN,
+				     &process->signals);
+	if (!err)
+		err = mainloop_watch(&process->loop, process->broker->switchover.event_fd,
+				     EPOLLIN, &process->moves);
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: cannot wait for signals: %s.", strerror(-err));
+	else
+		err = open_control(process);
+	return err;
+}
+
+static void process_close(struct process *process)
+{
+	control_close(process->control);
+	if (process->signal_fd >= 0)
+		close(process->signal_fd);
+	mainloop_destroy(&process->loop);
+}
+
+static int serve(struct process *process)
+{
+	const struct config *conf = process->broker->conf;
+	int err;
+
+	if (process->args->daemonise) {
 		err = run_in_background();
 		if (err)
 			return err;
@@ -294,15 +383,14 @@ static int serve(struct broker *broker, const struct arguments *args)
 		if (err)
 			return err;
 	}
-	block_signals(&signals);
-	err = broker_start(broker);
+	err = broker_start(process->broker);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: cannot start threads: %s.", strerror(-err));
 		return err;
 	}
 	log_printf(LOG_TYPE_INFORMATION, "mqttd %s running", MQTT_VERSION);
-	wait_for_end(broker, args, &signals);
-	broker_stop(broker);
+	mainloop_run(&process->loop);
+	broker_stop(process->broker);
 	log_printf(LOG_TYPE_INFORMATION, "mqttd %s terminating", MQTT_VERSION);
 	if (conf->pid_file)
 		unlink(conf->pid_file);
@@ -312,6 +400,7 @@ static int serve(struct broker *broker, const struct arguments *args)
 static int run(struct config *conf, const struct arguments *args)
 {
 	struct broker broker;
+	struct process process = { .broker = &broker, .args = args, .signal_fd = -1 };
 	int err;
 
 	log_printf(LOG_TYPE_INFORMATION, "mqttd %s starting", MQTT_VERSION);
@@ -325,7 +414,10 @@ static int run(struct config *conf, const struct arguments *args)
 	if (err)
 		return err;
 	rcu_register_thread();
-	err = serve(&broker, args);
+	err = process_open(&process);
+	if (!err)
+		err = serve(&process);
+	process_close(&process);
 	broker_close(&broker);
 	rcu_unregister_thread();
 	return err;

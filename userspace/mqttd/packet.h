@@ -1,30 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Control packets of MQTT 3.1.1: from bytes to structures and back. PUBLISH
- * and the fixed header are in mqtt/wire.h, which the kernel shares.
+ * Control packets of MQTT 3.1, 3.1.1 and 5.0: from bytes to structures and
+ * back. PUBLISH, properties and the fixed header are in include/mqtt, which the
+ * kernel shares.
  *
  * Pure: no memory, no log, no client. What is wrong with a packet is said in
- * a sentence for the log.
+ * a sentence for the log. Where versions differ, @protocol is enum
+ * mqtt_protocol. What parses a packet returns 0, -EBADMSG if it is malformed
+ * (MQTT 5.0: 0x81), or -EPROTO if it is a protocol error (0x82).
  */
 #ifndef MQTTD_PACKET_H
 #define MQTTD_PACKET_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/mqtt.h>
+#include <mqtt/property.h>
 #include <mqtt/wire.h>
 
 #include "buffer.h"
-
-#define PROTOCOL_LEVEL_311	4
-
-enum connack_code {
-	CONNACK_ACCEPTED,
-	CONNACK_PROTOCOL_VERSION,
-	CONNACK_IDENTIFIER,
-	CONNACK_UNAVAILABLE,
-	CONNACK_CREDENTIALS,
-	CONNACK_NOT_AUTHORIZED,
-};
+#include "reason.h"
 
 /**
  * struct packet - one received control packet; owns nothing
@@ -48,11 +43,13 @@ struct packet_string {
 
 /**
  * struct packet_connect - a CONNECT (MQTT 3.1); points into the packet
- * @level: protocol level; nothing else is set if it is not known
+ * @protocol: version; how to answer if something is wrong with the rest. 0: an
+ *	older or unknown one; nothing else is set
+ * @props: none but with MQTT 5.0, as @will_props
  */
 struct packet_connect {
-	u8 level;
-	bool clean_session;
+	u8 protocol;
+	bool clean;
 	bool will;
 	u8 will_qos;
 	bool will_retain;
@@ -64,43 +61,79 @@ struct packet_connect {
 	struct packet_string will_message;
 	struct packet_string username;
 	struct packet_string password;
+	struct mqtt_properties props;
+	struct mqtt_properties will_props;
 };
 
-/*
- * Returns 0; -EPROTONOSUPPORT if @connect->level is unknown here; -EBADMSG if
- * the packet violates the standard, with @why.
- */
+/* Also -EPROTONOSUPPORT: a version that is not known here. In packet_connect.c. */
 int packet_connect_parse(const u8 *body, u32 remaining, struct packet_connect *connect,
 			 const char **why);
 
+/* Bits of a topic filter's options (MQTT 5.0 3.8.3.1); before 5.0 QoS only */
+#define FILTER_QOS		0x03
+#define FILTER_NO_LOCAL		MQTT_SUB_OPTION_NO_LOCAL
+#define FILTER_RETAIN_HANDLING	0x30
+#define FILTER_RESERVED		0xc0
+
 /**
- * packet_filters_check() - validate a SUBSCRIBE or UNSUBSCRIBE
- * @body: behind the fixed header
- * @remaining: bytes of it
- * @options: each filter is followed by a byte (SUBSCRIBE)
- * @packet_id: result
- * @why: result, what is wrong
- *
- * Return: number of filters, at least 1; -EBADMSG.
+ * struct packet_filters - a SUBSCRIBE or UNSUBSCRIBE, valid
+ * @n: topic filters, at least 1
+ * @packet_id: packet identifier
+ * @options: each filter is followed by a byte
+ * @rest: those that packet_filter_next() has not yet returned
+ * @end: behind the last
+ * @props: none but with MQTT 5.0
  */
-long packet_filters_check(const u8 *body, u32 remaining, bool options, u16 *packet_id,
-			  const char **why);
+struct packet_filters {
+	u32 n;
+	u16 packet_id;
+	bool options;
+	const u8 *rest;
+	const u8 *end;
+	struct mqtt_properties props;
+};
 
-/* Walks the filters of a packet that was checked. @pos starts at 0. */
-struct packet_string packet_filter_next(const u8 *body, bool options, u32 *pos);
+struct packet_filter {
+	struct packet_string name;
+	u8 options;
+};
 
-#define PACKET_CONNACK_SIZE	4
+int packet_filters_parse(const struct packet *packet, u8 protocol, struct packet_filters *list,
+			 const char **why);
+
+/* Returns false behind the last one. */
+bool packet_filter_next(struct packet_filters *list, struct packet_filter *filter);
+
+/* Is it "$share/..." (MQTT 5.0 4.8.2)? */
+bool packet_filter_shared(struct packet_string filter);
+
+/**
+ * struct packet_disconnect - a DISCONNECT (MQTT 5.0 3.14)
+ * @reason: reason code
+ * @props: properties
+ */
+struct packet_disconnect {
+	u8 reason;
+	struct mqtt_properties props;
+};
+
+int packet_disconnect_parse(const struct packet *packet, u8 protocol,
+			    struct packet_disconnect *disconnect, const char **why);
 
 /* All write to @to and return how many bytes they wrote. */
-size_t packet_connack_write(u8 *to, bool session_present, enum connack_code code);
 
-/* SUBACK (with @n codes to be written behind it by the caller) and UNSUBACK (@n = 0). */
-size_t packet_ack_write(u8 *to, u8 type, u16 packet_id, u32 n);
+/* Without @props: 3.x, with its return codes in place of @code. */
+size_t packet_connack_write(u8 *to, u8 code, const struct mqtt_property_writer *props);
 
-#define PACKET_ACK_SIZE_MAX	(MQTT_FIXED_HEADER_MAX + 2)
+/* SUBACK and UNSUBACK, with @n codes to be written behind it by the caller. */
+size_t packet_ack_write(u8 *to, u8 protocol, u8 type, u16 packet_id, u32 n);
 
-/* Writes a PUBLISH at QoS 0; with @to NULL only says how many bytes it has. */
-size_t packet_publish_write(u8 *to, struct packet_string topic, struct packet_string payload);
+/* DISCONNECT of MQTT 5.0. @text: NULL, or cut to what fits into PACKET_DISCONNECT_MAX. */
+size_t packet_disconnect_write(u8 *to, u8 reason, const char *text);
+
+#define PACKET_CONNACK_SIZE_MAX	(MQTT_FIXED_HEADER_MAX + 2 + 4)	/* but for the properties */
+#define PACKET_ACK_SIZE_MAX	(MQTT_FIXED_HEADER_MAX + 2 + 1)
+#define PACKET_DISCONNECT_MAX	129	/* length and property length are one byte */
 
 /*
  * Replaces the fixed header by the shortest one with @byte1, in place. Returns

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <linux/rculist.h>
+#include <mqtt/word.h>
 
 #include "broker.h"
 #include "client.h"
@@ -28,12 +29,14 @@
  * @sub: in the trie
  * @node: in the session's table, by @sub's place in the trie
  * @session: whose
+ * @options: MQTT_SUB_OPTION_* bits; readers of the trie look at them
  * @rcu: frees it after readers of the trie are done
  */
 struct subscription {
 	struct mqtt_sub sub;
 	struct hash_node node;
 	struct session *session;
+	u8 options;
 	struct rcu_head rcu;
 };
 
@@ -42,19 +45,6 @@ struct fanout {
 	struct message *msg;
 	unsigned int dropped;
 };
-
-struct blob *message_blob(struct message *msg)
-{
-	if (!msg->blob) {
-		msg->copy = blob_new(msg->len);
-		if (!msg->copy)
-			return NULL;
-		memcpy(msg->copy->data, msg->packet, msg->len);
-		msg->packet = msg->copy->data;
-		msg->blob = msg->copy;
-	}
-	return msg->blob;
-}
 
 int route_table_init(struct route_table *table)
 {
@@ -100,19 +90,29 @@ static struct subscription *find_filter(struct route_table *table, struct sessio
 	return place ? find_place(session, place, hash) : NULL;
 }
 
+static void set_options(struct subscription *sub, u8 options)
+{
+	__atomic_store_n(&sub->options, options, __ATOMIC_RELAXED);
+}
+
 static int subscribe_locked(struct route_table *table, struct session *session,
-			    const u8 *filter, size_t len)
+			    struct session_filter *f)
 {
 	struct subscription *sub;
 	int err;
 
-	if (find_filter(table, session, filter, len))
-		return 0;
+	sub = find_filter(table, session, f->filter, f->len);
+	f->was = sub ? sub->options : -1;
+	if (sub) {
+		set_options(sub, f->options);
+		return f->was != f->options;
+	}
 	sub = calloc(1, sizeof(*sub));
 	if (!sub)
 		return -ENOMEM;
 	sub->session = session;
-	err = mqtt_trie_add(&table->trie, filter, len, &sub->sub);
+	sub->options = f->options;
+	err = mqtt_trie_add(&table->trie, f->filter, f->len, &sub->sub);
 	if (err) {
 		free(sub);
 		return err;
@@ -127,14 +127,30 @@ static int subscribe_locked(struct route_table *table, struct session *session,
 }
 
 int route_subscribe(struct route_table *table, struct session *session,
-		    const u8 *filter, size_t len)
+		    struct session_filter *filter)
 {
 	int ret;
 
 	pthread_mutex_lock(&table->lock);
-	ret = subscribe_locked(table, session, filter, len);
+	ret = subscribe_locked(table, session, filter);
 	pthread_mutex_unlock(&table->lock);
 	return ret;
+}
+
+void route_restore(struct route_table *table, struct session *session,
+		   const struct session_filter *filter)
+{
+	struct subscription *sub;
+
+	if (filter->was < 0) {
+		route_unsubscribe(table, session, filter->filter, filter->len);
+		return;
+	}
+	pthread_mutex_lock(&table->lock);
+	sub = find_filter(table, session, filter->filter, filter->len);
+	if (sub)
+		set_options(sub, filter->was);
+	pthread_mutex_unlock(&table->lock);
 }
 
 int route_unsubscribe(struct route_table *table, struct session *session,
@@ -160,6 +176,41 @@ static void drop_subscription(struct hash_node *node, void *ctx)
 
 	mqtt_trie_del(&table->trie, &sub->sub);
 	kfree_rcu(sub, rcu);
+}
+
+struct visit {
+	int (*function)(void *ctx, const struct session_filter *filter);
+	void *ctx;
+};
+
+static int visit_subscription(struct hash_node *node, void *ctx)
+{
+	const struct subscription *sub = container_of(node, struct subscription, node);
+	size_t len = mqtt_trie_filter(&sub->sub, NULL, 0);
+	struct session_filter filter = { .len = len, .options = sub->options };
+	struct visit *visit = ctx;
+	u8 *text = malloc(len);
+	int ret;
+
+	if (!text)
+		return -ENOMEM;
+	mqtt_trie_filter(&sub->sub, text, len);
+	filter.filter = text;
+	ret = visit->function(visit->ctx, &filter);
+	free(text);
+	return ret;
+}
+
+int route_visit(struct route_table *table, struct session *session,
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx)
+{
+	struct visit args = { visit, ctx };
+	int ret;
+
+	pthread_mutex_lock(&table->lock);
+	ret = hash_visit(&session->subs, visit_subscription, &args);
+	pthread_mutex_unlock(&table->lock);
+	return ret;
 }
 
 void route_unsubscribe_all(struct route_table *table, struct session *session)
@@ -191,13 +242,20 @@ static void fan_out_to(struct fanout *fanout, struct session *session)
 	client_put(client);
 }
 
+/* MQTT 5.0 3.8.3.1 */
+static bool no_local(const struct subscription *sub)
+{
+	return __atomic_load_n(&sub->options, __ATOMIC_RELAXED) & MQTT_SUB_OPTION_NO_LOCAL;
+}
+
 static void fan_out(void *ctx, const struct hlist_head *subs)
 {
 	struct fanout *fanout = ctx;
 	struct subscription *sub;
 
 	hlist_for_each_entry_rcu(sub, subs, sub.link)
-		fan_out_to(fanout, sub->session);
+		if (!(sub->session == fanout->msg->from && no_local(sub)))
+			fan_out_to(fanout, sub->session);
 }
 
 static void post_message(struct worker *worker, struct fanout *fanout)
@@ -215,22 +273,53 @@ static void post_message(struct worker *worker, struct fanout *fanout)
 	}
 }
 
-void route_publish(struct worker *worker, struct message *msg)
+/* The ends of topics differ more than their beginnings. */
+static struct mqtt_match *last_match(struct worker *worker, const u8 *topic, size_t len)
+{
+	u64 end = len < 8 ? mqtt_word_load_part(topic, len) : mqtt_word_load(topic + len - 8);
+
+	return &worker->matches[(end * 0x9e3779b97f4a7c15ull >> 32) % WORKER_MATCHES];
+}
+
+void route_deliver(struct worker *worker, struct message *msg)
 {
 	struct fanout fanout = { .worker = worker, .msg = msg };
 	int err;
 
 	worker->stamp++;
 	rcu_read_lock();
-	err = mqtt_trie_match(&worker->broker->routes.trie, msg->topic, msg->topic_len,
-			      MATCH_BUDGET, fan_out, &fanout);
+	err = mqtt_match(&worker->broker->routes.trie,
+			 last_match(worker, msg->topic, msg->topic_len), msg->topic,
+			 msg->topic_len, MATCH_BUDGET, fan_out, &fanout);
 	rcu_read_unlock();
 	if (err)
 		log_limited(LOG_TYPE_WARNING,
 			    "Warning: a message matches too many filters, some subscribers miss it.");
 	post_message(worker, &fanout);
-	blob_put(msg->copy);
-	msg->copy = NULL;
 	if (fanout.dropped)
 		stats_add(&worker->stats, STAT_PUBLISH_DROPPED, fanout.dropped);
+}
+
+/*
+ * The kernel does not take a message so long. What came before it from the same
+ * publisher goes first as far as the daemon has it, and what comes after it waits
+ * until it is on the sockets.
+ */
+static void deliver_beside(struct worker *worker, struct message *msg, struct client *from)
+{
+	port_drain(worker);
+	worker_fence_begin(worker);
+	route_deliver(worker, msg);
+	if (from && !from->closing && worker_fence_end(worker, from))
+		client_hold(from, HOLD_FENCE);
+}
+
+void route_publish(struct worker *worker, struct message *msg)
+{
+	struct client *from = msg->from ? msg->from->client : NULL;
+
+	if (!port_is_open(&worker->port))
+		route_deliver(worker, msg);
+	else if (port_publish(worker, msg, from ? from->conn.peer : 0))
+		deliver_beside(worker, msg, from);
 }

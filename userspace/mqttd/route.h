@@ -10,38 +10,11 @@
 #include <stddef.h>
 #include <mqtt/trie.h>
 
-#include "buffer.h"
+#include "message.h"
 
 struct session;
+struct session_filter;
 struct worker;
-
-/**
- * struct message - a PUBLISH on its way to subscribers; lives on the stack
- * @packet: the packet as subscribers get it, QoS 0
- * @len: its bytes
- * @topic: topic name, within @packet
- * @topic_len: bytes at @topic
- * @blob: storage that contains @packet and can be shared, not a reference;
- *	NULL until somebody asks message_blob()
- * @copy: a reference, if message_blob() had to make a copy
- */
-struct message {
-	const u8 *packet;
-	size_t len;
-	const u8 *topic;
-	size_t topic_len;
-	struct blob *blob;
-	struct blob *copy;
-};
-
-/* Packets up to this many bytes are copied to each receiver, longer ones shared. */
-#define MESSAGE_COPY_MAX 1024
-
-/*
- * Makes sure that @msg->packet is in a blob that can be shared. Returns the
- * blob, without a reference for the caller, or NULL without memory.
- */
-struct blob *message_blob(struct message *msg);
 
 /**
  * struct route_table - subscriptions of all sessions
@@ -57,22 +30,40 @@ int route_table_init(struct route_table *table);	/* 0 or -ENOMEM */
 void route_table_destroy(struct route_table *table);	/* all sessions are gone */
 
 /*
- * Both: @filter is valid by the standard. By the worker that owns @session.
- * Return 1 if the table has changed, 0 if it was so already, -errno if the
- * filter does not fit or there is no memory.
+ * All: @filter is valid by the standard. By the worker that owns @session.
+ * The first two return 1 if the table has changed, 0 if it was so already, -errno
+ * if the filter does not fit or there is no memory. route_subscribe() sets
+ * @filter->was, route_restore() makes undone what it has changed.
  */
 int route_subscribe(struct route_table *table, struct session *session,
-		    const u8 *filter, size_t len);
+		    struct session_filter *filter);
 int route_unsubscribe(struct route_table *table, struct session *session,
 		      const u8 *filter, size_t len);
+
+void route_restore(struct route_table *table, struct session *session,
+		   const struct session_filter *filter);
 
 /* Ends all subscriptions of @session. By the worker that owns it. */
 void route_unsubscribe_all(struct route_table *table, struct session *session);
 
 /*
- * Puts @msg into the queue of every connected client that has subscribed, once
- * each. By @worker; other workers' clients get it through their mailboxes.
+ * Calls @visit with each subscription of @session until it returns something;
+ * returns that. By the worker that owns @session. The filter is gone when @visit
+ * returns.
+ */
+int route_visit(struct route_table *table, struct session *session,
+		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx);
+
+/*
+ * Has @msg delivered to every connected client that has subscribed, once each:
+ * on the kernel data plane by the kernel.
  */
 void route_publish(struct worker *worker, struct message *msg);
+
+/*
+ * Puts @msg into the queue of each of them. By @worker; other workers' clients
+ * get it through their mailboxes.
+ */
+void route_deliver(struct worker *worker, struct message *msg);
 
 #endif /* MQTTD_ROUTE_H */

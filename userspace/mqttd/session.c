@@ -12,6 +12,7 @@
 #include "client.h"
 #include "dataplane.h"
 #include "log.h"
+#include "reason.h"
 #include "session.h"
 #include "worker.h"
 
@@ -151,8 +152,11 @@ static void subscribe_one(struct client *client, struct session_filter *f)
 	struct broker *broker = client->worker->broker;
 	int ret = -EDQUOT;
 
-	f->code = SESSION_SUB_FAILURE;
+	f->code = REASON_SHARED;
 	f->changed = false;
+	if (f->shared)
+		return;
+	f->code = REASON_QUOTA;
 	if (!dataplane_takes_filter(&client->conn, f->filter, f->len)) {
 		log_limited(LOG_TYPE_WARNING,
 			    "Warning: Client %s: a filter has too many bytes or levels for the kernel.",
@@ -160,14 +164,14 @@ static void subscribe_one(struct client *client, struct session_filter *f)
 		return;
 	}
 	if (client->session->subs.count < SUBSCRIPTIONS_MAX)
-		ret = route_subscribe(&broker->routes, client->session, f->filter, f->len);
+		ret = route_subscribe(&broker->routes, client->session, f);
 	if (ret < 0) {
 		log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
 			    client_name(client), strerror(-ret));
 		return;
 	}
 	f->changed = ret;
-	f->code = 0;
+	f->code = REASON_SUCCESS;
 }
 
 void session_subscribe(struct client *client, struct session_filter *filters, size_t n)
@@ -178,7 +182,7 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 
 	for (i = 0; i < n; i++)
 		subscribe_one(client, &filters[i]);
-	err = dataplane_subscribe(broker->dataplane, &client->conn, filters, n);
+	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	if (!err)
 		return;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
@@ -186,9 +190,8 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 	for (i = 0; i < n; i++) {
 		if (!filters[i].changed)
 			continue;
-		route_unsubscribe(&broker->routes, client->session, filters[i].filter,
-				  filters[i].len);
-		filters[i].code = SESSION_SUB_FAILURE;
+		route_restore(&broker->routes, client->session, &filters[i]);
+		filters[i].code = REASON_UNSPECIFIED;
 	}
 }
 
@@ -197,9 +200,11 @@ void session_unsubscribe(struct client *client, struct session_filter *filters, 
 	struct broker *broker = client->worker->broker;
 	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		filters[i].changed = route_unsubscribe(&broker->routes, client->session,
 						       filters[i].filter, filters[i].len);
-	if (dataplane_unsubscribe(broker->dataplane, &client->conn, filters, n))
+		filters[i].code = filters[i].changed ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
+	}
+	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
 }

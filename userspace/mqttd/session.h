@@ -76,13 +76,28 @@ int session_claim(struct client *client, const char *id);
 /* The connection is closed: ends its session, and an heir can go on. */
 void session_leave(struct client *client);
 
+/**
+ * struct session_filter - one of those in a SUBSCRIBE or UNSUBSCRIBE
+ * @filter: topic filter
+ * @len: bytes at @filter
+ * @options: MQTT_SUB_OPTION_* bits
+ * @shared: it is of a shared subscription
+ * @code: result: what SUBACK or UNSUBACK of MQTT 5.0 says about it
+ * @changed: result: the subscription is new, or has other options than before;
+ *	or it is gone
+ * @was: result, if @changed: its former options, or -1 if there was none
+ */
 struct session_filter {
 	const u8 *filter;
 	size_t len;
-	u8 code;	/* result: what SUBACK says about it */
-	bool changed;	/* result: it is new, or it was there */
+	u8 options;
+	bool shared;
+	u8 code;
+	bool changed;
+	int was;
 };
 
+/* Any reason not to subscribe, for SUBACK of MQTT 3.1.1. */
 #define SESSION_SUB_FAILURE 0x80
 
 /*
@@ -91,5 +106,11 @@ struct session_filter {
  */
 void session_subscribe(struct client *client, struct session_filter *filters, size_t n);
 void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n);
+
+/*
+ * The client is a new peer of the kernel's router: gives it all subscriptions of
+ * the session. Returns 0 or -errno: -EMSGSIZE if it does not take one.
+ */
+int session_load(struct client *client);
 
 #endif /* MQTTD_SESSION_H */

@@ -10,9 +10,11 @@
 static const char *const names[STAT_COUNT] = {
 	[STAT_CLIENTS]			= "clients",
 	[STAT_OFFLOADED]		= "offloaded",
+	[STAT_HOSTED]			= "hosted",
 	[STAT_PUBLISH_RECEIVED]		= "publish received",
 	[STAT_PUBLISH_SENT]		= "publish sent",
 	[STAT_PUBLISH_DROPPED]		= "publish dropped",
+	[STAT_PUBLISH_TOO_LONG]		= "publish too long",
 	[STAT_BYTES_RECEIVED]		= "bytes received",
 	[STAT_BYTES_SENT]		= "bytes sent",
 	[STAT_CONNECTIONS_ACCEPTED]	= "connections accepted",

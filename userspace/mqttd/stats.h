@@ -9,10 +9,12 @@
 
 enum stat {
 	STAT_CLIENTS,			/* gauge: connections, with or without CONNECT */
-	STAT_OFFLOADED,			/* gauge: of these on the kernel data plane */
+	STAT_OFFLOADED,			/* gauge: of these with connections that the kernel has */
+	STAT_HOSTED,			/* gauge: of these reached by the kernel through a port */
 	STAT_PUBLISH_RECEIVED,		/* PUBLISH packets that the daemon has read */
 	STAT_PUBLISH_SENT,		/* PUBLISH packets put into a client's queue */
-	STAT_PUBLISH_DROPPED,		/* not put into a queue: full, or no memory */
+	STAT_PUBLISH_DROPPED,		/* not put into a queue: full, no memory, or too long */
+	STAT_PUBLISH_TOO_LONG,		/* of these longer than the client takes */
 	STAT_BYTES_RECEIVED,
 	STAT_BYTES_SENT,
 	STAT_CONNECTIONS_ACCEPTED,

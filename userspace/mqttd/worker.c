@@ -17,11 +17,16 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "log.h"
 #include "worker.h"
 
 #define EVENTS_PER_ROUND	256
 #define WAIT_MAX_MS		(3600 * 1000)
+/* Clients that are moved, or looked at, in a round. */
+#define MOVES_PER_ROUND		16
+/* When some have to be tried again. */
+#define MOVE_AGAIN_MS		1
 
 static int watch(struct worker *worker, int op, int fd, uint32_t events,
 		 struct event_source *source)
@@ -141,12 +146,16 @@ bool worker_fence_end(struct worker *worker, struct client *client)
 	return __atomic_sub_fetch(&client->fences, 1, __ATOMIC_ACQ_REL);
 }
 
-/* Closing can publish wills, and writing can close: until nothing is left to do. */
+/*
+ * Closing can publish wills, and writing can close: until nothing is left to do.
+ * What clients have published leaves before answers that were queued behind it.
+ */
 static void finish_round(struct worker *worker)
 {
 	struct client *client, *next;
 
 	do {
+		port_flush(worker);
 		worker_flush(worker);
 		client = worker->closing;
 		worker->closing = NULL;
@@ -154,8 +163,76 @@ static void finish_round(struct worker *worker)
 			next = client->next_closing;
 			client_destroy(client);
 		}
-	} while (worker->dirty || worker->closing);
+	} while (worker->dirty || worker->closing || worker->port.out.len);
 	post_all(worker);
+}
+
+/* While clients have to be moved a round does not wait for events. */
+static int round_wait(const struct worker *worker)
+{
+	int max = !worker->moves.running ? WAIT_MAX_MS : worker->moves.cursor ? 0 : MOVE_AGAIN_MS;
+
+	return timer_wait(&worker->timers, timer_now(), max);
+}
+
+/* A client that ends while the walk is about to come to it is left out. */
+void worker_forget(struct worker *worker, const struct client *client)
+{
+	if (worker->moves.cursor == client)
+		worker->moves.cursor = client->next;
+}
+
+static void begin_moves(struct worker *worker, unsigned int request)
+{
+	worker->moves = (struct worker_moves){
+		.request = request,
+		.cursor = worker->clients,
+		.running = true,
+	};
+}
+
+static void move_next(struct worker *worker)
+{
+	struct client *client = worker->moves.cursor;
+
+	worker->moves.cursor = client->next;
+	switch (client_plane_move(client)) {
+	case MOVE_NONE:
+		break;
+	case MOVE_DONE:
+		worker->moves.moved++;
+		break;
+	case MOVE_LATER:
+		worker->moves.again = true;
+		break;
+	case MOVE_FAILED:
+		worker->moves.failed++;
+		break;
+	}
+}
+
+/* Begins, goes on with, or ends what switchover_begin() asks for. */
+static void move_some(struct worker *worker)
+{
+	struct switchover *switchover = &worker->broker->switchover;
+	unsigned int request = __atomic_load_n(&switchover->request, __ATOMIC_ACQUIRE);
+	struct worker_moves *moves = &worker->moves;
+	int i;
+
+	if (request != moves->request)
+		begin_moves(worker, request);
+	if (!moves->running)
+		return;
+	if (!moves->cursor && moves->again) {
+		moves->again = false;
+		moves->cursor = worker->clients;
+	}
+	for (i = 0; i < MOVES_PER_ROUND && moves->cursor; i++)
+		move_next(worker);
+	if (moves->cursor || moves->again)
+		return;
+	moves->running = false;
+	switchover_moved(switchover, moves->moved, moves->failed);
 }
 
 static void *run(void *arg)
@@ -166,8 +243,7 @@ static void *run(void *arg)
 
 	rcu_register_thread();
 	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
-		n = epoll_wait(worker->epoll_fd, events, EVENTS_PER_ROUND,
-			       timer_wait(&worker->timers, timer_now(), WAIT_MAX_MS));
+		n = epoll_wait(worker->epoll_fd, events, EVENTS_PER_ROUND, round_wait(worker));
 		worker->now = timer_now();
 		for (i = 0; i < n; i++) {
 			struct event_source *source = events[i].data.ptr;
@@ -175,7 +251,10 @@ static void *run(void *arg)
 			source->handle(source, events[i].events);
 		}
 		timer_run(&worker->timers, worker->now);
+		move_some(worker);
 		finish_round(worker);
+		if (rendezvous_join(worker))
+			finish_round(worker);
 	}
 	rcu_unregister_thread();
 	return NULL;
@@ -216,6 +295,7 @@ void worker_discard_mail(struct worker *worker)
 
 void worker_destroy(struct worker *worker)
 {
+	port_close(worker);
 	mailbox_destroy(&worker->mailbox);
 	timer_free(&worker->timers);
 	close(worker->epoll_fd);

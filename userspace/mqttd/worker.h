@@ -9,17 +9,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <mqtt/match.h>
+
+#include "event.h"
 #include "mailbox.h"
+#include "port.h"
 #include "stats.h"
 #include "timer.h"
 
 struct broker;
 struct client;
 
-/* What epoll knows of a descriptor; embedded in what is to be called. */
-struct event_source {
-	void (*handle)(struct event_source *source, uint32_t events);
+/**
+ * struct worker_moves - a walk over all clients, a few in each round
+ * @request: number of the last request that was begun
+ * @cursor: next client to look at
+ * @running: the walk has not ended
+ * @again: some could not be moved: there will be another walk
+ * @moved: clients that were
+ * @failed: clients that could not be
+ */
+struct worker_moves {
+	unsigned int request;
+	struct client *cursor;
+	bool running;
+	bool again;
+	unsigned int moved;
+	unsigned int failed;
 };
+
+/* Topics whose subscriptions are remembered, a power of two. */
+#define WORKER_MATCHES 256
 
 /* Bytes that one recv() can bring. */
 #define WORKER_SCRATCH_SIZE 65536
@@ -35,10 +55,14 @@ struct event_source {
  * @stats: counters
  * @mailbox: from others, with a lock of its own
  * @outboxes: to others, by index
+ * @port: to the kernel's router
+ * @port_source: its readiness
+ * @moves: clients that have to change between data planes
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
  * @stamp: number of the last message routed
+ * @matches: who got messages to a topic, by the topic's hash
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
  * @thread: valid once worker_start() has succeeded
  * @stop: set by the main thread
@@ -53,10 +77,14 @@ struct worker {
 	struct stats stats;
 	struct mailbox mailbox;
 	struct outbox *outboxes;
+	struct port port;
+	struct event_source port_source;
+	struct worker_moves moves;
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;
 	uint64_t stamp;
+	struct mqtt_match matches[WORKER_MATCHES];
 	uint8_t *scratch;
 	pthread_t thread;
 	bool stop;
@@ -79,6 +107,9 @@ int worker_watch(struct worker *worker, int fd, uint32_t events, struct event_so
 int worker_rewatch(struct worker *worker, int fd, uint32_t events, struct event_source *source);
 void worker_unwatch(struct worker *worker, int fd);
 
+/* @client, which is about to be unlinked, is not to be moved. */
+void worker_forget(struct worker *worker, const struct client *client);
+
 /* Writes all that is queued for clients of this worker to their sockets. */
 void worker_flush(struct worker *worker);
 
@@ -86,8 +117,8 @@ void worker_flush(struct worker *worker);
 void worker_post(struct worker *worker, unsigned int to);
 
 /*
- * Makes sure that what @client has published since its outboxes were last
- * untouched is on the sockets of all receivers before NOTICE_PASS. Returns
+ * Makes sure that what @client has published past the kernel data plane since
+ * worker_fence_begin() is on the sockets of all receivers before NOTICE_PASS. Returns
  * whether there is anything to wait for.
  */
 void worker_fence_begin(struct worker *worker);

@@ -65,30 +65,30 @@ void rig_connect(struct rig_peer *p, const struct tcp_options *opt)
 	tcp_pair(opt ? opt : &ipv4, &p->client, &p->fd);
 }
 
-static void attach_with(struct rig_peer *p, struct mqtt_nl_attach attach)
+void rig_attach_with(struct rig_peer *p, const struct mqtt_nl_attach *with)
 {
+	struct mqtt_nl_attach attach = *with;
+
 	attach.fd = p->fd;
+	if (!attach.protocol)
+		attach.protocol = MQTT_PROTOCOL_V311;
 	attach.client_id = "selftest";
 	nl_check(mqtt_nl_peer_attach(rig_nl, &attach, &p->id), "peer attach");
 	p->fenced = false;
 }
 
-void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len)
-{
-	struct mqtt_nl_attach attach = {
-		.protocol = MQTT_PROTOCOL_V311,
-		.rx_residue = residue,
-		.rx_residue_len = len,
-	};
-
-	attach_with(p, attach);
-}
-
 void rig_attach_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max)
 {
-	struct mqtt_nl_attach attach = { .protocol = protocol, .topic_alias_max = alias_max };
+	rig_attach_with(p, &(struct mqtt_nl_attach){
+		.protocol = protocol, .topic_alias_max = alias_max,
+	});
+}
 
-	attach_with(p, attach);
+void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len)
+{
+	rig_attach_with(p, &(struct mqtt_nl_attach){
+		.rx_residue = residue, .rx_residue_len = len,
+	});
 }
 
 void rig_attach(struct rig_peer *p)

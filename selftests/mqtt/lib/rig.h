@@ -30,6 +30,8 @@ void rig_start_with(unsigned long long queue_limit, unsigned int max_packet);
 
 void rig_connect(struct rig_peer *p, const struct tcp_options *opt);
 void rig_attach(struct rig_peer *p);
+/* The members that say who and what are filled in. */
+void rig_attach_with(struct rig_peer *p, const struct mqtt_nl_attach *with);
 void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len);
 /* Attach with enum mqtt_protocol and, with 5.0, a Topic Alias Maximum. */
 void rig_attach_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max);

@@ -155,7 +155,8 @@ static struct vm_request *request_wait(struct agent *a)
 		poll(&p, 1, -1);
 		if (p.revents & POLLIN)
 			port_read(a);
-		else if (p.revents & POLLHUP)	/* SIGIO says that a host came */
+		/* Without a host it is readable all the time; SIGIO says that one came */
+		if (p.revents & POLLHUP && !request_find(a))
 			sigwaitinfo(&sigio, NULL);
 	}
 	return r;

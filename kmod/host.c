@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hosted peers: the daemon has their connection, and a port is the way to it.
+ *
+ * A peer can become offloaded and hosted again any number of times. It keeps
+ * its id and subscriptions, and its messages their order: see port.c. What is
+ * left of a connection after it was given back (threads on their way out of
+ * an operation, a flush that was scheduled) holds references to the peer, and
+ * is waited for before the peer gets another one.
+ */
+#include <linux/delay.h>
+#include <net/sock.h>
+
+#include "peer.h"
+#include "port.h"
+#include "router.h"
+#include "socket.h"
+
+/* How long to wait for the last users of a former connection. */
+#define MQTT_HOST_WAIT_MS	20
+
+static struct mqtt_port *mqtt_port_find(struct mqtt_router *router, u32 id,
+					struct netlink_ext_ack *extack)
+{
+	struct mqtt_port *port = xa_load(&router->ports, id);
+
+	if (!port)
+		NL_SET_ERR_MSG(extack, "no port has this id");
+	return port;
+}
+
+static void mqtt_peer_enter_port(struct mqtt_peer *peer, struct mqtt_port *port)
+{
+	mqtt_tx_host(peer, port);
+	list_add_tail(&peer->hosted, &port->peers);
+	port->nr_peers++;
+}
+
+/**
+ * mqtt_peer_unhost() - take a hosted peer off its port's list
+ * @peer: peer, hosted; its router's lock is held
+ */
+void mqtt_peer_unhost(struct mqtt_peer *peer)
+{
+	lockdep_assert_held(&peer->router->lock);
+	peer->tx.port->nr_peers--;
+	list_del_init(&peer->hosted);
+}
+
+/**
+ * mqtt_peer_attach_hosted() - make a client of the daemon's a peer
+ * @router: whose; its lock is held and it is not dead
+ * @port_id: where its messages go
+ * @params: what the daemon says of it; copied
+ * @id: result, the peer's number
+ * @extack: is told what is wrong
+ *
+ * Return: 0; -ENOENT if there is no such port; -ENOMEM; -ENOSPC if no id is free.
+ */
+int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
+			    const struct mqtt_peer_params *params, u32 *id,
+			    struct netlink_ext_ack *extack)
+{
+	struct mqtt_port *port = mqtt_port_find(router, port_id, extack);
+	struct mqtt_peer *peer;
+
+	if (!port)
+		return -ENOENT;
+	peer = mqtt_peer_new(router, NULL, params);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	mqtt_peer_enter_port(peer, port);
+	mqtt_peer_list(peer);
+	*id = peer->id;
+	return 0;
+}
+
+/* Nobody but the list refers to the peer any more. Its router's lock is held. */
+static bool mqtt_peer_settled(struct mqtt_peer *peer)
+{
+	unsigned int ms;
+
+	flush_rcu_work(&peer->forget);
+	if (cancel_delayed_work_sync(&peer->tx.work))
+		mqtt_peer_put(peer);
+	if (cancel_work_sync(&peer->rx.work))
+		mqtt_peer_put(peer);
+	for (ms = 0; refcount_read(&peer->refs) > 1 && ms < MQTT_HOST_WAIT_MS; ms++)
+		usleep_range(1000, 2000);
+	return refcount_read(&peer->refs) == 1;
+}
+
+/**
+ * mqtt_peer_offload() - give the router the socket of a hosted peer
+ * @router: router; its lock is held
+ * @id: the peer's number
+ * @sock: socket that mqtt_socket_check() found good; the caller holds its file
+ * @params: what the daemon says of the connection
+ * @extack: is told what is wrong
+ *
+ * Return: 0; -ENOENT; -EBUSY if the peer is offloaded already or something is
+ * left of its former connection; what mqtt_socket_hook() returns. On an error
+ * the peer is hosted as before.
+ */
+int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
+		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer = mqtt_peer_find(router, id, extack);
+	struct mqtt_port *port;
+	int err;
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	if (!mqtt_peer_is_hosted(peer)) {
+		NL_SET_ERR_MSG(extack, "the peer is offloaded already");
+		return -EBUSY;
+	}
+	if (!mqtt_peer_settled(peer)) {
+		NL_SET_ERR_MSG(extack, "the peer's former connection is still in use; try again");
+		return -EBUSY;
+	}
+	if (peer->sk)
+		sock_put(peer->sk);
+	sock_hold(sock->sk);
+	peer->sk = sock->sk;
+
+	port = peer->tx.port;
+	mqtt_port_hold(port);
+	err = mqtt_socket_hook(peer, sock, params, extack);
+	if (!err) {
+		list_del_init(&peer->hosted);
+		port->nr_peers--;
+	}
+	mqtt_port_put(port);
+	return err;
+}
+
+/* What is left to do when a peer has become hosted. */
+static int mqtt_peer_move(struct mqtt_peer *peer, struct mqtt_port *port, bool *hooked)
+{
+	int err = 0;
+
+	lock_sock(peer->sk);
+	*hooked = peer->hooked;
+	if (peer->hooked)
+		err = mqtt_tx_finish(peer);
+	if (!err) {
+		mqtt_peer_enter_port(peer, port);
+		if (peer->hooked)
+			mqtt_socket_unhook_locked(peer);
+	}
+	release_sock(peer->sk);
+	return err;
+}
+
+/**
+ * mqtt_peer_host() - give the socket of a peer back, which becomes hosted
+ * @router: router; its lock is held
+ * @id: the peer's number
+ * @port_id: where its messages go from now on, those in its queue first
+ * @extack: is told what is wrong
+ *
+ * A packet that is half sent is ended first.
+ *
+ * Return: 0; -ENOENT if there is no such peer or port; -EBUSY if it is hosted;
+ * -ENOBUFS if the packet could not be ended, and the peer is as before.
+ */
+int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
+		   struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer = mqtt_peer_find(router, id, extack);
+	struct mqtt_port *port;
+	bool hooked;
+	int err;
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	port = mqtt_port_find(router, port_id, extack);
+	if (!port)
+		return -ENOENT;
+	if (mqtt_peer_is_hosted(peer)) {
+		NL_SET_ERR_MSG(extack, "the peer is hosted already");
+		return -EBUSY;
+	}
+	err = mqtt_peer_move(peer, port, &hooked);
+	if (err)
+		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
+	else if (hooked)
+		queue_rcu_work(mqtt_wq, &peer->forget);
+	return err;
+}
+
+/**
+ * mqtt_peer_end_hosted() - a port has been closed: its peers end
+ * @port: port
+ *
+ * Context: may sleep, its router's lock is held.
+ */
+void mqtt_peer_end_hosted(struct mqtt_port *port)
+{
+	struct mqtt_peer *peer, *next;
+
+	list_for_each_entry_safe(peer, next, &port->peers, hosted) {
+		mqtt_peer_end(peer);
+		cond_resched();
+	}
+}
+
+/**
+ * mqtt_peer_forget_flush() - wait until nothing of a former peer is on a socket
+ * @sock: TCP socket that somebody wants to attach; no lock is held
+ */
+void mqtt_peer_forget_flush(struct socket *sock)
+{
+	if (!READ_ONCE(sock->sk->sk_user_data) || mqtt_socket_attached(sock->sk))
+		return;
+	rcu_barrier();
+	flush_workqueue(mqtt_wq);
+}

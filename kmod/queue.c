@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A FIFO of messages in chunks: an entry costs two stores, and a whole queue
+ * is put behind another one without touching its entries.
+ */
+#include <linux/minmax.h>
+#include <linux/slab.h>
+
+#include "msg.h"
+#include "queue.h"
+
+static bool mqtt_queue_needs_chunk(const struct mqtt_queue *queue)
+{
+	return !queue->last || queue->last->tail == MQTT_QUEUE_CHUNK_MSGS;
+}
+
+/* An empty queue keeps its last chunk, which is not charged. */
+static bool mqtt_queue_grow(struct mqtt_queue *queue)
+{
+	struct mqtt_queue_chunk *chunk;
+
+	chunk = kmalloc(sizeof(*chunk), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	if (!chunk)
+		return false;
+	chunk->next = NULL;
+	chunk->head = 0;
+	chunk->tail = 0;
+	if (queue->last) {
+		queue->last->next = chunk;
+		queue->bytes += sizeof(*chunk);
+	} else {
+		queue->first = chunk;
+	}
+	queue->last = chunk;
+	return true;
+}
+
+/**
+ * mqtt_queue_push() - add an entry
+ * @queue: where to
+ * @msg: message, of which the queue takes a reference; NULL for a mark
+ * @peer: id that goes with it
+ * @limit: bytes that the queue may hold, U64_MAX for no limit
+ *
+ * Context: any; the queue is locked.
+ * Return: 0; -ENOBUFS if the limit would be exceeded; -ENOMEM.
+ */
+int mqtt_queue_push(struct mqtt_queue *queue, struct mqtt_msg *msg, u32 peer, u64 limit)
+{
+	u64 need = msg ? msg->truesize : 0;
+	struct mqtt_queue_chunk *chunk;
+
+	if (mqtt_queue_needs_chunk(queue)) {
+		if (queue->bytes + need + sizeof(*chunk) > limit)
+			return -ENOBUFS;
+		if (!mqtt_queue_grow(queue))
+			return -ENOMEM;
+	} else if (queue->bytes + need > limit) {
+		return -ENOBUFS;
+	}
+	if (msg)
+		mqtt_msg_hold(msg);
+	chunk = queue->last;
+	chunk->msg[chunk->tail] = msg;
+	chunk->peer[chunk->tail++] = peer;
+	queue->bytes += need;
+	queue->packets++;
+	return 0;
+}
+
+/* Drop the emptied first chunk, unless it is the only one. */
+static void mqtt_queue_advance(struct mqtt_queue *queue)
+{
+	struct mqtt_queue_chunk *chunk = queue->first;
+
+	if (!chunk->next) {
+		chunk->head = 0;
+		chunk->tail = 0;
+		return;
+	}
+	queue->first = chunk->next;
+	queue->bytes -= sizeof(*chunk);
+	kfree(chunk);
+}
+
+/**
+ * mqtt_queue_pop() - remove the first entry and its reference to the message
+ * @queue: queue with at least one entry
+ */
+void mqtt_queue_pop(struct mqtt_queue *queue)
+{
+	struct mqtt_queue_chunk *chunk = queue->first;
+	struct mqtt_msg *msg = chunk->msg[chunk->head++];
+
+	queue->packets--;
+	if (msg) {
+		queue->bytes -= msg->truesize;
+		mqtt_msg_put(msg);
+	}
+	if (chunk->head == chunk->tail)
+		mqtt_queue_advance(queue);
+}
+
+/**
+ * mqtt_queue_splice() - put all entries of a queue behind another one's
+ * @to: the other one
+ * @from: becomes empty
+ *
+ * Nothing is allocated, so it cannot fail; @to may exceed its limit.
+ */
+void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
+{
+	if (!from->packets)
+		return;
+	/* No chunk without entries may stand in front of others. */
+	if (to->packets) {
+		to->last->next = from->first;
+		to->bytes += sizeof(*from->first);
+	} else {
+		kfree(to->first);
+		to->first = from->first;
+	}
+	to->last = from->last;
+	to->bytes += from->bytes;
+	to->packets += from->packets;
+	*from = (struct mqtt_queue){};
+}
+
+/**
+ * mqtt_queue_purge() - empty a queue and free all its memory
+ * @queue: queue, which can be used again
+ *
+ * Return: how many messages it had; marks do not count.
+ */
+u32 mqtt_queue_purge(struct mqtt_queue *queue)
+{
+	struct mqtt_queue_chunk *chunk = queue->first;
+	u32 dropped = 0;
+
+	*queue = (struct mqtt_queue){};
+	while (chunk) {
+		struct mqtt_queue_chunk *next = chunk->next;
+
+		for (; chunk->head < chunk->tail; chunk->head++) {
+			if (!chunk->msg[chunk->head])
+				continue;
+			mqtt_msg_put(chunk->msg[chunk->head]);
+			dropped++;
+		}
+		kfree(chunk);
+		chunk = next;
+	}
+	return dropped;
+}

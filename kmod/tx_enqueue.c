@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Into a peer's queue: messages that are routed to it, within its limits, and
+ * the answers to its pings, which no limit counts.
+ */
+#include "event.h"
+#include "msg.h"
+#include "peer.h"
+#include "port.h"
+#include "router.h"
+#include "tx.h"
+
+/* PINGRESPs in one queue. Who has asked so often gets an answer as it is. */
+#define MQTT_TX_PINGS_MAX	16
+
+/* PINGRESP, one for all; queues are not charged for it. */
+struct mqtt_msg *mqtt_tx_pingresp;
+
+/* Counts a packet that could not be queued. Returns the router's counter for it. */
+static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err)
+{
+	switch (err) {
+	case -EPIPE:
+		return MQTT_A_STATS_DROP_PEER_GONE;
+	case -EMSGSIZE:
+		tx->drop_too_large++;
+		return MQTT_A_STATS_DROP_TOO_LARGE;
+	case -ENOBUFS:
+		tx->drop_queue_full++;
+		return tx->port ? MQTT_A_STATS_DROP_PORT_FULL : MQTT_A_STATS_DROP_QUEUE_FULL;
+	default:
+		tx->drop_no_memory++;
+		return MQTT_A_STATS_DROP_NO_MEMORY;
+	}
+}
+
+/* Returns whether to tell that the queue is full, with a reference to @peer. */
+static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
+{
+	struct mqtt_tx *tx = &peer->tx;
+
+	lockdep_assert_held(&tx->lock);
+	if (tx->full_told)
+		return false;
+	tx->full_told = true;
+	mqtt_peer_hold(peer);
+	return true;
+}
+
+/**
+ * mqtt_tx_enqueue() - put a packet into a peer's queue
+ * @peer: receiver; seen under RCU, no reference needed
+ * @msg: packet; the queue takes a reference of its own. NULL if there was no
+ *	memory for it: then this counts
+ *
+ * A packet that does not fit any more is dropped and counted, those that are
+ * in the queue stay.
+ *
+ * Context: bottom halves off, RCU read lock; the publisher's socket may be
+ * locked.
+ * Return: true if queued.
+ */
+bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
+{
+	unsigned int why = MQTT_A_STATS_ENQUEUED;
+	struct mqtt_tx *tx = &peer->tx;
+	bool tell = false;
+	int err;
+
+	spin_lock(&tx->lock);
+	if (unlikely(tx->closed))
+		err = -EPIPE;
+	else if (unlikely(!msg))
+		err = -ENOMEM;
+	else if (unlikely(msg->len > tx->max_packet))
+		err = -EMSGSIZE;
+	else if (tx->port)
+		err = mqtt_port_enqueue(tx->port, msg, peer->id);
+	else
+		err = mqtt_queue_push(&tx->queue, msg, peer->id, tx->limit);
+	if (likely(!err)) {
+		if (!tx->port)
+			mqtt_tx_make_dirty(peer);
+	} else {
+		why = mqtt_tx_dropped(tx, err);
+		tell = err == -ENOBUFS && mqtt_tx_tell_full(peer);
+	}
+	spin_unlock(&tx->lock);
+
+	mqtt_stats_add(peer->router->stats, why, 1);
+	if (unlikely(tell)) {
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_QUEUE_FULL);
+		mqtt_peer_put(peer);
+	}
+	return !err;
+}
+
+/**
+ * mqtt_tx_ping() - answer a PINGREQ
+ * @peer: who has sent it
+ *
+ * The PINGRESP is sent behind what is in the queue, and none is added if many
+ * are waiting there already.
+ *
+ * Context: bottom halves off; the peer's socket is locked.
+ */
+void mqtt_tx_ping(struct mqtt_peer *peer)
+{
+	unsigned int count = MQTT_A_STATS_TX_PINGS;
+	struct mqtt_tx *tx = &peer->tx;
+
+	spin_lock(&tx->lock);
+	if (unlikely(tx->closed || tx->pings == MQTT_TX_PINGS_MAX)) {
+		spin_unlock(&tx->lock);
+		return;
+	}
+	if (likely(!mqtt_queue_push(&tx->queue, mqtt_tx_pingresp, peer->id, U64_MAX))) {
+		tx->pings++;
+		mqtt_tx_make_dirty(peer);
+	} else {
+		tx->drop_no_memory++;
+		count = MQTT_A_STATS_DROP_NO_MEMORY;
+	}
+	spin_unlock(&tx->lock);
+	mqtt_stats_add(peer->router->stats, count, 1);
+}
+
+int __init mqtt_tx_enqueue_init(void)
+{
+	mqtt_tx_pingresp = mqtt_msg_alloc(2, 2, MQTT_PROTOCOL_V311, GFP_KERNEL);
+	if (!mqtt_tx_pingresp)
+		return -ENOMEM;
+	mqtt_tx_pingresp->head[0] = MQTT_PKT_PINGRESP << 4;
+	mqtt_tx_pingresp->head[1] = 0;
+	mqtt_tx_pingresp->truesize = 0;
+	return 0;
+}
+
+void mqtt_tx_enqueue_exit(void)
+{
+	mqtt_msg_put(mqtt_tx_pingresp);
+}

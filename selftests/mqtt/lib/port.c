@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ports. See port.h.
+ */
+#include <unistd.h>
+
+#include "port.h"
+
+static void nl_check(int ret, const char *what)
+{
+	if (ret)
+		FAIL("%s: %s (%s)", what, strerror(-ret), mqtt_nl_error(rig_nl));
+}
+
+void rig_port_open(struct rig_port *port, unsigned long long queue_limit)
+{
+	memset(port, 0, sizeof(*port));
+	nl_check(mqtt_nl_port_add(rig_nl, queue_limit, &port->id, &port->fd), "port add");
+}
+
+void rig_attach_hosted(struct rig_peer *p, struct rig_port *port)
+{
+	struct mqtt_nl_attach attach = {
+		.port = port->id,
+		.protocol = MQTT_PROTOCOL_V311,
+		.client_id = "hosted",
+	};
+
+	nl_check(mqtt_nl_peer_attach(rig_nl, &attach, &p->id), "peer attach, hosted");
+}
+
+void rig_host(struct rig_peer *p, struct rig_port *port)
+{
+	nl_check(mqtt_nl_peer_host(rig_nl, p->id, port->id), "peer detach to a port");
+}
+
+int rig_try_offload(struct rig_peer *p, bool hold, unsigned int rx_skip)
+{
+	struct mqtt_nl_attach attach = {
+		.id = p->id,
+		.fd = p->fd,
+		.tx_hold = hold,
+		.rx_skip = rx_skip,
+	};
+	unsigned int id;
+
+	return mqtt_nl_peer_attach(rig_nl, &attach, &id);
+}
+
+void rig_offload(struct rig_peer *p, bool hold)
+{
+	nl_check(rig_try_offload(p, hold, 0), "peer attach of a hosted peer");
+}
+
+void rig_release(struct rig_peer *p)
+{
+	const uint8_t no = 0;
+	const struct mqtt_nl_peer_set set = { .tx_hold = &no };
+
+	nl_check(mqtt_nl_peer_set(rig_nl, p->id, &set), "peer set");
+}
+
+static bool port_read(struct rig_port *port)
+{
+	ssize_t n = read(port->fd, port->buf, sizeof(port->buf));
+
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	CHECK_SYS(n);
+	port->len = n;
+	port->taken = 0;
+	return n > 0;
+}
+
+const struct mqtt_port_record *rig_port_next(struct rig_port *port)
+{
+	const struct mqtt_port_record *record;
+	size_t left;
+
+	if (port->taken == port->len && !port_read(port))
+		return NULL;
+	record = (const void *)(port->buf + port->taken);
+	left = port->len - port->taken;
+	CHECK(left >= sizeof(*record) && record->len <= left && record->len % 8 == 0);
+	CHECK(sizeof(*record) + 4 * record->nr_peers + record->packet_len <= record->len);
+	CHECK_EQ(record->reserved, 0);
+	port->taken += record->len;
+	return record;
+}
+
+const struct mqtt_port_record *rig_port_wait(struct rig_port *port)
+{
+	const struct mqtt_port_record *record = rig_port_next(port);
+
+	while (!record) {
+		tcp_wait(port->fd, POLLIN);
+		record = rig_port_next(port);
+	}
+	return record;
+}
+
+const unsigned char *rig_port_packet(const struct mqtt_port_record *record)
+{
+	return (const void *)(record->peers + record->nr_peers);
+}
+
+void rig_port_expect(struct rig_port *port, const struct bytes *packet,
+		     const struct rig_peer *p)
+{
+	const struct mqtt_port_record *record = rig_port_wait(port);
+
+	CHECK_EQ(record->flags, 0);
+	CHECK_EQ(record->nr_peers, 1);
+	CHECK_EQ(record->peers[0], p->id);
+	CHECK_EQ(record->packet_len, packet->len);
+	tcp_compare("record", rig_port_packet(record), packet->p, packet->len);
+}
+
+void rig_port_expect_mark(struct rig_port *port, const struct rig_peer *p)
+{
+	const struct mqtt_port_record *record = rig_port_wait(port);
+
+	CHECK_EQ(record->flags, MQTT_PORT_RECORD_OFFLOADED);
+	CHECK_EQ(record->nr_peers, 1);
+	CHECK_EQ(record->packet_len, 0);
+	CHECK_EQ(record->peers[0], p->id);
+}
+
+void rig_port_expect_empty(struct rig_port *port)
+{
+	CHECK(!rig_port_next(port));
+	CHECK(!tcp_is_readable(port->fd));
+}
+
+void rig_record(struct bytes *b, const struct bytes *packet, unsigned int source)
+{
+	static const unsigned char zero[8];
+	struct mqtt_port_record head = {
+		.packet_len = packet->len,
+		.nr_peers = source ? 1 : 0,
+		.protocol = MQTT_PROTOCOL_V311,
+	};
+	size_t len = sizeof(head) + 4 * head.nr_peers + packet->len;
+
+	head.len = (len + 7) & ~7u;
+	bytes_put(b, &head, sizeof(head));
+	if (source)
+		bytes_put(b, &source, sizeof(source));
+	bytes_put(b, packet->p, packet->len);
+	bytes_put(b, zero, head.len - len);
+}
+
+void rig_port_write(struct rig_port *port, struct bytes *b)
+{
+	CHECK_EQ(CHECK_SYS(write(port->fd, b->p, b->len)), b->len);
+	b->len = 0;
+}

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Connections of the control socket: lines in, lines out.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <linux/container_of.h>
+
+#include "buffer.h"
+#include "control.h"
+#include "control_path.h"
+#include "log.h"
+#include "mainloop.h"
+
+#define CONNECTIONS_MAX	16
+#define BACKLOG		16
+
+/**
+ * struct control_connection - somebody who asks
+ * @source: readiness of @fd
+ * @control: the listener
+ * @next: another connection
+ * @fd: socket
+ * @in: received, not handled
+ * @out: not sent
+ * @request: being worked on; nothing is read meanwhile
+ * @ending: no more is read; closed when @out is sent
+ */
+struct control_connection {
+	struct event_source source;
+	struct control *control;
+	struct control_connection *next;
+	int fd;
+	struct buffer in;
+	struct buffer out;
+	struct control_request *request;
+	bool ending;
+};
+
+/**
+ * struct control - the listening socket
+ * @source: its readiness
+ * @broker: for the commands
+ * @loop: the main thread's
+ * @connections: all
+ * @count: how many
+ * @path: of the socket
+ * @fd: socket
+ */
+struct control {
+	struct event_source source;
+	struct broker *broker;
+	struct mainloop *loop;
+	struct control_connection *connections;
+	unsigned int count;
+	char *path;
+	int fd;
+};
+
+/* Connections */
+
+static void connection_free(struct control_connection *connection)
+{
+	struct control *control = connection->control;
+	struct control_connection **link = &control->connections;
+
+	while (*link != connection)
+		link = &(*link)->next;
+	*link = connection->next;
+	control->count--;
+	if (connection->request)
+		connection->request->connection = NULL;
+	close(connection->fd);
+	buffer_free(&connection->in);
+	buffer_free(&connection->out);
+	free(connection);
+}
+
+/* Returns false if the connection has broken. */
+static bool send_some(struct control_connection *connection)
+{
+	struct buffer *out = &connection->out;
+	ssize_t n;
+
+	while (out->len) {
+		n = send(connection->fd, buffer_head(out), out->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		buffer_consume(out, n);
+	}
+	buffer_free(out);
+	return true;
+}
+
+/* Text that cannot be stored ends the connection: the other side sees no answer. */
+static void queue_line(struct control_connection *connection, const json_t *line)
+{
+	char *text = json_dumps(line, JSON_COMPACT);
+
+	if (!text || buffer_append(&connection->out, text, strlen(text)) ||
+	    buffer_append(&connection->out, "\n", 1))
+		connection->ending = true;
+	free(text);
+}
+
+static void queue_error(struct control_connection *connection, const char *sentence)
+{
+	json_t *line = json_pack("{s:b, s:s}", "ok", 0, "error", sentence);
+
+	/* What is quoted of a request may not be UTF-8. */
+	if (!line)
+		line = json_pack("{s:b, s:s}", "ok", 0, "error", "not JSON");
+	queue_line(connection, line);
+	json_decref(line);
+}
+
+static const struct control_command *find_command(const char *name)
+{
+	const struct control_command *command;
+
+	for (command = control_commands; command->name; command++)
+		if (!strcmp(command->name, name))
+			return command;
+	return NULL;
+}
+
+/* @arguments is taken over. */
+static void run_command(struct control_connection *connection, json_t *arguments)
+{
+	const char *name = json_string_value(json_object_get(arguments, "command"));
+	const struct control_command *command = name ? find_command(name) : NULL;
+	struct control_request *request;
+
+	if (!command) {
+		queue_error(connection, name ? "there is no such command" :
+			    "a request is an object with a member \"command\"");
+		json_decref(arguments);
+		return;
+	}
+	request = calloc(1, sizeof(*request));
+	if (!request) {
+		queue_error(connection, "out of memory");
+		json_decref(arguments);
+		return;
+	}
+	*request = (struct control_request){ connection->control->broker, connection, arguments };
+	connection->request = request;
+	command->run(request);
+}
+
+static void handle_line(struct control_connection *connection, const char *text, size_t len)
+{
+	char sentence[JSON_ERROR_TEXT_LENGTH + 64];
+	json_error_t error;
+	json_t *arguments;
+
+	arguments = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	if (!arguments) {
+		snprintf(sentence, sizeof(sentence), "not JSON, at byte %d: %s", error.position,
+			 error.text);
+		queue_error(connection, sentence);
+		return;
+	}
+	run_command(connection, arguments);
+}
+
+/* Handles the lines that are there, one request at a time. */
+static void handle_lines(struct control_connection *connection)
+{
+	struct buffer *in = &connection->in;
+	const char *text, *end;
+
+	while (in->len && !connection->request && !connection->ending) {
+		text = (const char *)buffer_head(in);
+		end = memchr(text, '\n', in->len);
+		if (!end && in->len < CONTROL_REQUEST_MAX)
+			return;
+		if (!end) {
+			queue_error(connection, "the request is too long");
+			connection->ending = true;
+			return;
+		}
+		handle_line(connection, text, end - text);
+		buffer_consume(in, end + 1 - text);
+	}
+	if (!in->len)
+		buffer_free(in);
+}
+
+/* Returns false if the connection has ended or broken. */
+static bool receive_some(struct control_connection *connection)
+{
+	struct buffer *in = &connection->in;
+	ssize_t n;
+
+	if (buffer_reserve(in, CONTROL_REQUEST_MAX - in->len, CONTROL_REQUEST_MAX))
+		return false;
+	n = recv(connection->fd, buffer_tail(in), CONTROL_REQUEST_MAX - in->len, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	in->len += n;
+	return n;
+}
+
+/*
+ * While a request is worked on only the connection's breaking is of interest.
+ * Frees the connection if it is over.
+ */
+static void go_on(struct control_connection *connection)
+{
+	uint32_t events = 0;
+
+	handle_lines(connection);
+	if (!send_some(connection) || (connection->ending && !connection->out.len)) {
+		connection_free(connection);
+		return;
+	}
+	if (connection->out.len)
+		events = EPOLLOUT;
+	else if (!connection->request)
+		events = EPOLLIN;
+	if (mainloop_rewatch(connection->control->loop, connection->fd, events,
+			     &connection->source))
+		connection_free(connection);
+}
+
+static void connection_event(struct event_source *source, uint32_t events)
+{
+	struct control_connection *connection = container_of(source, struct control_connection,
+							     source);
+
+	if (events & EPOLLERR || (events & EPOLLHUP && connection->request) ||
+	    (events & EPOLLIN && !receive_some(connection))) {
+		connection_free(connection);
+		return;
+	}
+	go_on(connection);
+}
+
+/* Answers */
+
+/* Within the command's function the connection goes on when that returns. */
+static void finish(struct control_request *request, const json_t *line)
+{
+	struct control_connection *connection = request->connection;
+
+	if (connection) {
+		queue_line(connection, line);
+		connection->request = NULL;
+		mainloop_rewatch(connection->control->loop, connection->fd, EPOLLOUT,
+				 &connection->source);
+	}
+	json_decref(request->arguments);
+	free(request);
+}
+
+void control_answer(struct control_request *request, json_t *result)
+{
+	json_t *line = json_pack("{s:b, s:o}", "ok", 1, "result", result);
+
+	if (!line) {
+		control_refuse(request, "out of memory");
+		return;
+	}
+	finish(request, line);
+	json_decref(line);
+}
+
+void control_refuse(struct control_request *request, const char *fmt, ...)
+{
+	char sentence[512];
+	json_t *line;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
+	line = json_pack("{s:b, s:s}", "ok", 0, "error", sentence);
+	finish(request, line);
+	json_decref(line);
+}
+
+/* Listening */
+
+static bool allowed(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return false;
+	return !cred.uid || cred.uid == geteuid();
+}
+
+static int connection_new(struct control *control, int fd)
+{
+	struct control_connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return -ENOMEM;
+	connection->source.handle = connection_event;
+	connection->control = control;
+	connection->fd = fd;
+	if (mainloop_watch(control->loop, fd, EPOLLIN, &connection->source)) {
+		free(connection);
+		return -ENOMEM;
+	}
+	connection->next = control->connections;
+	control->connections = connection;
+	control->count++;
+	return 0;
+}
+
+static void turn_away(int fd, const char *sentence)
+{
+	char line[256];
+	int len = snprintf(line, sizeof(line), "{\"ok\":false,\"error\":\"%s\"}\n", sentence);
+
+	send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}
+
+static void accept_one(struct event_source *source, uint32_t events)
+{
+	struct control *control = container_of(source, struct control, source);
+	int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0)
+		return;
+	if (!allowed(fd))
+		turn_away(fd, "not permitted: only root and mqttd's user may do this");
+	else if (control->count >= CONNECTIONS_MAX)
+		turn_away(fd, "too many control connections");
+	else if (connection_new(control, fd))
+		turn_away(fd, "out of memory");
+}
+
+/* For a socket in a directory of its own below one that exists. */
+static void make_directory(const char *path)
+{
+	char *dir = strdup(path), *end = dir ? strrchr(dir, '/') : NULL;
+
+	if (end && end != dir) {
+		*end = '\0';
+		mkdir(dir, 0755);	/* if that fails bind() says so */
+	}
+	free(dir);
+}
+
+/* A socket that refuses connections was left behind; other files refuse them, too. */
+static bool is_left_behind(const struct sockaddr_un *address)
+{
+	struct stat st;
+	bool refused;
+	int fd;
+
+	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
+		  errno == ECONNREFUSED;
+	close(fd);
+	return refused;
+}
+
+static int bind_path(int fd, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct sockaddr *sa = (const struct sockaddr *)&address;
+	mode_t mask;
+	int err;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	make_directory(path);
+	/* There is no other thread yet that makes files. */
+	mask = umask(0177);
+	err = bind(fd, sa, sizeof(address)) ? -errno : 0;
+	if (err == -EADDRINUSE && is_left_behind(&address) && !unlink(path))
+		err = bind(fd, sa, sizeof(address)) ? -errno : 0;
+	umask(mask);
+	return err;
+}
+
+static int listen_on(struct control *control, const char *path)
+{
+	int err;
+
+	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (control->fd < 0)
+		return -errno;
+	err = bind_path(control->fd, path);
+	if (err) {
+		close(control->fd);
+		return err;
+	}
+	err = listen(control->fd, BACKLOG) ? -errno : 0;
+	if (!err)
+		err = mainloop_watch(control->loop, control->fd, EPOLLIN, &control->source);
+	if (err) {
+		unlink(path);
+		close(control->fd);
+	}
+	return err;
+}
+
+int control_open(struct control **result, struct broker *broker, struct mainloop *loop,
+		 const char *path)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int err = -ENOMEM;
+
+	*result = NULL;
+	if (!control)
+		return -ENOMEM;
+	control->source.handle = accept_one;
+	control->broker = broker;
+	control->loop = loop;
+	control->path = strdup(path);
+	if (control->path)
+		err = listen_on(control, path);
+	if (err) {
+		free(control->path);
+		free(control);
+		return err;
+	}
+	*result = control;
+	return 0;
+}
+
+void control_close(struct control *control)
+{
+	struct control_connection *connection, *next;
+
+	if (!control)
+		return;
+	for (connection = control->connections; connection; connection = next) {
+		next = connection->next;
+		if (connection->request) {
+			json_decref(connection->request->arguments);
+			free(connection->request);
+			connection->request = NULL;
+		}
+		connection_free(connection);
+	}
+	close(control->fd);
+	unlink(control->path);
+	free(control->path);
+	free(control);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the control socket can be asked for.
+ *
+ *   dataplane-show              the data plane, by listener
+ *   dataplane-set   plane       "kernel" or "user": move all clients there
+ */
+#include <string.h>
+
+#include "broker.h"
+#include "control.h"
+#include "listener.h"
+#include "switchover.h"
+
+static const char *plane_name(const struct broker *broker)
+{
+	return broker->dataplane ? "kernel" : "user";
+}
+
+static uint32_t hosted_clients(const struct broker *broker)
+{
+	uint32_t hosted = 0;
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		hosted += __atomic_load_n(&broker->endpoints[i].hosted, __ATOMIC_RELAXED);
+	return hosted;
+}
+
+static json_t *listener_describe(const struct broker *broker, const struct endpoint *endpoint)
+{
+	const struct listener_config *conf = endpoint->conf;
+	bool offloads = broker->dataplane && broker_offloads(broker, conf);
+
+	return json_pack("{s:I, s:s?, s:s, s:I, s:I, s:I}",
+		"port", (json_int_t)conf->port,
+		"address", conf->address,
+		"dataplane", offloads ? "kernel" : "user",
+		"connections", (json_int_t)__atomic_load_n(&endpoint->connections, __ATOMIC_RELAXED),
+		"offloaded", (json_int_t)__atomic_load_n(&endpoint->offloaded, __ATOMIC_RELAXED),
+		"hosted", (json_int_t)__atomic_load_n(&endpoint->hosted, __ATOMIC_RELAXED));
+}
+
+static void dataplane_show(struct control_request *request)
+{
+	const struct broker *broker = request->broker;
+	json_t *listeners = json_array();
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		json_array_append_new(listeners, listener_describe(broker, &broker->endpoints[i]));
+	control_answer(request, json_pack("{s:s, s:b, s:o}", "dataplane", plane_name(broker),
+					  "moving", broker->switchover.active,
+					  "listeners", listeners));
+}
+
+static void dataplane_done(void *arg, const struct switchover_result *result)
+{
+	struct control_request *request = arg;
+	const struct broker *broker = request->broker;
+
+	control_answer(request, json_pack("{s:s, s:I, s:I, s:I}", "dataplane", plane_name(broker),
+					  "moved", (json_int_t)result->moved,
+					  "hosted", (json_int_t)hosted_clients(broker),
+					  "failed", (json_int_t)result->failed));
+}
+
+static void dataplane_set(struct control_request *request)
+{
+	const char *plane = json_string_value(json_object_get(request->arguments, "plane"));
+	struct switchover *switchover = &request->broker->switchover;
+	enum dataplane_mode target = DATAPLANE_KERNEL;
+	char why[DATAPLANE_WHY_MAX];
+
+	if (!plane || (strcmp(plane, "kernel") && strcmp(plane, "user"))) {
+		control_refuse(request, "\"plane\" has to be \"kernel\" or \"user\"");
+		return;
+	}
+	if (!strcmp(plane, "user"))
+		target = DATAPLANE_USER;
+	if (switchover_begin(switchover, target, dataplane_done, request, why))
+		control_refuse(request, "%s", why);
+}
+
+const struct control_command control_commands[] = {
+	{ "dataplane-show", dataplane_show },
+	{ "dataplane-set", dataplane_set },
+	{ }
+};
