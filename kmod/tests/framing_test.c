@@ -108,7 +108,7 @@ static const struct frame_case {
 	{ "half a Property Length", PACKET("\x30\x04\x00\x01t\x80"), "fmm", { 5 } },
 	{ "Property Length of five bytes", PACKET("\x30\x08\x00\x01t\x80\x80\x80\x80\x00"), "fmm",
 	  { 5 } },
-	{ "too long for the fast path", PACKET("\x30\x12\x00\x01t\x00 fourteen bytes"), "bbb",
+	{ "too long for the fast path", PACKET("\x30\x12\x00\x01t\x00" "fourteen bytes"), "bbb",
 	  { 0, 0, 6 } },
 };
 
@@ -148,7 +148,7 @@ static void check_frame(struct kunit *test, struct queue *q, const struct frame_
 	KUNIT_EXPECT_MEMEQ(test, frame.head, c->bytes, frame.head_len);
 }
 
-/* For each packet and each way to look at it, something behind it. */
+/* For each packet and each way to look at it, two bytes behind it. */
 static void each_packet(struct kunit *test,
 			void (*fill)(struct kunit *test, struct queue *q, const u8 *bytes, u32 len))
 {
@@ -159,8 +159,8 @@ static void each_packet(struct kunit *test,
 		u8 bytes[32];
 
 		memcpy(bytes, cases[i].bytes, cases[i].len);
-		memset(bytes + cases[i].len, 0xff, sizeof(bytes) - cases[i].len);
-		fill(test, q, bytes, sizeof(bytes));
+		memset(bytes + cases[i].len, 0xff, 2);
+		fill(test, q, bytes, cases[i].len + 2);
 		for (way = 0; way < ARRAY_SIZE(rules); way++)
 			check_frame(test, q, &cases[i], way);
 		queue_empty(q);
@@ -196,7 +196,7 @@ static void fill_overlapping(struct kunit *test, struct queue *q, const u8 *byte
 	u32 i;
 
 	for (i = 0; i < len; i += 2)
-		queue_add(test, q, bytes + i, 2, min(i, 3u));
+		queue_add(test, q, bytes + i, min(len - i, 2u), min(i, 3u));
 }
 
 static void overlapping_buffers(struct kunit *test)

@@ -31,7 +31,8 @@ static void topic_rules(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		memcpy(p, c->text, len);
 		KUNIT_EXPECT_EQ_MSG(test, mqtt_topic_name_valid(p, len), c->name, "%s", c->text);
-		KUNIT_EXPECT_EQ_MSG(test, mqtt_topic_filter_valid(p, len), c->filter, "%s", c->text);
+		KUNIT_EXPECT_EQ_MSG(test, mqtt_topic_filter_valid(p, len), c->filter, "%s",
+				    c->text);
 		KUNIT_EXPECT_EQ_MSG(test, mqtt_topic_levels(p, len), c->levels, "%s", c->text);
 	}
 }
@@ -124,8 +125,8 @@ static void trie_all_at_once(struct kunit *test)
 /* --- readers and a writer ---------------------------------------------------- */
 
 #define READERS	2
-#define ROUNDS	100
-#define CHURN	40
+#define ROUNDS	20
+#define CHURN	20
 
 struct race {
 	struct mqtt_trie trie;
