@@ -7,6 +7,7 @@
 #   build/<kernel release>/mqtt.ko  the module, with its objects
 #   build/unit/, build/selftests/   test programs
 #   build/bench/                    what the benchmark needs, and its results
+#   build/clients/                  likewise, with others' MQTT libraries
 #   build/obj/                      objects of programs and tests
 
 KERNEL ?= 6.12
@@ -28,7 +29,7 @@ libs = $(shell pkg-config --libs $(PACKAGES)) -pthread
 harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # Pure code, the same file in the module and in the programs
-pure_src := $(wildcard kmod/wire.c kmod/property.c kmod/topic.c kmod/utf8.c kmod/trie.c)
+pure_src := $(wildcard kmod/wire.c kmod/property.c kmod/topic.c kmod/utf8.c kmod/trie.c kmod/match.c)
 lib_src := $(wildcard userspace/lib/*.c) $(pure_src)
 mqttd_src := $(wildcard userspace/mqttd/*.c userspace/mqttd/*/*.c)
 mqttctl_src := $(wildcard tools/mqttctl/*.c)
@@ -36,6 +37,7 @@ mqttperf_src := $(wildcard tools/mqttperf/*.c)
 bench_src := $(wildcard selftests/bench/*.c)
 unit_src := $(wildcard selftests/unit/*.c)
 kselftest_src := $(wildcard selftests/mqtt/*.c)
+client_src := $(wildcard selftests/broker/clients/*.c)
 kselftest_lib_src := $(wildcard selftests/mqtt/lib/*.c)
 
 # The programs there are sources for
@@ -43,13 +45,14 @@ programs := $(if $(mqttd_src),build/mqttd) $(if $(mqttctl_src),build/mqttctl) \
 	    $(if $(mqttperf_src),build/mqttperf)
 unit_tests := $(patsubst selftests/unit/%.c,build/unit/%,$(filter selftests/unit/test_%,$(unit_src)))
 kselftests := $(kselftest_src:selftests/mqtt/%.c=build/selftests/%)
+clients := $(client_src:selftests/broker/clients/%.c=build/clients/%)
 
 # One short line per command, unless V=1
 quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
 
 objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
 
-.PHONY: all programs modules run check bench unit kselftest static install clean help
+.PHONY: all programs modules run check bench unit broker kselftest static install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -84,6 +87,10 @@ bench: programs build/bench/floor module-$(firstword $(KERNEL))
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:
 	@selftests/check unit
+
+## broker     run the tests of the broker, with others' clients among them
+broker:
+	@selftests/check broker
 
 ## kselftest  run the kernel tests in a virtual machine with KERNEL
 kselftest:
@@ -142,20 +149,25 @@ build/obj/user/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(flags) $(harden) $(CFLAGS) -c -o $@ $<
 
+build/bench/profile.so: selftests/bench/profile_plugin.c
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(flags) -MF build/bench/profile.d $(CFLAGS) -fPIC -shared -o $@ $<
+
 build/bench/%: build/obj/user/selftests/bench/%.o build/obj/user/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
 
 # --- the tests ----------------------------------------------------------------
 
-.PHONY: unit-programs kselftest-programs
+.PHONY: unit-programs kselftest-programs broker-programs
 unit-programs: $(unit_tests)
 kselftest-programs: $(kselftests)
+broker-programs: build/mqttd $(clients)
 
 # What is not a test is a helper of all tests; the daemon is there but for main()
 unit_helpers := $(call objects,sanitize,$(filter-out selftests/unit/test_%,$(unit_src)))
 daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
-mqttperf_parts := $(filter-out tools/mqttperf/main.c,$(mqttperf_src))
+mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
@@ -168,6 +180,13 @@ build/obj/sanitize/%.o: %.c | libraries
 
 build/obj/user/kselftest.a: $(call objects,user,$(kselftest_lib_src) $(lib_src))
 build/selftests/%: build/obj/user/selftests/mqtt/%.o build/obj/user/kselftest.a
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
+
+build/clients/client_mosquitto: libs += -lmosquitto
+build/clients/client_paho: libs += -lpaho-mqtt3a
+build/clients/client_paho_sync: libs += -lpaho-mqtt3c
+build/clients/%: build/obj/user/selftests/broker/clients/%.o
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
 
@@ -186,5 +205,5 @@ libraries:
 	{ echo "make: the libraries to build with are missing: run tools/packages build" >&2; exit 1; }
 
 -include $(patsubst %.c,build/obj/user/%.d,$(lib_src) $(mqttd_src) $(mqttctl_src) \
-	   $(mqttperf_src) $(bench_src) $(kselftest_src) $(kselftest_lib_src))
+	   $(mqttperf_src) $(bench_src) $(kselftest_src) $(kselftest_lib_src) $(client_src))
 -include $(patsubst %.c,build/obj/sanitize/%.d,$(lib_src) $(mqttd_src) $(mqttperf_src) $(unit_src))

@@ -8,6 +8,7 @@
 #include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <mqtt/match.h>
 #include <mqtt/trie.h>
 
 #include "alias.h"
@@ -38,6 +39,7 @@ struct sock;
  * @saved_write_space: as found at attach
  * @protocol: enum mqtt_protocol
  * @aliases: topic aliases of what it publishes
+ * @match: who was to get what it published last; under the socket's lock
  * @rx: receive side
  * @tx: transmit side
  * @keepalive: watches whether the client is silent
@@ -65,6 +67,7 @@ struct mqtt_peer {
 	bool hooked;
 
 	struct mqtt_aliases aliases;
+	struct mqtt_match match;
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;
 	struct mqtt_keepalive keepalive;

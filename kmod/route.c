@@ -13,6 +13,7 @@
  */
 #include <linux/rculist.h>
 
+#include <mqtt/match.h>
 #include <mqtt/wire.h>
 
 #include "msg.h"
@@ -118,12 +119,20 @@ static void mqtt_route_found(void *ctx, const struct hlist_head *subs)
  */
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in)
 {
-	struct mqtt_route route = { .router = router, .in = in };
+	struct mqtt_route route;
 	int err;
 
+	/* field by field, as the lists are large and most are never used */
+	route.router = router;
+	route.in = in;
+	route.twin = NULL;
+	route.twin_tried = false;
+	route.stamp = 0;
+	route.receivers = 0;
+	route.nr_lists = 0;
 	rcu_read_lock();
-	err = mqtt_trie_match(&router->trie, in->pub->topic, in->pub->topic_len,
-			      MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
+	err = mqtt_match(&router->trie, in->last, in->pub->topic, in->pub->topic_len,
+			 MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
 	mqtt_route_deliver_all(&route);
 	rcu_read_unlock();
 	if (route.twin)

@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+struct mqtt_match;
 struct mqtt_msg;
 struct mqtt_peer;
 struct mqtt_publish;
@@ -16,6 +17,7 @@ struct mqtt_router;
  * @pub: what it says; a topic name is there, valid by the standard's rules, but
  *	need not stand in @msg
  * @source: peer that it comes from, or NULL
+ * @last: what matched the source's last message, if nobody else uses it now; or NULL
  *
  * All is the caller's.
  */
@@ -23,6 +25,7 @@ struct mqtt_publication {
 	struct mqtt_msg *msg;
 	const struct mqtt_publish *pub;
 	const struct mqtt_peer *source;
+	struct mqtt_match *last;
 };
 
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in);

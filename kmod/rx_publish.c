@@ -103,7 +103,7 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		    struct mqtt_cursor cur)
 {
-	struct mqtt_publication in = { .source = peer };
+	struct mqtt_publication in = { .source = peer, .last = &peer->match };
 	struct mqtt_publish pub;
 	struct mqtt_msg *msg;
 	int ret;

@@ -45,6 +45,29 @@ bool mqtt_cursor_init(struct mqtt_cursor *cur, struct sock *sk, u32 seq)
 	return mqtt_cursor_settle(cur, sk);
 }
 
+/*
+ * skb_copy_bits() for a few bytes: most often they stand in the first piece of
+ * the buffer's memory, which is at hand.
+ */
+static bool mqtt_cursor_bits(const struct mqtt_cursor *cur, u8 *to, u32 len)
+{
+	const struct sk_buff *skb = cur->skb;
+	u32 head = skb_headlen(skb), off = cur->off;
+	const u8 *from = skb->data;
+
+	if (off >= head && skb_shinfo(skb)->nr_frags) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[0];
+
+		off -= head;
+		head = skb_frag_size(frag);
+		from = skb_frag_address_safe(frag);
+	}
+	if (unlikely(!from || off > head || len > head - off))
+		return !skb_copy_bits(skb, cur->off, to, len);
+	memcpy(to, from + off, len);
+	return true;
+}
+
 /**
  * mqtt_cursor_copy() - copy bytes and move behind them
  * @cur: place
@@ -61,7 +84,7 @@ u32 mqtt_cursor_copy(struct mqtt_cursor *cur, struct sock *sk, u8 *to, u32 len)
 	while (done < len && mqtt_cursor_settle(cur, sk)) {
 		u32 n = min(len - done, cur->skb->len - cur->off);
 
-		if (skb_copy_bits(cur->skb, cur->off, to + done, n))
+		if (!mqtt_cursor_bits(cur, to + done, n))
 			break;
 		done += n;
 		cur->off += n;

@@ -10,6 +10,7 @@
  * socket's operations are ours, and it is cleared a grace period after these
  * are gone: so no reader takes for a peer what somebody else has put there.
  */
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <net/mptcp.h>
 #include <net/tcp.h>
@@ -190,6 +191,17 @@ static int mqtt_socket_residue(struct sock *sk, const void *data, u32 len,
 	return 0;
 }
 
+/*
+ * Holds the place of a ULP while a socket is attached. A setsockopt(TCP_ULP) that
+ * was on its way into TCP when the operations changed looks here, under the
+ * socket's lock, and is refused. Otherwise kTLS would take ours for TCP's and
+ * build on them, for all TLS sockets to come.
+ */
+static const struct tcp_ulp_ops mqtt_socket_ulp = {
+	.name = "mqtt",
+	.owner = THIS_MODULE,
+};
+
 /* The socket is locked. */
 static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx_skip)
 {
@@ -207,6 +219,7 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx
 	/* Whoever sees our operations sees the peer. */
 	smp_store_release(&sk->sk_prot, (struct proto *)&peer->proto->prot);
 	WRITE_ONCE(sock->ops, &peer->proto->ops);
+	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, &mqtt_socket_ulp);
 	write_unlock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(peer->hooked, true);
 	mqtt_keepalive_start(peer);
@@ -281,6 +294,7 @@ void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 	struct sock *sk = peer->sk;
 
 	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, NULL);
 	WRITE_ONCE(sk->sk_prot, peer->proto->base);
 	if (sk->sk_socket)
 		WRITE_ONCE(sk->sk_socket->ops, peer->proto->base_ops);

@@ -34,11 +34,7 @@ static void mqtt_tcp_leave(void)
 
 static void mqtt_tcp_release_cb(struct sock *sk);
 
-/*
- * What the socket had before, or has again, or somebody has built since. A TLS
- * socket that was set up while another thread attached it, or any after that,
- * has a copy of ours with some replaced: there too TCP's is below.
- */
+/* What the socket had before, or has again. */
 static struct proto *mqtt_tcp_base(struct sock *sk)
 {
 	struct proto *prot = READ_ONCE(sk->sk_prot);
@@ -261,6 +257,9 @@ static int mqtt_tcp_getsockopt(struct sock *sk, int level, int optname, char __u
 
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
+	/* TCP reads it without a lock, more than once. */
+	if (level == SOL_TCP && optname == TCP_ULP)
+		return put_user(0, optlen);
 	mqtt_tcp_enter();
 	ret = mqtt_tcp_base(sk)->getsockopt(sk, level, optname, optval, optlen);
 	mqtt_tcp_leave();

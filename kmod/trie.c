@@ -392,6 +392,13 @@ static void node_unlink(struct mqtt_trie *trie, struct mqtt_trie_node *node)
 	node_below(parent);
 }
 
+/* What a match began to find before this is no longer what there is */
+static void generation_next(struct mqtt_trie *trie)
+{
+	/* pairs with smp_load_acquire() in mqtt_trie_generation() */
+	smp_store_release(&trie->generation, trie->generation + 1);
+}
+
 /* Remove @node and the nodes above it as far as nothing needs them */
 static void node_prune(struct mqtt_trie *trie, struct mqtt_trie_node *node)
 {
@@ -400,6 +407,8 @@ static void node_prune(struct mqtt_trie *trie, struct mqtt_trie_node *node)
 		struct mqtt_trie_node *parent = node->parent;
 
 		node_unlink(trie, node);
+		/* after the last to find it, before the first that it is not kept for */
+		generation_next(trie);
 		kfree_rcu(node, rcu);
 		node = parent;
 	}
@@ -653,8 +662,7 @@ int mqtt_trie_add(struct mqtt_trie *trie, const u8 *filter, size_t len, struct m
 	hlist_add_head_rcu(&sub->link, &node->subs);
 	node->nsubs++;
 	trie->subs++;
-	/* pairs with smp_load_acquire() in mqtt_trie_generation() */
-	smp_store_release(&trie->generation, trie->generation + 1);
+	generation_next(trie);
 	table_adapt(trie);
 	return 0;
 }
@@ -675,8 +683,7 @@ void mqtt_trie_del(struct mqtt_trie *trie, struct mqtt_sub *sub)
 	node->nsubs--;
 	trie->subs--;
 	node_prune(trie, node);
-	/* pairs with smp_load_acquire() in mqtt_trie_generation() */
-	smp_store_release(&trie->generation, trie->generation + 1);
+	generation_next(trie);
 	table_adapt(trie);
 }
 

@@ -40,7 +40,8 @@ struct mqtt_sub {
  * @table: hash table of the nodes; while it is resized the older of the two
  * @key: of the hash, random
  * @generation: changes with every add and del, after the change and before
- *		that call returns. A result of mqtt_trie_match() holds for as
+ *		that call returns, and before what was removed is given to be
+ *		freed. A result of mqtt_trie_match() holds for as
  *		long as mqtt_trie_generation() returns what it did before it
  * @nodes: nodes, the root not counted
  * @far: those of them that are in the hash table
@@ -63,7 +64,7 @@ struct mqtt_trie {
 /* Any context. For caches of matches, see @generation. */
 static inline unsigned long mqtt_trie_generation(const struct mqtt_trie *trie)
 {
-	/* pairs with smp_store_release() in mqtt_trie_add() and _del() */
+	/* pairs with smp_store_release() in generation_next() */
 	return smp_load_acquire(&trie->generation);
 }
 

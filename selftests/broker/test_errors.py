@@ -175,7 +175,7 @@ def t_whole_until_then(address):
 def t_oversize_announced(address):
     """A packet that will be too long is refused before it has come."""
     for level in LEVELS:
-        wrong(address, level, b'\x30\xff\xff\xff\x7f\0\1t', 0x95)
+        wrong(address, level, b'\x30\xff\xff\xff\x7f\0\1t\0and so on', 0x95)
         wrong(address, level, b'\xc0\x80\x80\x01', 0x95)
 
 

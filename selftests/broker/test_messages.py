@@ -2,8 +2,8 @@
 """Messages between clients of all versions."""
 import itertools
 
-from wire import PUBLISH, SUBACK, UNSUBACK, Client, check, connect, publish, subscribe, \
-    unsubscribe
+from wire import CONNACK, PINGRESP, PUBLISH, SUBACK, UNSUBACK, Client, check, connect, publish, \
+    subscribe, unsubscribe
 
 LEVELS = (3, 4, 5)
 PAIRS = tuple(itertools.product(LEVELS, LEVELS))
@@ -121,6 +121,26 @@ def t_aliases(address):
         two.expect_closed(0x82)
 
 
+def own_large(broker):
+    """Longer than what the kernel forwards, with topic aliases."""
+    with broker('max_packet_size 0\n') as b, \
+            Client(b.address, 4).connected('to4').subscribed('#') as sub4, \
+            Client(b.address, 5).connected('to5').subscribed('#') as sub5, \
+            Client(b.address, 5).connected('at').subscribed('#', options=0x04) as pub, \
+            Client(b.address, 5) as small:
+        small.connected('small', properties=[(0x27, 1000)]).subscribed('#')
+        large = bytes(range(256)) * 1200
+        # One by one: what the daemon sends may overtake what waits in the kernel
+        for topic, payload, want, given in (
+                ('large', large, 'large', [(0x02, 9)]), ('', b'short', 'large', []),
+                ('', large, 'large', [(0x03, b't')]), ('new', b'', 'new', []),
+                ('', b'short', 'new', [])):
+            pub.send(publish(5, topic, payload, [(0x23, 3), *given]))
+            for sub in (sub4, sub5) if payload is large else (sub4, sub5, small):
+                expect_message(sub, want, payload, given)
+        pub.ping()
+
+
 def t_no_local(address):
     with Client(address, 5).connected('self') as client, \
             Client(address, 4).connected('other').subscribed('n') as other:
@@ -198,6 +218,27 @@ def t_many_filters(address):
     with Client(address, 5).connected('many', properties=[(0x27, 100)]) as client:
         client.send(subscribe(5, *names))
         client.expect_closed(0x95)
+
+
+def t_pipelined(address):
+    """All that a client has to say at once, before CONNACK has come."""
+    for level in LEVELS:
+        first = [(0x23, 1), (0x03, b't')] if level == 5 else []
+        second = [(0x23, 1)] if level == 5 else []
+        with Client(address, level) as client:
+            client.send(connect(level, 'pipeline'), subscribe(level, ('l', 0)),
+                        publish(level, 'l', b'1', first),
+                        publish(level, '' if level == 5 else 'l', b'2', second),
+                        subscribe(level, ('m', 0), packet_id=2), publish(level, 'm', b'3'),
+                        unsubscribe(level, 'l', packet_id=3), publish(level, 'l', b'4'),
+                        b'\xc0\x00')
+            check(client.expect(CONNACK).code, 0, 'CONNACK')
+            got = [client.next() for _ in range(7)]
+            # An answer may overtake messages, but messages and answers keep their orders
+            check([(p.topic, p.payload) for p in got if p.type == PUBLISH],
+                  [(b'l', b'1'), (b'l', b'2'), (b'm', b'3')], 'messages')
+            check([p.type for p in got if p.type != PUBLISH],
+                  [SUBACK, SUBACK, UNSUBACK, PINGRESP], 'answers')
 
 
 def t_dribble(address):

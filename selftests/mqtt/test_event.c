@@ -362,15 +362,17 @@ static void monitor_text(void)
 
 static void monitor_json(void)
 {
+	static const char *const attach[] = {
+		"{\"time\":\"20", "\"event\":\"peer-attach\"", "\"client-id\":\"selftest\"",
+		"\"local\":\"127.0.0.1:", "\"protocol\":\"v311\"}", NULL
+	};
 	struct monitor m;
 
 	tcp_netns_new();
 	rig_start();
 	m = monitor_start("-sj");
 	rig_open(&pub);
-	monitor_expect(&m, (const char *[]){
-		"{\"time\":\"20", "\"event\":\"peer-attach\"", "\"client-id\":\"selftest\"",
-		"\"local\":\"127.0.0.1:", "\"protocol\":\"v311\"}", NULL });
+	monitor_expect(&m, attach);
 	rig_close(&pub);
 	monitor_expect(&m, (const char *[]){ "\"event\":\"peer-close\"", NULL });
 	kill(m.pid, SIGINT);

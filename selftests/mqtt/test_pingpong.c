@@ -118,8 +118,9 @@ static void attach(struct mqtt_nl *nl, struct rig_peer *p)
 	struct mqtt_nl_attach a = {
 		.fd = p->fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "guest",
 	};
-	struct mqtt_nl_filter f[2] = { { (const void *)"#", 1, 0 },
-				       { (const void *)"to/+", 4, 0 } };
+	struct mqtt_nl_filter f[2] = {
+		{ (const void *)"#", 1, 0 }, { (const void *)"to/+", 4, 0 },
+	};
 
 	CHECK(!mqtt_nl_peer_attach(nl, &a, &p->id));
 	CHECK(!mqtt_nl_sub_add(nl, p->id, f, 2));

@@ -109,7 +109,8 @@ static void test_listeners(void **state)
 	assert_int_equal(conf.current->family, AF_UNSPEC);
 	config_free(&conf);
 
-	load(&conf, "allow_anonymous true\nmax_keepalive 60\nlistener 1\nmax_topic_alias 0\nlistener 2\n");
+	load(&conf, "allow_anonymous true\nmax_keepalive 60\n"
+	     "listener 1\nmax_topic_alias 0\nlistener 2\n");
 	assert_int_equal(conf.max_keepalive, 60);
 	assert_int_equal(conf.listeners->max_topic_alias, 0);
 	assert_int_equal(conf.current->max_topic_alias, 10);

@@ -414,16 +414,18 @@ static void test_attach(void **state)
 	assert_string_equal(describe(1), "5 0x5: 2(2=05000000 5=0000000000000000...32768 "
 			    "4=05 3=696400 6=0100000000000000 17=4000)");
 
-	attach = (struct mqtt_nl_attach){ .fd = 5, .protocol = 5, .client_id = "i",
-					  .rx_residue = attach.rx_residue, .keep_alive = 60,
-					  .topic_alias_max = 10, .max_packet = 1000 };
-	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
-	assert_string_equal(describe(2), "5 0x5: 2(2=05000000 4=05 3=6900 16=3c00 17=0a00 18=e8030000)");
-
 	attach.rx_residue_len = MQTT_RX_RESIDUE_MAX + 1;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EMSGSIZE);
-	assert_int_equal(nr_requests, 3);
+	assert_int_equal(nr_requests, 2);
 	free((void *)attach.rx_residue);
+
+	attach = (struct mqtt_nl_attach){
+		.fd = 5, .protocol = 5, .client_id = "id", .keep_alive = 0x102,
+		.topic_alias_max = 3, .max_packet = 0x10203,
+	};
+	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
+	assert_string_equal(describe(2), "5 0x5: 2(2=05000000 4=05 3=696400 "
+			    "16=0201 17=0300 18=03020100)");
 
 	answer = NULL;
 	attach.rx_residue_len = 0;
@@ -500,6 +502,19 @@ static void test_port(void **state)
 	assert_int_equal(mqtt_nl_port_dump(nl, count, &n), 0);
 	assert_string_equal(describe(3), "14 0x305: ");
 	assert_int_equal(n, 1);
+}
+
+static void test_peer_set(void **state)
+{
+	struct mqtt_nl_peer_set set = { 0 };
+	struct mqtt_nl *nl = *state;
+
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(0), "12 0x5: 2(1=07000000)");
+	set.keep_alive = (uint16_t []){ 0 };
+	set.queue_limit = (uint64_t []){ 1 };
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(1), "12 0x5: 2(1=07000000 6=0100000000000000 16=0000)");
 }
 
 /* A client id is cut, but not within a character. */
@@ -828,6 +843,7 @@ int main(void)
 		TEST(test_attach),
 		TEST(test_attach_hosted),
 		TEST(test_port),
+		TEST(test_peer_set),
 		TEST(test_client_id),
 		TEST(test_split),
 		TEST(test_rollback),

@@ -93,7 +93,7 @@ static int request(struct loop *loop, const struct conn *conn, const uint8_t *pa
 		return loop_fail(loop, conn, "got a malformed packet");
 	if (read_all(loop, conn, loop->room + fh.size, fh.remaining))
 		return -1;
-	reason = packet_reason(loop->room, loop->opt->version, &fh);
+	reason = pkt_reason(loop->room, loop->opt->version, &fh);
 	if (mqtt_packet_type(fh.byte1) != answer || reason < 0)
 		return loop_fail(loop, conn, "got a packet that begins with 0x%02x", fh.byte1);
 	if (reason > (answer == MQTT_PKT_SUBACK ? (int)loop->opt->qos : 0))
@@ -109,7 +109,7 @@ static int introduce(struct loop *loop, const struct conn *conn)
 	snprintf(id, sizeof(id), "perf%d-%s-%s-%u", (int)getpid(),
 		 scenario_names[loop->opt->scenario], conn->publisher ? "pub" : "sub",
 		 conn->index);
-	return request(loop, conn, packet, packet_connect(packet, loop->opt->version, id),
+	return request(loop, conn, packet, pkt_connect(packet, loop->opt->version, id),
 		       MQTT_PKT_CONNACK);
 }
 
@@ -120,7 +120,7 @@ static int subscribe(struct loop *loop, const struct subscriber *sub)
 	size_t len;
 
 	for (i = 0; i < sub->stream_count; i++) {
-		len = packet_subscribe(packet, loop->opt->version,
+		len = pkt_subscribe(packet, loop->opt->version,
 				       loop->publishers[sub->first + i].topic, loop->opt->qos);
 		if (request(loop, &sub->conn, packet, len, MQTT_PKT_SUBACK))
 			return -1;

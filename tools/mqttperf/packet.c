@@ -40,7 +40,7 @@ static size_t finish(uint8_t *buf, uint8_t byte1, const uint8_t *body, const uin
 }
 
 /* Without keep-alive: nothing of ours is silent on purpose */
-size_t packet_connect(uint8_t *buf, uint32_t version, const char *client_id)
+size_t pkt_connect(uint8_t *buf, uint32_t version, const char *client_id)
 {
 	uint8_t body[PACKET_MAX];
 	uint8_t *p = put_string(body, "MQTT");
@@ -53,7 +53,7 @@ size_t packet_connect(uint8_t *buf, uint32_t version, const char *client_id)
 	return finish(buf, MQTT_PKT_CONNECT << 4, body, p);
 }
 
-size_t packet_subscribe(uint8_t *buf, uint32_t version, const char *filter, uint32_t qos)
+size_t pkt_subscribe(uint8_t *buf, uint32_t version, const char *filter, uint32_t qos)
 {
 	uint8_t body[PACKET_MAX];
 	uint8_t *p = put_u16(body, 1);
@@ -64,14 +64,7 @@ size_t packet_subscribe(uint8_t *buf, uint32_t version, const char *filter, uint
 	return finish(buf, MQTT_PKT_SUBSCRIBE << 4 | SUBSCRIBE_FLAGS, body, p);
 }
 
-size_t packet_disconnect(uint8_t *buf)
-{
-	buf[0] = MQTT_PKT_DISCONNECT << 4;
-	buf[1] = 0;
-	return 2;
-}
-
-size_t packet_publish(uint8_t *buf, uint32_t version, const char *topic, uint32_t payload)
+size_t pkt_publish(uint8_t *buf, uint32_t version, const char *topic, uint32_t payload)
 {
 	uint8_t head[PACKET_MAX];
 	uint8_t *p = put_no_properties(put_string(head, topic), version);
@@ -84,7 +77,7 @@ size_t packet_publish(uint8_t *buf, uint32_t version, const char *topic, uint32_
 }
 
 /* The reason of CONNACK is its second byte, that of SUBACK its last */
-int packet_reason(const uint8_t *packet, uint32_t version, const struct mqtt_fixed_header *fh)
+int pkt_reason(const uint8_t *packet, uint32_t version, const struct mqtt_fixed_header *fh)
 {
 	uint32_t least = version >= 5 ? 3 : 2;
 
@@ -108,7 +101,7 @@ static uint32_t properties(const uint8_t *p, uint32_t room)
 	return fh.remaining > room - (fh.size - 1u) ? 0 : fh.size - 1u + fh.remaining;
 }
 
-uint32_t packet_payload(const uint8_t *body, uint32_t remaining, uint32_t version)
+uint32_t pkt_payload(const uint8_t *body, uint32_t remaining, uint32_t version)
 {
 	uint32_t pos, len;
 

@@ -12,24 +12,23 @@
 #define PACKET_MAX	160		/* of what is written here */
 
 /* Each writes a packet of up to PACKET_MAX bytes and returns how many. */
-size_t packet_connect(uint8_t *buf, uint32_t version, const char *client_id);
-size_t packet_subscribe(uint8_t *buf, uint32_t version, const char *filter, uint32_t qos);
-size_t packet_disconnect(uint8_t *buf);
+size_t pkt_connect(uint8_t *buf, uint32_t version, const char *client_id);
+size_t pkt_subscribe(uint8_t *buf, uint32_t version, const char *filter, uint32_t qos);
 
 /* A PUBLISH as far as its payload, which has @payload bytes. */
-size_t packet_publish(uint8_t *buf, uint32_t version, const char *topic, uint32_t payload);
+size_t pkt_publish(uint8_t *buf, uint32_t version, const char *topic, uint32_t payload);
 
 /* The reason that is in a whole CONNACK or SUBACK, or -1 if it is neither. */
-int packet_reason(const uint8_t *packet, uint32_t version, const struct mqtt_fixed_header *fh);
+int pkt_reason(const uint8_t *packet, uint32_t version, const struct mqtt_fixed_header *fh);
 
 /**
- * packet_payload() - where a PUBLISH's payload begins
+ * pkt_payload() - where a PUBLISH's payload begins
  * @body: the packet behind its fixed header
  * @remaining: bytes at @body
  * @version: protocol level
  *
  * Return: bytes before it, or 0 if the packet is malformed
  */
-uint32_t packet_payload(const uint8_t *body, uint32_t remaining, uint32_t version);
+uint32_t pkt_payload(const uint8_t *body, uint32_t remaining, uint32_t version);
 
 #endif /* MQTTPERF_PACKET_H */

@@ -26,7 +26,7 @@ static bool topic_is(const uint8_t *body, const struct publisher *pub)
 static void take_publish(struct loop *loop, struct subscriber *sub, const uint8_t *body,
 			 uint32_t remaining)
 {
-	uint32_t offset = packet_payload(body, remaining, loop->opt->version);
+	uint32_t offset = pkt_payload(body, remaining, loop->opt->version);
 	struct payload_head head;
 	struct publisher *pub;
 	uint32_t stream, steps;

@@ -13,7 +13,7 @@ int send_prepare(struct loop *loop, struct publisher *pub)
 	const struct options *opt = loop->opt;
 	uint8_t head[PACKET_MAX];
 
-	pub->offset = packet_publish(head, opt->version, pub->topic, opt->payload);
+	pub->offset = pkt_publish(head, opt->version, pub->topic, opt->payload);
 	pub->packet = pub->offset + opt->payload;
 	pub->batch = malloc(pub->packet * opt->batch);
 	if (!pub->batch)

@@ -47,7 +47,7 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 	[CLOSE_RETAIN]		= { LOG_TYPE_ERROR, false, REASON_RETAIN,
 				    "disconnected: retained messages are not supported yet" },
 	[CLOSE_SUBSCRIPTION_ID]	= { LOG_TYPE_ERROR, false, REASON_SUBSCRIPTION_ID,
-				    "disconnected: subscription identifiers are not supported yet" },
+				    "disconnected: no subscription identifiers yet" },
 	[CLOSE_TOO_LARGE]	= { LOG_TYPE_NOTICE, false, REASON_TOO_LARGE,
 				    "disconnected due to oversize packet" },
 	[CLOSE_REFUSED]		= { LOG_TYPE_NOTICE, false, 0, "refused" },

@@ -231,12 +231,13 @@ static unsigned int log_version(u8 protocol)
 
 void handler_connect_finish(struct client *client)
 {
+	if (!connack_accept(client))
+		return;
 	client->state = CLIENT_CONNECTED;
 	if (client->worker->broker->conf->connection_messages)
 		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p%u, c%u, k%u).",
 			    client_address(client), client->id, log_version(client->protocol),
 			    client->terms.clean, client->keepalive);
-	connack_accept(client);
 	client_keepalive_start(client);
 	client_plane_join(client);
 }

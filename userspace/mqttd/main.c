@@ -37,7 +37,7 @@ struct arguments {
 };
 
 static const char help[] =
-	"mqttd is an MQTT 3.1.1 broker.\n"
+	"mqttd is a broker for MQTT 3.1, 3.1.1 and 5.0.\n"
 	"\n"
 	"Usage: mqttd [-c FILE] [-d] [-h] [-p PORT] [-v]\n"
 	"\n"

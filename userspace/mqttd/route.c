@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <linux/rculist.h>
+#include <mqtt/word.h>
 
 #include "broker.h"
 #include "client.h"
@@ -272,6 +273,14 @@ static void post_message(struct worker *worker, struct fanout *fanout)
 	}
 }
 
+/* The ends of topics differ more than their beginnings. */
+static struct mqtt_match *last_match(struct worker *worker, const u8 *topic, size_t len)
+{
+	u64 end = len < 8 ? mqtt_word_load_part(topic, len) : mqtt_word_load(topic + len - 8);
+
+	return &worker->matches[(end * 0x9e3779b97f4a7c15ull >> 32) % WORKER_MATCHES];
+}
+
 void route_deliver(struct worker *worker, struct message *msg)
 {
 	struct fanout fanout = { .worker = worker, .msg = msg };
@@ -279,8 +288,9 @@ void route_deliver(struct worker *worker, struct message *msg)
 
 	worker->stamp++;
 	rcu_read_lock();
-	err = mqtt_trie_match(&worker->broker->routes.trie, msg->topic, msg->topic_len,
-			      MATCH_BUDGET, fan_out, &fanout);
+	err = mqtt_match(&worker->broker->routes.trie,
+			 last_match(worker, msg->topic, msg->topic_len), msg->topic,
+			 msg->topic_len, MATCH_BUDGET, fan_out, &fanout);
 	rcu_read_unlock();
 	if (err)
 		log_limited(LOG_TYPE_WARNING,

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <mqtt/match.h>
+
 #include "event.h"
 #include "mailbox.h"
 #include "port.h"
@@ -36,6 +38,9 @@ struct worker_moves {
 	unsigned int failed;
 };
 
+/* Topics whose subscriptions are remembered, a power of two. */
+#define WORKER_MATCHES 256
+
 /* Bytes that one recv() can bring. */
 #define WORKER_SCRATCH_SIZE 65536
 
@@ -57,6 +62,7 @@ struct worker_moves {
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
  * @stamp: number of the last message routed
+ * @matches: who got messages to a topic, by the topic's hash
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
  * @thread: valid once worker_start() has succeeded
  * @stop: set by the main thread
@@ -78,6 +84,7 @@ struct worker {
 	struct client *dirty;
 	struct client *closing;
 	uint64_t stamp;
+	struct mqtt_match matches[WORKER_MATCHES];
 	uint8_t *scratch;
 	pthread_t thread;
 	bool stop;

@@ -59,12 +59,12 @@ static void done5(void *arg, MQTTAsync_successData5 *data)
 
 static void failed(void *arg, MQTTAsync_failureData *data)
 {
-	errx(1, "%s failed: %s", (char *)arg, data && data->message ? data->message : "");
+	errx(1, "%s: %s", (char *)arg, data && data->message ? data->message : "");
 }
 
 static void failed5(void *arg, MQTTAsync_failureData5 *data)
 {
-	errx(1, "%s failed: reason %d, %s", (char *)arg, data->reasonCode,
+	errx(1, "%s: reason %d, %s", (char *)arg, data->reasonCode,
 	     data->message ? data->message : "");
 }
 
@@ -173,8 +173,10 @@ static void publish(MQTTAsync m, int i)
 	msg.payload = number;
 	msg.payloadlen = strlen(number);
 	if (level == 5) {
-		prop.value.data = (MQTTLenString){ 1, "n" };
-		prop.value.value = (MQTTLenString){ strlen(number), number };
+		prop.value.data.data = "n";
+		prop.value.data.len = 1;
+		prop.value.value.data = number;
+		prop.value.value.len = strlen(number);
 		must(MQTTProperties_add(&msg.properties, &prop), "property");
 	}
 	/* Without options the library leaves the properties out. */

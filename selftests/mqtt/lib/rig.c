@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "rig.h"
+#include "wire5.h"
 
 struct mqtt_nl *rig_nl;
 static struct rig_peer fence_peer;
@@ -69,10 +70,18 @@ void rig_attach_with(struct rig_peer *p, const struct mqtt_nl_attach *with)
 	struct mqtt_nl_attach attach = *with;
 
 	attach.fd = p->fd;
-	attach.protocol = MQTT_PROTOCOL_V311;
+	if (!attach.protocol)
+		attach.protocol = MQTT_PROTOCOL_V311;
 	attach.client_id = "selftest";
 	nl_check(mqtt_nl_peer_attach(rig_nl, &attach, &p->id), "peer attach");
 	p->fenced = false;
+}
+
+void rig_attach_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max)
+{
+	rig_attach_with(p, &(struct mqtt_nl_attach){
+		.protocol = protocol, .topic_alias_max = alias_max,
+	});
 }
 
 void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len)
@@ -104,6 +113,12 @@ void rig_open(struct rig_peer *p)
 	rig_open_with(p, NULL);
 }
 
+void rig_open_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max)
+{
+	rig_connect(p, NULL);
+	rig_attach_as(p, protocol, alias_max);
+}
+
 void rig_open_sub(struct rig_peer *p, const char *filter)
 {
 	rig_open(p);
@@ -118,7 +133,12 @@ void rig_close(struct rig_peer *p)
 
 void rig_sub(struct rig_peer *p, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
+	rig_sub_with(p, filter, 0);
+}
+
+void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options)
+{
+	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), options };
 
 	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
 }
@@ -270,6 +290,10 @@ void rig_fence(struct rig_peer *sub)
 	sprintf(text, "fence %u", ++number);
 	wire_message(&b, "$fence", text);
 	rig_send_bytes(&fence_peer, &b);
+	if (rig_peer_get(sub, MQTT_A_PEER_PROTOCOL) == MQTT_PROTOCOL_V5) {
+		bytes_free(&b);
+		wire5_message(&b, "$fence", text);
+	}
 	tcp_expect(sub->client, b.p, b.len);
 	bytes_free(&b);
 }

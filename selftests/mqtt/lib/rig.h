@@ -33,13 +33,17 @@ void rig_attach(struct rig_peer *p);
 /* The members that say who and what are filled in. */
 void rig_attach_with(struct rig_peer *p, const struct mqtt_nl_attach *with);
 void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len);
+/* Attach with enum mqtt_protocol and, with 5.0, a Topic Alias Maximum. */
+void rig_attach_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max);
 void rig_detach(struct rig_peer *p);
 void rig_open(struct rig_peer *p);	/* an attached IPv4 connection */
 void rig_open_sub(struct rig_peer *p, const char *filter);
+void rig_open_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max);
 void rig_open_with(struct rig_peer *p, const struct tcp_options *opt);
 void rig_close(struct rig_peer *p);	/* both ends */
 
 void rig_sub(struct rig_peer *p, const char *filter);
+void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options);
 void rig_unsub(struct rig_peer *p, const char *filter);
 
 /* enum mqtt_{stats,peer,peer_stats}_attr; a peer that is gone fails the case. */
