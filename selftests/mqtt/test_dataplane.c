@@ -459,6 +459,80 @@ static void planes_are_shown(void)
 		      "\"connections\":2,\"offloaded\":2,\"hosted\":0");
 }
 
+/* Topic aliases of MQTT 5.0 */
+
+static void put_alias(struct bytes *b, const char *topic, const char *text)
+{
+	struct bytes body = { 0 };
+
+	bytes_u16(&body, strlen(topic));
+	bytes_put(&body, topic, strlen(topic));
+	bytes_put(&body, "\x03\x23\x00\x01", 4);	/* alias 1 */
+	bytes_put(&body, text, strlen(text));
+	wire_packet(b, 0x30, body.p, body.len);
+	bytes_free(&body);
+}
+
+static int connect_v5(const char *id)
+{
+	struct bytes body = { 0 }, b = { 0 };
+	struct packets in = { .fd = CHECK_SYS(daemon_try_connect(DAEMON_PORT)) };
+
+	bytes_put(&body, "\x00\x04MQTT\x05\x02\x00\x3c\x00", 11);
+	bytes_u16(&body, strlen(id));
+	bytes_put(&body, id, strlen(id));
+	wire_packet(&b, 0x10, body.p, body.len);
+	tcp_send_all(in.fd, b.p, b.len);
+	do {
+		packets_wait(&in);
+	} while (!wire_length(packets_data(&in), packets_left(&in)));
+	CHECK_EQ(packets_data(&in)[0], 0x20);
+	CHECK_EQ(packets_data(&in)[3], 0);
+	CHECK_EQ(packets_left(&in), wire_length(packets_data(&in), packets_left(&in)));
+	bytes_free(&body);
+	bytes_free(&b);
+	bytes_free(&in.buf);
+	return in.fd;
+}
+
+static void move_all(const char *plane)
+{
+	struct move move = { .plane = plane };
+
+	move_run(&move);
+}
+
+/* An alias means what the client has told last, wherever its connection was then. */
+static void aliases_move(void)
+{
+	static const char *const planes[] = { "user", "kernel", "user", "kernel" };
+	struct bytes say = { 0 }, hear = { 0 };
+	int sub, pub, i;
+	char topic[16];
+
+	daemon_start(config);
+	sub = daemon_subscribed(DAEMON_PORT, "sub", "#");
+	pub = connect_v5("pub");
+	for (i = 0; i < (int)ARRAY_LEN(planes); i++) {
+		sprintf(topic, "topic/%d", i);
+		say.len = 0;
+		hear.len = 0;
+		put_alias(&say, topic, "told");
+		wire_message(&hear, topic, "told");
+		put_alias(&say, "", "known");
+		wire_message(&hear, topic, "known");
+		tcp_send_all(pub, say.p, say.len);
+		tcp_expect(sub, hear.p, hear.len);
+		move_all(planes[i]);
+		say.len = 0;
+		hear.len = 0;
+		put_alias(&say, "", "still known");
+		wire_message(&hear, topic, "still known");
+		tcp_send_all(pub, say.p, say.len);
+		tcp_expect(sub, hear.p, hear.len);
+	}
+}
+
 /* What can go wrong */
 
 static void expect_delivery(int pub, int sub, const char *text)
@@ -552,6 +626,7 @@ static const struct ksft_case cases[] = {
 	{ "across_planes", across_planes },
 	{ "planes_are_shown", planes_are_shown },
 	{ "move_back_and_forth", move_back_and_forth },
+	{ "aliases_move", aliases_move },
 	{ "failed_move", failed_move },
 	{ "router_ended", router_ended },
 	{ "many_clients", many_clients },
