@@ -52,7 +52,7 @@ quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
 
 objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
 
-.PHONY: all programs modules run check bench unit broker kselftest static install clean help
+.PHONY: all programs modules run check check-full bench unit broker kselftest static install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -83,6 +83,10 @@ check:
 ##            choose (see selftests/bench/run)
 bench: programs build/bench/floor module-$(firstword $(KERNEL))
 	@KERNEL=$(firstword $(KERNEL)) selftests/bench/run
+
+## check-full the same, and what takes longer: soak tests, everything on the debug kernel
+check-full:
+	@selftests/check full
 
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:

@@ -6,8 +6,6 @@
  * bytes, which tell programs at the same address apart.
  *
  *	-plugin profile.so,out=FILE	writes FILE.1, FILE.2 ... for each end mark
- *
- * Distributions do not ship qemu-plugin.h, so what is used of it is declared here.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -16,21 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-					   void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *ptr,
-					      uint64_t imm);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    void (*cb)(unsigned int cpu, void *data), int flags,
-					    void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t idx);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+#include "qemu_plugin.h"
 
 #define EXPORT	__attribute__((visibility("default")))
 #define BUCKETS	(1u << 16)
@@ -38,10 +22,7 @@ size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 #define OP_ADD	0
 #define NO_REGS	0
 
-extern int qemu_plugin_version;
 EXPORT int qemu_plugin_version = 1;
-
-int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
 
 struct block {
 	struct block *next;

@@ -432,6 +432,19 @@ static void test_attach(void **state)
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), -EBADMSG);
 }
 
+static void test_peer_set(void **state)
+{
+	struct mqtt_nl_peer_set set = { 0 };
+	struct mqtt_nl *nl = *state;
+
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(0), "12 0x5: 2(1=07000000)");
+	set.keep_alive = (uint16_t []){ 0 };
+	set.queue_limit = (uint64_t []){ 1 };
+	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
+	assert_string_equal(describe(1), "12 0x5: 2(1=07000000 6=0100000000000000 16=0000)");
+}
+
 /* Hosted from the start, then offloaded: the kernel knows who it is. */
 static void test_attach_hosted(void **state)
 {
@@ -502,19 +515,6 @@ static void test_port(void **state)
 	assert_int_equal(mqtt_nl_port_dump(nl, count, &n), 0);
 	assert_string_equal(describe(3), "14 0x305: ");
 	assert_int_equal(n, 1);
-}
-
-static void test_peer_set(void **state)
-{
-	struct mqtt_nl_peer_set set = { 0 };
-	struct mqtt_nl *nl = *state;
-
-	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
-	assert_string_equal(describe(0), "12 0x5: 2(1=07000000)");
-	set.keep_alive = (uint16_t []){ 0 };
-	set.queue_limit = (uint64_t []){ 1 };
-	assert_int_equal(mqtt_nl_peer_set(nl, 7, &set), 0);
-	assert_string_equal(describe(1), "12 0x5: 2(1=07000000 6=0100000000000000 16=0000)");
 }
 
 /* A client id is cut, but not within a character. */
@@ -841,9 +841,9 @@ int main(void)
 		TEST(test_requests),
 		TEST(test_dump_requests),
 		TEST(test_attach),
+		TEST(test_peer_set),
 		TEST(test_attach_hosted),
 		TEST(test_port),
-		TEST(test_peer_set),
 		TEST(test_client_id),
 		TEST(test_split),
 		TEST(test_rollback),

@@ -121,7 +121,7 @@ static int subscribe(struct loop *loop, const struct subscriber *sub)
 
 	for (i = 0; i < sub->stream_count; i++) {
 		len = pkt_subscribe(packet, loop->opt->version,
-				       loop->publishers[sub->first + i].topic, loop->opt->qos);
+				    loop->publishers[sub->first + i].topic, loop->opt->qos);
 		if (request(loop, &sub->conn, packet, len, MQTT_PKT_SUBACK))
 			return -1;
 	}

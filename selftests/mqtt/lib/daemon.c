@@ -14,13 +14,16 @@
 static const unsigned char connack[] = { 0x20, 0x02, 0x00, 0x00 };
 static const unsigned char suback[] = { 0x90, 0x03, 0x00, 0x4d, 0x00 };
 
-static char control_path[] = "/tmp/mqttd-XXXXXX/control.sock";
+static pid_t pid_of_daemon;
+static char control_path[64];
 
 static void write_config(char *path, const char *config)
 {
-	char *slash = strrchr(control_path, '/');
 	int fd = CHECK_SYS(mkstemp(path));
+	char *slash;
 
+	strcpy(control_path, "/tmp/mqttd-XXXXXX/control.sock");
+	slash = strrchr(control_path, '/');
 	*slash = '\0';
 	CHECK(mkdtemp(control_path));
 	*slash = '/';
@@ -65,6 +68,12 @@ void daemon_start(const char *config)
 		FAIL("mqttd ended with status 0x%x", status);
 	close(fd);
 	unlink(path);
+	pid_of_daemon = pid;
+}
+
+pid_t daemon_pid(void)
+{
+	return pid_of_daemon;
 }
 
 void daemon_put_connect(struct bytes *b, const char *id, unsigned int keepalive)

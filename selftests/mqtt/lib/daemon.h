@@ -7,6 +7,7 @@
 #define SELFTESTS_DAEMON_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "wire.h"
 
@@ -18,6 +19,7 @@
  * process group at the latest.
  */
 void daemon_start(const char *config);
+pid_t daemon_pid(void);
 
 /* A connection, TCP_NODELAY; -1 if nobody listens. */
 int daemon_try_connect(unsigned int port);

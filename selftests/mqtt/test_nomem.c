@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory that the module asks for and does not get, again and again: on a
+ * kernel with fault injection, limited to calls out of the module's text. What
+ * fails is refused or dropped and counted, the rest goes on.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/packets.h"
+#include "lib/rig.h"
+
+static struct rig_peer pub, sub;
+
+static void fault_write(const char *fault, const char *file, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", fault, file);
+	fd = CHECK_SYS(open(path, O_WRONLY));
+	CHECK_SYS(write(fd, value, strlen(value)));
+	close(fd);
+}
+
+/* Where the module's text begins, and a bound of where it ends. */
+static void module_text(char *start, char *end, size_t size)
+{
+	unsigned long long at, len;
+	FILE *f;
+
+	f = fopen("/sys/module/mqtt/sections/.text", "r");
+	CHECK(f);
+	CHECK_EQ(fscanf(f, "%llx", &at), 1);
+	fclose(f);
+	f = popen("sed -n 's/^mqtt \\([0-9]*\\) .*/\\1/p' /proc/modules", "r");
+	CHECK(f);
+	CHECK_EQ(fscanf(f, "%llu", &len), 1);
+	pclose(f);
+	snprintf(start, size, "%#llx", at);
+	snprintf(end, size, "%#llx", at + len);
+}
+
+static const char *const faults[] = { "failslab", "fail_page_alloc" };
+
+/* Each allocation fails with a probability of @percent; 0: none does. */
+static void faults_set(int percent)
+{
+	char start[32], end[32], value[16];
+	size_t i;
+
+	snprintf(value, sizeof(value), "%d", percent);
+	module_text(start, end, sizeof(start));
+	for (i = 0; i < ARRAY_LEN(faults); i++) {
+		fault_write(faults[i], "probability", "0");
+		fault_write(faults[i], "verbose", "0");
+		fault_write(faults[i], "times", "-1");
+		fault_write(faults[i], "ignore-gfp-wait", "0");
+		fault_write(faults[i], "stacktrace-depth", "32");
+		fault_write(faults[i], "require-start", start);
+		fault_write(faults[i], "require-end", end);
+		fault_write(faults[i], "probability", value);
+	}
+	if (!access("/sys/kernel/debug/fail_page_alloc/min-order", W_OK))
+		fault_write("fail_page_alloc", "min-order", "0");
+	if (!access("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", W_OK))
+		fault_write("fail_page_alloc", "ignore-gfp-highmem", "0");
+}
+
+static void start(void)
+{
+	if (access("/sys/kernel/debug/failslab/require-start", W_OK))
+		ksft_skip("no fault injection in this kernel");
+	faults_set(0);
+	rig_start_with(1ull << 30, 0);
+}
+
+static int try_attach(struct rig_peer *p)
+{
+	struct mqtt_nl_attach attach = {
+		.fd = p->fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "no memory",
+		.rx_residue = "\x40\x02\x00\x03", .rx_residue_len = 4, .keep_alive = 60,
+	};
+
+	return mqtt_nl_peer_attach(rig_nl, &attach, &p->id);
+}
+
+static int ignore(struct nlattr **attrs, void *arg)
+{
+	(void)attrs;
+	(void)arg;
+	return 0;
+}
+
+/* Attaching, subscribing: done or not done, and nothing in between. */
+static void control(void)
+{
+	struct mqtt_nl_filter filters[] = {
+		{ .filter = (const uint8_t *)"a/b/c", .len = 5 },
+		{ .filter = (const uint8_t *)"a/+/c/#", .len = 7 },
+	};
+	int i, ret, attached = 0, subscribed = 0, n = ksft_scale(400, 300);
+	char buf[4];
+
+	start();
+	rig_connect(&pub, NULL);
+	for (i = 0; i < n; i++) {
+		rig_send(&pub, "\x40\x02\x00\x03", 4);
+		tcp_recv_all(pub.fd, buf, 4);
+		faults_set(i % 30);
+		ret = try_attach(&pub);
+		if (!ret) {
+			attached++;
+			subscribed += !mqtt_nl_sub_add(rig_nl, pub.id, filters, 2);
+			mqtt_nl_peer_get(rig_nl, pub.id, ignore, NULL);
+		}
+		faults_set(0);
+		CHECK_EQ(rig_peer_count(), !ret);
+		if (!ret) {
+			CHECK_EQ(rig_peer_get(&pub, MQTT_A_PEER_SUBSCRIPTIONS) % 2, 0);
+			/* It may have no memory to end a packet, but there is none. */
+			rig_detach(&pub);
+			tcp_expect(pub.fd, "\x40\x02\x00\x03", 4);
+		}
+		tcp_expect_again(pub.fd);
+	}
+	ksft_note("%d of %d attached, %d subscribed", attached, n, subscribed);
+	CHECK(attached && attached < n);
+	CHECK(subscribed < attached);
+}
+
+/* Takes what comes, in order but with gaps, until @mark. Returns messages. */
+static unsigned int take_until(struct packets *p, const struct bytes *mark)
+{
+	unsigned int source, n = 0;
+	long number, last = -1;
+
+	for (;;) {
+		if (packets_take(p, mark->p, mark->len))
+			return n;
+		number = packets_take_any(p, &source);
+		if (number < 0) {
+			packets_wait(p);
+			continue;
+		}
+		CHECK(number > last);
+		last = number;
+		n++;
+	}
+}
+
+static void traffic_with_faults(size_t payload, unsigned int messages)
+{
+	struct traffic t = {
+		.from = &pub, .topic = "t/u", .source = 1, .n = messages, .payload = payload,
+		.batch = 2000, .cpu = -1,
+	};
+	unsigned long long lost;
+	struct packets got = { 0 };
+	struct bytes mark = { 0 };
+	unsigned int n;
+
+	start();
+	rig_open(&pub);
+	rig_open_sub(&sub, "t/u");
+	wire_message(&mark, "t/u", "that was all");
+	got.fd = sub.client;
+	faults_set(10);
+	traffic_start(&t);
+	traffic_join(&t);
+	WAIT_UNTIL(!tcp_unread(pub.fd));
+	faults_set(0);
+	rig_send_bytes(&pub, &mark);
+	n = take_until(&got, &mark);
+	lost = rig_stat(MQTT_A_STATS_DROP_NO_MEMORY);
+	ksft_note("%u of %u came, %llu dropped, %llu times put off", n, messages, lost,
+		  rig_stat(MQTT_A_STATS_TX_RETRIES));
+	CHECK(lost);
+	CHECK_EQ(n + lost, messages);
+	CHECK_EQ(rig_peer_get(&pub, MQTT_A_PEER_STATE), MQTT_PEER_STATE_FAST);
+	rig_check_balance();
+}
+
+static void short_messages(void)
+{
+	traffic_with_faults(50, ksft_scale(20000, 3000));
+}
+
+static void long_messages(void)
+{
+	traffic_with_faults(20000, ksft_scale(2000, 300));
+}
+
+/* PINGREQ, slow packets and the daemon's own bytes. */
+static void pings(void)
+{
+	struct bytes slow = { 0 };
+	int i;
+
+	start();
+	rig_open(&pub);
+	wire_puback(&slow, 7);
+	faults_set(20);
+	for (i = 0; i < ksft_scale(500, 100); i++) {
+		rig_send(&pub, "\xc0\x00", 2);
+		rig_send_bytes(&pub, &slow);
+		rig_daemon_expect(&pub, &slow);
+	}
+	faults_set(0);
+	WAIT_UNTIL(!rig_peer_get(&pub, MQTT_A_PEER_QUEUE_PACKETS));
+	for (i = rig_stat(MQTT_A_STATS_TX_PINGS); i; i--)
+		tcp_expect(pub.client, "\xd0\x00", 2);
+	CHECK(!tcp_is_readable(pub.client));
+}
+
+static const struct ksft_case cases[] = {
+	{ "control", control },
+	{ "short_messages", short_messages },
+	{ "long_messages", long_messages },
+	{ "pings", pings },
+};
+
+int main(int argc, char **argv)
+{
+	return ksft_main(argc, argv, cases, ARRAY_LEN(cases));
+}
