@@ -462,6 +462,8 @@ void mqtt_rx_init(struct mqtt_rx *rx)
  */
 void mqtt_rx_start(struct mqtt_peer *peer, u32 skip)
 {
+	/* While it was hosted the client may have told others. */
+	mqtt_alias_forget(&peer->aliases);
 	WRITE_ONCE(peer->rx.end, tcp_sk(peer->sk)->copied_seq + skip);
 	WRITE_ONCE(peer->rx.state, skip ? MQTT_PEER_STATE_BARRIER : MQTT_PEER_STATE_FAST);
 }

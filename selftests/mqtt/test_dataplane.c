@@ -520,11 +520,178 @@ static void planes_are_shown(void)
 		      "\"connections\":2,\"offloaded\":2,\"hosted\":0");
 }
 
+/* Topic aliases of MQTT 5.0 */
+
+static void put_alias(struct bytes *b, const char *topic, const char *text)
+{
+	struct bytes body = { 0 };
+
+	bytes_u16(&body, strlen(topic));
+	bytes_put(&body, topic, strlen(topic));
+	bytes_put(&body, "\x03\x23\x00\x01", 4);	/* alias 1 */
+	bytes_put(&body, text, strlen(text));
+	wire_packet(b, 0x30, body.p, body.len);
+	bytes_free(&body);
+}
+
+static int connect_v5(const char *id)
+{
+	struct bytes body = { 0 }, b = { 0 };
+	struct packets in = { .fd = CHECK_SYS(daemon_try_connect(DAEMON_PORT)) };
+
+	bytes_put(&body, "\x00\x04MQTT\x05\x02\x00\x3c\x00", 11);
+	bytes_u16(&body, strlen(id));
+	bytes_put(&body, id, strlen(id));
+	wire_packet(&b, 0x10, body.p, body.len);
+	tcp_send_all(in.fd, b.p, b.len);
+	do {
+		packets_wait(&in);
+	} while (!wire_length(packets_data(&in), packets_left(&in)));
+	CHECK_EQ(packets_data(&in)[0], 0x20);
+	CHECK_EQ(packets_data(&in)[3], 0);
+	CHECK_EQ(packets_left(&in), wire_length(packets_data(&in), packets_left(&in)));
+	bytes_free(&body);
+	bytes_free(&b);
+	bytes_free(&in.buf);
+	return in.fd;
+}
+
+static void move_all(const char *plane)
+{
+	struct move move = { .plane = plane };
+
+	move_run(&move);
+}
+
+/* An alias means what the client has told last, wherever its connection was then. */
+static void aliases_move(void)
+{
+	static const char *const planes[] = { "user", "kernel", "user", "kernel" };
+	struct bytes say = { 0 }, hear = { 0 };
+	int sub, pub, i;
+	char topic[16];
+
+	daemon_start(config);
+	sub = daemon_subscribed(DAEMON_PORT, "sub", "#");
+	pub = connect_v5("pub");
+	for (i = 0; i < (int)ARRAY_LEN(planes); i++) {
+		sprintf(topic, "topic/%d", i);
+		say.len = 0;
+		hear.len = 0;
+		put_alias(&say, topic, "told");
+		wire_message(&hear, topic, "told");
+		put_alias(&say, "", "known");
+		wire_message(&hear, topic, "known");
+		tcp_send_all(pub, say.p, say.len);
+		tcp_expect(sub, hear.p, hear.len);
+		move_all(planes[i]);
+		say.len = 0;
+		hear.len = 0;
+		put_alias(&say, "", "still known");
+		wire_message(&hear, topic, "still known");
+		tcp_send_all(pub, say.p, say.len);
+		tcp_expect(sub, hear.p, hear.len);
+	}
+}
+
+/* What can go wrong */
+
+static void expect_delivery(int pub, int sub, const char *text)
+{
+	struct bytes b = { 0 };
+
+	wire_message(&b, "x", text);
+	tcp_send_all(pub, b.p, b.len);
+	tcp_expect(sub, b.p, b.len);
+	bytes_free(&b);
+}
+
+static bool plane_is(const char *plane)
+{
+	char answer[1024], want[64];
+
+	sprintf(want, "\"result\":{\"dataplane\":\"%s\"", plane);
+	daemon_ask("{\"command\":\"dataplane-show\"}\n", answer, sizeof(answer));
+	return strstr(answer, want);
+}
+
+/* Another router is in the way: all stays as it was. */
+static void failed_move(void)
+{
+	static const char move[] = "{\"command\":\"dataplane-set\",\"plane\":\"kernel\"}\n";
+	int pub, sub;
+
+	daemon_start("listener 1883 127.0.0.1\nallow_anonymous true\ndataplane auto\n"
+		     "log_dest none");
+	expect_answer("{\"command\":\"dataplane-set\",\"plane\":\"user\"}\n", "\"ok\":true");
+	sub = daemon_subscribed(DAEMON_PORT, "sub", "x");
+	pub = daemon_connect(DAEMON_PORT, "pub", 60);
+	rig_start();
+	expect_answer(move, "another daemon owns the router");
+	CHECK(plane_is("user"));
+	expect_delivery(pub, sub, "in spite of that");
+	CHECK(!mqtt_nl_router_del(rig_nl));
+	expect_answer(move, "\"moved\":2");
+	expect_delivery(pub, sub, "on the other plane");
+}
+
+/* Somebody ends the router under the daemon, which then does without. */
+static void router_ended(void)
+{
+	int pub, sub, hosted;
+	struct mqtt_nl *nl;
+
+	daemon_start(config);
+	sub = daemon_subscribed(DAEMON_PORT, "sub", "x");
+	hosted = daemon_subscribed(HOSTED_PORT, "hosted", "x");
+	pub = daemon_connect(HOSTED_PORT, "pub", 60);
+	expect_delivery(pub, hosted, "before");
+	tcp_expect(sub, "\x30\x09\x00\x01xbefore", 11);
+	CHECK(!mqtt_nl_open(&nl));
+	CHECK(!mqtt_nl_router_del(nl));
+	WAIT_UNTIL(plane_is("user"));
+	expect_delivery(pub, sub, "behind");
+	tcp_expect(hosted, "\x30\x09\x00\x01xbehind", 11);
+	expect_answer("{\"command\":\"dataplane-set\",\"plane\":\"kernel\"}\n", "\"moved\":1");
+	expect_delivery(pub, sub, "again");
+	mqtt_nl_close(nl);
+}
+
+/* How long it takes is for the reader of the log. */
+static void many_clients(void)
+{
+	static const char *const planes[] = { "user", "kernel", "user" };
+	int i, n = ksft_scale(500, 50), subs[500];
+	struct bytes b = { 0 };
+	char id[16], request[64];
+	long long start;
+
+	daemon_start(config);
+	for (i = 0; i < n; i++) {
+		sprintf(id, "client-%d", i);
+		subs[i] = daemon_subscribed(DAEMON_PORT, id, "x");
+	}
+	for (i = 0; i < 3; i++) {
+		sprintf(request, "{\"command\":\"dataplane-set\",\"plane\":\"%s\"}\n", planes[i]);
+		start = ksft_now_ms();
+		expect_answer(request, "\"failed\":0");
+		ksft_note("%d clients to %s: %lld ms", n, planes[i], ksft_now_ms() - start);
+	}
+	wire_message(&b, "x", "for all");
+	tcp_send_all(subs[0], b.p, b.len);
+	for (i = 0; i < n; i++)
+		tcp_expect(subs[i], b.p, b.len);
+}
+
 static const struct ksft_case cases[] = {
 	{ "across_planes", across_planes },
 	{ "planes_are_shown", planes_are_shown },
 	{ "answers_move", answers_move },
 	{ "move_back_and_forth", move_back_and_forth },
+	{ "aliases_move", aliases_move },
+	{ "failed_move", failed_move },
+	{ "router_ended", router_ended },
+	{ "many_clients", many_clients },
 };
 
 int main(int argc, char **argv)

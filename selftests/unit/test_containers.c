@@ -165,6 +165,14 @@ static void item_dropped(struct hash_node *node, void *ctx)
 	++*count;
 }
 
+static int item_visited(struct hash_node *node, void *ctx)
+{
+	unsigned int *left = ctx;
+
+	assert_true(((struct item *)node)->present);
+	return --*left ? 0 : 7;
+}
+
 static void test_hash(void **state)
 {
 	static struct item items[1000];
@@ -190,11 +198,17 @@ static void test_hash(void **state)
 	for (n = 0, i = 0; i < ARRAY_SIZE(items); i++)
 		n += items[i].present;
 	assert_int_equal(n, count);
+	n = count + 1;
+	assert_int_equal(hash_visit(&table, item_visited, &n), 0);
+	assert_int_equal(n, 1);
+	n = 3;
+	assert_int_equal(hash_visit(&table, item_visited, &n), 7);
 	hash_clear(&table, item_dropped, &dropped);
 	assert_int_equal(dropped, count);
 	assert_int_equal(table.count, 0);
 	assert_null(hash_first(&table, 1));
 	hash_clear(&table, item_dropped, &dropped);
+	assert_int_equal(hash_visit(&table, item_visited, &n), 0);
 }
 
 struct alarm {

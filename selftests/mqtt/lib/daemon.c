@@ -120,7 +120,8 @@ void daemon_ask(const char *request, char *answer, size_t size)
 	ssize_t n;
 
 	strcpy(addr.sun_path, control_path);
-	CHECK_SYS(connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	/* Its other sockets are there earlier. */
+	WAIT_UNTIL(!connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
 	CHECK_EQ(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
 	do {
 		n = CHECK_SYS(recv(fd, answer + len, size - 1 - len, 0));
