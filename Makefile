@@ -138,6 +138,13 @@ module-%:
 	{ cmp -s $$dir/kmod/mqtt.ko $$dir/mqtt.ko || \
 	  { cp $$dir/kmod/mqtt.ko $$dir/mqtt.ko.new && mv $$dir/mqtt.ko.new $$dir/mqtt.ko; }; }
 
+# The module for the debug kernel with its KUnit tests, build/kunit/mqtt.ko
+.PHONY: module-kunit
+module-kunit:
+	@release=$$(tools/module debug kunit/% MQTT_KUNIT=y) && \
+	cp build/kunit/$$release/kmod/mqtt.ko build/kunit/mqtt.ko.new && \
+	mv build/kunit/mqtt.ko.new build/kunit/mqtt.ko
+
 # --- the programs -------------------------------------------------------------
 
 build/mqttd: $(call objects,user,$(mqttd_src)) build/obj/user/lib.a

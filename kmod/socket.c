@@ -232,7 +232,8 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx
  * @params: what the daemon says of the stream
  * @extack: is told what is wrong
  *
- * A hosted peer is not hosted any more if this succeeds. What has arrived already is looked at before this returns.
+ * A hosted peer is not hosted any more if this succeeds. What has arrived
+ * already is looked at before this returns.
  *
  * Context: process; the socket not locked.
  * Return: 0, and the socket holds a reference to @peer; -ENOTCONN, -EBUSY or

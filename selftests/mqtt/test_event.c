@@ -346,14 +346,16 @@ static void monitor_end(struct monitor *m)
 
 static void monitor_text(void)
 {
+	static const char *const attach[] = {
+		"event peer-attach", "client-id \"selftest\"", "remote 127.0.0.1:", NULL
+	};
 	struct monitor m;
 
 	tcp_netns_new();
 	rig_start();
 	m = monitor_start(NULL);
 	rig_open(&pub);
-	monitor_expect(&m, (const char *[]){ "event peer-attach", "client-id \"selftest\"",
-					     "remote 127.0.0.1:", NULL });
+	monitor_expect(&m, attach);
 	rig_send(&pub, "\x00\x00", 2);
 	monitor_expect(&m, (const char *[]){ "event peer-malformed", NULL });
 	kill(m.pid, SIGTERM);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +28,9 @@
 #ifndef MQTT_VERSION
 #define MQTT_VERSION "0.1.0"
 #endif
+
+/* Free memory that is not given back to the kernel, bytes, per arena. */
+#define KEEP_MEMORY (8 << 20)
 
 struct arguments {
 	const char *config_file;
@@ -423,12 +427,23 @@ static int run(struct config *conf, const struct arguments *args)
 	return err;
 }
 
+/*
+ * Queues grow and shrink with every burst. What they needed stays with us, or the
+ * next burst would fetch the same pages from the kernel one by one.
+ */
+static void keep_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, KEEP_MEMORY);
+	mallopt(M_MMAP_THRESHOLD, KEEP_MEMORY / 8);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments args = {};
 	struct config conf;
 	int err;
 
+	keep_memory();
 	parse_arguments(&args, argc, argv);
 	err = load_config(&conf, &args);
 	if (!err && args.test_config) {
