@@ -335,27 +335,36 @@ static int open_control(struct process *process)
 
 static int process_open(struct process *process)
 {
-	sigset_t signals;
 	int err;
 
-	err = mainloop_init(&process->loop);
-	if (err)
-		return err;
-	block_signals(&signals);
 	process->signals.handle = handle_signal;
 	process->moves.handle = handle_moves;
-	process->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	err = process->signal_fd < 0 ? -errno : 0;
-	if (!err)
-		err = mainloop_watch(&process->loop, process->signal_fd, EPOLLIN,
-				     &process->signals);
+	err = mainloop_init(&process->loop);
 	if (!err)
 		err = mainloop_watch(&process->loop, process->broker->switchover.event_fd,
 				     EPOLLIN, &process->moves);
 	if (err)
-		log_printf(LOG_TYPE_ERROR, "Error: cannot wait for signals: %s.", strerror(-err));
+		log_printf(LOG_TYPE_ERROR, "Error: cannot wait for events: %s.", strerror(-err));
 	else
 		err = open_control(process);
+	return err;
+}
+
+/* In the process that is to get them: epoll watches those of the one that calls it. */
+static int watch_signals(struct process *process)
+{
+	sigset_t signals;
+	int err;
+
+	block_signals(&signals);
+	process->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (process->signal_fd < 0)
+		err = -errno;
+	else
+		err = mainloop_watch(&process->loop, process->signal_fd, EPOLLIN,
+				     &process->signals);
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: cannot wait for signals: %s.", strerror(-err));
 	return err;
 }
 
@@ -387,6 +396,9 @@ static int serve(struct process *process)
 		if (err)
 			return err;
 	}
+	err = watch_signals(process);
+	if (err)
+		return err;
 	err = broker_start(process->broker);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: cannot start threads: %s.", strerror(-err));
