@@ -209,7 +209,7 @@ static int write_pid_file(const char *path)
 	return err;
 }
 
-static int become_user(const char *name)
+static int become_user(const char *name, struct control *control)
 {
 	struct passwd *user;
 
@@ -220,7 +220,8 @@ static int become_user(const char *name)
 		log_printf(LOG_TYPE_ERROR, "Error: there is no user '%s'.", name);
 		return -ENOENT;
 	}
-	if (initgroups(name, user->pw_gid) || setgid(user->pw_gid) || setuid(user->pw_uid)) {
+	if (control_give(control, user->pw_uid) || initgroups(name, user->pw_gid) ||
+	    setgid(user->pw_gid) || setuid(user->pw_uid)) {
 		log_printf(LOG_TYPE_ERROR, "Error: cannot become user '%s': %s.", name,
 			   strerror(errno));
 		return -errno;
@@ -392,7 +393,7 @@ static int serve(struct process *process)
 			return err;
 	}
 	if (conf->user) {
-		err = become_user(conf->user);
+		err = become_user(conf->user, process->control);
 		if (err)
 			return err;
 	}
