@@ -180,10 +180,10 @@ static bool pump(struct traffic_state *t)
 
 static bool all_sent(const struct traffic_state *t)
 {
-	unsigned int i;
+	const struct publisher *pub;
 
-	for (i = 0; i < SOURCES; i++)
-		if (t->pubs[i].next < last(t, &t->pubs[i]) || t->pubs[i].sent < t->pubs[i].packet.len)
+	for (pub = t->pubs; pub < t->pubs + SOURCES; pub++)
+		if (pub->next < last(t, pub) || pub->sent < pub->packet.len)
 			return false;
 	return true;
 }
@@ -217,14 +217,15 @@ static void describe(const struct traffic_state *t)
 /* As long as something moves there is no deadline. */
 #define PUMP_UNTIL(t, cond)						\
 	do {								\
+		struct traffic_state *__t = (t);			\
 		long long __end = ksft_deadline();			\
 									\
 		while (!(cond)) {					\
-			if (pump(t))					\
+			if (pump(__t))					\
 				__end = ksft_deadline();		\
 			if (ksft_now_ms() < __end)			\
 				continue;				\
-			describe(t);					\
+			describe(__t);					\
 			FAIL("never true: %s", #cond);			\
 		}							\
 	} while (0)

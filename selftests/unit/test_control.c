@@ -21,7 +21,9 @@
 
 #define CONNECTIONS_MAX	16	/* control.c's */
 
-static char path[] = "/tmp/control-XXXXXX/in/sock";
+#define TEMPLATE	"/tmp/control-XXXXXX/in/sock"
+
+static char path[sizeof(TEMPLATE)] = TEMPLATE;
 static struct mainloop loop;
 static struct control *control;
 static struct control_request *waiting;
@@ -140,7 +142,8 @@ static void test_requests(void **state)
 	/* In pieces, and several at once */
 	say(fd, "{\"command\":\"ec");
 	assert_string_equal(hear(fd), "nothing");
-	say(fd, "ho\",\"text\":1}\n{\"command\":\"refuse\"}\n{\"command\":\"echo\",\"text\":[2]}");
+	say(fd, "ho\",\"text\":1}\n{\"command\":\"refuse\"}\n"
+	    "{\"command\":\"echo\",\"text\":[2]}");
 	assert_string_equal(hear(fd), OK("1") ERROR("no, never"));
 	say(fd, "\n");
 	assert_string_equal(hear(fd), OK("[2]"));
@@ -159,7 +162,8 @@ static void test_mistakes(void **state)
 		{ "{}\n", ERROR("a request is an object with a member \\\"command\\\"") },
 	};
 	static const char *const broken[] = {
-		"\n", "{\n", "nonsense\n", "{\"command\":\"echo\"} x\n", "\"\xff\xfe\"\n", "\"\x80\n",
+		"\n", "{\n", "nonsense\n", "\"\xff\xfe\"\n", "\"\x80\n",
+		"{\"command\":\"echo\"} x\n",
 		"{\"command\":\"echo\",\"command\":\"echo\"}\n",
 	};
 	int fd = ask();

@@ -35,7 +35,7 @@ enum client_state {
 enum client_hold {
 	HOLD_TAKEOVER	= 1 << 0,	/* another connection has the client id */
 	HOLD_ATTACH	= 1 << 1,	/* CONNACK has to leave, then the kernel takes the socket */
-	HOLD_FENCE	= 1 << 2,	/* what the kernel does not take is not on all sockets yet */
+	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
 };
 
 enum close_reason {

@@ -440,6 +440,11 @@ int control_open(struct control **result, struct broker *broker, struct mainloop
 	return 0;
 }
 
+int control_give(struct control *control, uid_t uid)
+{
+	return control ? lchown(control->path, uid, (gid_t)-1) : 0;
+}
+
 void control_close(struct control *control)
 {
 	struct control_connection *connection, *next;

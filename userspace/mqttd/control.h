@@ -10,6 +10,7 @@
 #define MQTTD_CONTROL_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 struct broker;
 struct control;
@@ -61,6 +62,9 @@ void control_refuse(struct control_request *request, const char *fmt, ...)
  */
 int control_open(struct control **control, struct broker *broker, struct mainloop *loop,
 		 const char *path);
+
+/* The process is about to become this user, who is let in from now on. NULL is fine. */
+int control_give(struct control *control, uid_t uid);	/* 0, or -1 with errno */
 
 /* NULL is fine. Requests that were not answered never will be. */
 void control_close(struct control *control);

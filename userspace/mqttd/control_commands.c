@@ -17,14 +17,9 @@ static const char *plane_name(const struct broker *broker)
 	return broker->dataplane ? "kernel" : "user";
 }
 
-static uint32_t hosted_clients(const struct broker *broker)
+static json_int_t count(const uint32_t *clients)
 {
-	uint32_t hosted = 0;
-	unsigned int i;
-
-	for (i = 0; i < broker->n_endpoints; i++)
-		hosted += __atomic_load_n(&broker->endpoints[i].hosted, __ATOMIC_RELAXED);
-	return hosted;
+	return __atomic_load_n(clients, __ATOMIC_RELAXED);
 }
 
 static json_t *listener_describe(const struct broker *broker, const struct endpoint *endpoint)
@@ -33,12 +28,21 @@ static json_t *listener_describe(const struct broker *broker, const struct endpo
 	bool offloads = broker->dataplane && broker_offloads(broker, conf);
 
 	return json_pack("{s:I, s:s?, s:s, s:I, s:I, s:I}",
-		"port", (json_int_t)conf->port,
-		"address", conf->address,
-		"dataplane", offloads ? "kernel" : "user",
-		"connections", (json_int_t)__atomic_load_n(&endpoint->connections, __ATOMIC_RELAXED),
-		"offloaded", (json_int_t)__atomic_load_n(&endpoint->offloaded, __ATOMIC_RELAXED),
-		"hosted", (json_int_t)__atomic_load_n(&endpoint->hosted, __ATOMIC_RELAXED));
+			 "port", (json_int_t)conf->port, "address", conf->address,
+			 "dataplane", offloads ? "kernel" : "user",
+			 "connections", count(&endpoint->connections),
+			 "offloaded", count(&endpoint->offloaded),
+			 "hosted", count(&endpoint->hosted));
+}
+
+static json_int_t hosted_clients(const struct broker *broker)
+{
+	json_int_t hosted = 0;
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		hosted += count(&broker->endpoints[i].hosted);
+	return hosted;
 }
 
 static void dataplane_show(struct control_request *request)
@@ -61,7 +65,7 @@ static void dataplane_done(void *arg, const struct switchover_result *result)
 
 	control_answer(request, json_pack("{s:s, s:I, s:I, s:I}", "dataplane", plane_name(broker),
 					  "moved", (json_int_t)result->moved,
-					  "hosted", (json_int_t)hosted_clients(broker),
+					  "hosted", hosted_clients(broker),
 					  "failed", (json_int_t)result->failed));
 }
 

@@ -57,7 +57,7 @@ static const char *advice(int err)
 		return "load the module first (modprobe mqtt, or insmod mqtt.ko)";
 	case -EPERM:
 	case -EACCES:
-		return "CAP_NET_ADMIN is needed, which mqttd does not have, or has given up with the option user";
+		return "mqttd needs CAP_NET_ADMIN, and gives it up with the option user";
 	case -EEXIST:
 	case -EBUSY:
 		return "another daemon owns the router of this network namespace";

@@ -209,7 +209,7 @@ static int write_pid_file(const char *path)
 	return err;
 }
 
-static int become_user(const char *name)
+static int become_user(const char *name, struct control *control)
 {
 	struct passwd *user;
 
@@ -220,7 +220,8 @@ static int become_user(const char *name)
 		log_printf(LOG_TYPE_ERROR, "Error: there is no user '%s'.", name);
 		return -ENOENT;
 	}
-	if (initgroups(name, user->pw_gid) || setgid(user->pw_gid) || setuid(user->pw_uid)) {
+	if (control_give(control, user->pw_uid) || initgroups(name, user->pw_gid) ||
+	    setgid(user->pw_gid) || setuid(user->pw_uid)) {
 		log_printf(LOG_TYPE_ERROR, "Error: cannot become user '%s': %s.", name,
 			   strerror(errno));
 		return -errno;
@@ -335,27 +336,36 @@ static int open_control(struct process *process)
 
 static int process_open(struct process *process)
 {
-	sigset_t signals;
 	int err;
 
-	err = mainloop_init(&process->loop);
-	if (err)
-		return err;
-	block_signals(&signals);
 	process->signals.handle = handle_signal;
 	process->moves.handle = handle_moves;
-	process->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	err = process->signal_fd < 0 ? -errno : 0;
-	if (!err)
-		err = mainloop_watch(&process->loop, process->signal_fd, EPOLLIN,
-				     &process->signals);
+	err = mainloop_init(&process->loop);
 	if (!err)
 		err = mainloop_watch(&process->loop, process->broker->switchover.event_fd,
 				     EPOLLIN, &process->moves);
 	if (err)
-		log_printf(LOG_TYPE_ERROR, "Error: cannot wait for signals: %s.", strerror(-err));
+		log_printf(LOG_TYPE_ERROR, "Error: cannot wait for events: %s.", strerror(-err));
 	else
 		err = open_control(process);
+	return err;
+}
+
+/* In the process that is to get them: epoll watches those of the one that calls it. */
+static int watch_signals(struct process *process)
+{
+	sigset_t signals;
+	int err;
+
+	block_signals(&signals);
+	process->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (process->signal_fd < 0)
+		err = -errno;
+	else
+		err = mainloop_watch(&process->loop, process->signal_fd, EPOLLIN,
+				     &process->signals);
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: cannot wait for signals: %s.", strerror(-err));
 	return err;
 }
 
@@ -383,10 +393,13 @@ static int serve(struct process *process)
 			return err;
 	}
 	if (conf->user) {
-		err = become_user(conf->user);
+		err = become_user(conf->user, process->control);
 		if (err)
 			return err;
 	}
+	err = watch_signals(process);
+	if (err)
+		return err;
 	err = broker_start(process->broker);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: cannot start threads: %s.", strerror(-err));

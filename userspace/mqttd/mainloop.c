@@ -19,23 +19,15 @@ void mainloop_destroy(struct mainloop *loop)
 	close(loop->epoll_fd);
 }
 
-static int watch(struct mainloop *loop, int op, int fd, uint32_t events,
-		 struct event_source *source)
-{
-	struct epoll_event event = { .events = events, .data.ptr = source };
-
-	return epoll_ctl(loop->epoll_fd, op, fd, &event) ? -errno : 0;
-}
-
 int mainloop_watch(struct mainloop *loop, int fd, uint32_t events, struct event_source *source)
 {
-	return watch(loop, EPOLL_CTL_ADD, fd, events, source);
+	return event_control(loop->epoll_fd, EPOLL_CTL_ADD, fd, events, source);
 }
 
 int mainloop_rewatch(struct mainloop *loop, int fd, uint32_t events,
 		     struct event_source *source)
 {
-	return watch(loop, EPOLL_CTL_MOD, fd, events, source);
+	return event_control(loop->epoll_fd, EPOLL_CTL_MOD, fd, events, source);
 }
 
 /* One event at a time, so that none is left over of a source that is gone. */

@@ -156,7 +156,7 @@ int switchover_begin(struct switchover *switchover, enum dataplane_mode target,
 	int err = 0;
 
 	if (switchover->active) {
-		snprintf(why, DATAPLANE_WHY_MAX, "clients are being moved already: try again later");
+		strcpy(why, "clients are being moved already: try again later");
 		return -EBUSY;
 	}
 	switchover->result = (struct switchover_result){ .plane = target };

@@ -28,27 +28,19 @@
 /* When some have to be tried again. */
 #define MOVE_AGAIN_MS		1
 
-static int watch(struct worker *worker, int op, int fd, uint32_t events,
-		 struct event_source *source)
-{
-	struct epoll_event event = { .events = events, .data.ptr = source };
-
-	return epoll_ctl(worker->epoll_fd, op, fd, &event) ? -errno : 0;
-}
-
 int worker_watch(struct worker *worker, int fd, uint32_t events, struct event_source *source)
 {
-	return watch(worker, EPOLL_CTL_ADD, fd, events, source);
+	return event_control(worker->epoll_fd, EPOLL_CTL_ADD, fd, events, source);
 }
 
 int worker_rewatch(struct worker *worker, int fd, uint32_t events, struct event_source *source)
 {
-	return watch(worker, EPOLL_CTL_MOD, fd, events, source);
+	return event_control(worker->epoll_fd, EPOLL_CTL_MOD, fd, events, source);
 }
 
 void worker_unwatch(struct worker *worker, int fd)
 {
-	watch(worker, EPOLL_CTL_DEL, fd, 0, NULL);
+	event_control(worker->epoll_fd, EPOLL_CTL_DEL, fd, 0, NULL);
 }
 
 static void open_mailbox(struct event_source *source, uint32_t events)
