@@ -48,11 +48,13 @@ static const char *const faults[] = { "failslab", "fail_page_alloc" };
 /* Each allocation fails with a probability of @percent; 0: none does. */
 static void faults_set(int percent)
 {
-	char start[32], end[32], value[16];
+	static char start[32], end[32];
+	char value[16];
 	size_t i;
 
 	snprintf(value, sizeof(value), "%d", percent);
-	module_text(start, end, sizeof(start));
+	if (!start[0])
+		module_text(start, end, sizeof(start));
 	for (i = 0; i < ARRAY_LEN(faults); i++) {
 		fault_write(faults[i], "probability", "0");
 		fault_write(faults[i], "verbose", "0");
@@ -101,7 +103,7 @@ static void control(void)
 		{ .filter = (const uint8_t *)"a/b/c", .len = 5 },
 		{ .filter = (const uint8_t *)"a/+/c/#", .len = 7 },
 	};
-	int i, ret, attached = 0, subscribed = 0, n = 60;
+	int i, ret, attached = 0, subscribed = 0, n = 40;
 	char buf[4];
 
 	begin();
