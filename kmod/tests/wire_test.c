@@ -183,7 +183,8 @@ static void property_places(struct kunit *test)
 		for (type = 0; type < 16; type++) {
 			bool allowed = row && strchr(row->packets, letters[type]);
 
-			KUNIT_EXPECT_EQ_MSG(test, block_parse(p, type), allowed ? 0 : -EBADMSG, "%u in %u", id, type);
+			KUNIT_EXPECT_EQ_MSG(test, block_parse(p, type), allowed ? 0 : -EBADMSG,
+					    "%u in %u", id, type);
 		}
 	}
 	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(rows));
