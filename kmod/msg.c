@@ -8,6 +8,7 @@
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <mqtt/wire.h>
 
 #include "msg.h"
 
@@ -56,6 +57,8 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 	refcount_set(&msg->refs, 1);
 	msg->len = len;
 	msg->head_len = head_len;
+	msg->longest = len;
+	msg->packets = 1;
 	msg->protocol = protocol;
 	msg->nr_pages = 0;
 	msg->owner = NULL;
@@ -93,6 +96,7 @@ struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 p
 	twin->pages = owner->pages;
 	twin->nr_pages = owner->nr_pages;
 	twin->len += msg->len - msg->head_len;
+	twin->longest = twin->len;
 	twin->truesize += owner->truesize;
 	return twin;
 }
@@ -112,6 +116,21 @@ void mqtt_msg_free(struct mqtt_msg *msg)
 		kfree(msg->pages);
 	}
 	kfree(msg);
+}
+
+/**
+ * mqtt_msg_packet_len() - length of one packet of a message
+ * @msg: message
+ * @off: where the packet begins
+ */
+u32 mqtt_msg_packet_len(const struct mqtt_msg *msg, u32 off)
+{
+	struct mqtt_fixed_header fh;
+
+	if (msg->packets == 1 ||
+	    WARN_ON_ONCE(mqtt_fixed_header_parse(msg->head + off, msg->len - off, &fh)))
+		return msg->len - off;
+	return fh.size + fh.remaining;
 }
 
 /**

@@ -13,9 +13,12 @@
 #define MQTT_MSG_INLINE_MAX	2048
 
 /**
- * struct mqtt_msg - a whole PUBLISH packet in kernel-only memory
+ * struct mqtt_msg - a whole PUBLISH packet in kernel-only memory, or a train of
+ *	them: short ones from one publisher to one topic
  * @refs: one per queue it stands in, one of whoever builds it
- * @len: bytes of the packet
+ * @len: bytes of the packet or the train
+ * @longest: bytes of the longest packet
+ * @packets: how many there are. All of a train is in @head
  * @head_len: bytes of it in @head; the rest is in @pages
  * @nr_pages: number of @pages, all full but the last
  * @truesize: memory that it takes, which queues are charged with
@@ -32,11 +35,17 @@ struct mqtt_msg {
 	u32 head_len;
 	u32 nr_pages;
 	u32 truesize;
+	u32 longest;
+	u16 packets;
 	u8 protocol;
 	struct mqtt_msg *owner;
 	struct page **pages;
 	u8 head[];
 };
+
+/* A train is at most so long, with its structure in 2 KiB, and has so many packets. */
+#define MQTT_TRAIN_MAX		(2048 - sizeof(struct mqtt_msg))
+#define MQTT_TRAIN_PACKETS_MAX	64
 
 struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp);
 struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 protocol,
@@ -44,6 +53,8 @@ struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 p
 void mqtt_msg_free(struct mqtt_msg *msg);
 unsigned int mqtt_msg_bvec(const struct mqtt_msg *msg, u32 off, struct bio_vec *bv,
 			   unsigned int room, u32 *bytes);
+
+u32 mqtt_msg_packet_len(const struct mqtt_msg *msg, u32 off);
 
 static inline void mqtt_msg_hold(struct mqtt_msg *msg)
 {

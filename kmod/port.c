@@ -28,6 +28,7 @@
 struct mqtt_port_out {
 	struct mqtt_port_record head;
 	struct mqtt_msg *msg;
+	u32 off;			/* where the packet begins in it */
 	u32 peers[MQTT_PORT_PEERS];
 };
 
@@ -106,11 +107,13 @@ static u8 mqtt_port_protocol(const struct mqtt_msg *msg)
 }
 
 /*
- * The first entry as a record, with the entries behind it that are the same
- * message for other peers. Returns false if there is none.
+ * The next packet of the first entry as a record, with the entries behind it
+ * that are the same message for other peers. Returns false if there is none.
  */
 static bool mqtt_port_peek(struct mqtt_port *port, struct mqtt_port_out *out)
 {
+	/* More of the same may have come since: they have not had what was read. */
+	u32 most = port->off ? port->nr_off : MQTT_PORT_PEERS;
 	struct mqtt_queue_pos pos;
 	u32 n = 0;
 
@@ -124,14 +127,15 @@ static bool mqtt_port_peek(struct mqtt_port *port, struct mqtt_port_out *out)
 	do {
 		out->peers[n++] = mqtt_queue_peer(&pos);
 		pos.i++;
-	} while (out->msg && n < MQTT_PORT_PEERS && mqtt_queue_at(&pos) &&
+	} while (out->msg && n < most && mqtt_queue_at(&pos) &&
 		 mqtt_queue_msg(&pos) == out->msg);
 	spin_unlock_bh(&port->lock);
 
 	/* Readers alone remove, so the queue's reference keeps the message. */
 	out->head = (struct mqtt_port_record){ .nr_peers = n };
 	if (out->msg) {
-		out->head.packet_len = out->msg->len;
+		out->off = port->off;
+		out->head.packet_len = mqtt_msg_packet_len(out->msg, out->off);
 		out->head.protocol = mqtt_port_protocol(out->msg);
 	} else {
 		out->head.flags = MQTT_PORT_RECORD_OFFLOADED;
@@ -141,18 +145,19 @@ static bool mqtt_port_peek(struct mqtt_port *port, struct mqtt_port_out *out)
 	return true;
 }
 
-static bool mqtt_port_copy_msg(const struct mqtt_msg *msg, struct iov_iter *to)
+static bool mqtt_port_copy_packet(const struct mqtt_msg *msg, u32 off, u32 len,
+				  struct iov_iter *to)
 {
-	u32 off = 0;
-
-	while (off < msg->len) {
+	while (len) {
 		struct bio_vec bv;
 		u32 bytes = 0;
 
 		mqtt_msg_bvec(msg, off, &bv, 1, &bytes);
-		if (copy_page_to_iter(bv.bv_page, bv.bv_offset, bv.bv_len, to) != bytes)
+		bytes = min(bytes, len);
+		if (copy_page_to_iter(bv.bv_page, bv.bv_offset, bytes, to) != bytes)
 			return false;
 		off += bytes;
+		len -= bytes;
 	}
 	return true;
 }
@@ -165,7 +170,8 @@ static int mqtt_port_copy(const struct mqtt_port_out *out, struct iov_iter *to)
 
 	if (copy_to_iter(&out->head, sizeof(out->head), to) != sizeof(out->head) ||
 	    copy_to_iter(out->peers, ids, to) != ids ||
-	    (out->msg && !mqtt_port_copy_msg(out->msg, to)) || iov_iter_zero(pad, to) != pad)
+	    (out->msg && !mqtt_port_copy_packet(out->msg, out->off, out->head.packet_len, to)) ||
+	    iov_iter_zero(pad, to) != pad)
 		return -EFAULT;
 	return 0;
 }
@@ -177,7 +183,12 @@ static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out
 	if (out->msg) {
 		port->tx_packets += n;
 		mqtt_stats_add(port->router->stats, MQTT_A_STATS_PORT_TX_PACKETS, n);
+		port->off += out->head.packet_len;
+		port->nr_off = n;
+		if (port->off < out->msg->len)
+			return;
 	}
+	port->off = 0;
 	spin_lock_bh(&port->lock);
 	while (n--)
 		mqtt_queue_pop(&port->queue);
@@ -224,7 +235,7 @@ static __poll_t mqtt_port_poll(struct file *file, struct poll_table_struct *wait
 	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
 
 	poll_wait(file, &port->wait, wait);
-	if (READ_ONCE(port->queue.packets))
+	if (READ_ONCE(port->queue.entries))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(port->router->ended))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLHUP;

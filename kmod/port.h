@@ -36,7 +36,9 @@ struct mqtt_router;
  * @drops: not queued, @limit
  * @closed: nothing may be queued any more
  * @read_lock: serialises readers; they alone remove from @queue
- * @tx_packets: entries of @queue that have been read; under @read_lock
+ * @off: bytes of the first entry's train that have been read; under @read_lock
+ * @nr_off: how many entries, all of that train, the records of these bytes named
+ * @tx_packets: packets of @queue that have been read; under @read_lock
  * @rx_packets: packets written
  * @wait: for poll
  */
@@ -55,6 +57,8 @@ struct mqtt_port {
 
 	struct mutex read_lock;	/* see above */
 	u64 tx_packets;
+	u32 off;
+	u32 nr_off;
 	atomic64_t rx_packets;
 	wait_queue_head_t wait;
 };

@@ -58,13 +58,15 @@ int mqtt_queue_push(struct mqtt_queue *queue, struct mqtt_msg *msg, u32 peer, u6
 	} else if (queue->bytes + need > limit) {
 		return -ENOBUFS;
 	}
-	if (msg)
+	if (msg) {
 		mqtt_msg_hold(msg);
+		queue->packets += msg->packets;
+	}
 	chunk = queue->last;
 	chunk->msg[chunk->tail] = msg;
 	chunk->peer[chunk->tail++] = peer;
 	queue->bytes += need;
-	queue->packets++;
+	queue->entries++;
 	return 0;
 }
 
@@ -92,8 +94,9 @@ void mqtt_queue_pop(struct mqtt_queue *queue)
 	struct mqtt_queue_chunk *chunk = queue->first;
 	struct mqtt_msg *msg = chunk->msg[chunk->head++];
 
-	queue->packets--;
+	queue->entries--;
 	if (msg) {
+		queue->packets -= msg->packets;
 		queue->bytes -= msg->truesize;
 		mqtt_msg_put(msg);
 	}
@@ -110,10 +113,10 @@ void mqtt_queue_pop(struct mqtt_queue *queue)
  */
 void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
 {
-	if (!from->packets)
+	if (!from->entries)
 		return;
 	/* No chunk without entries may stand in front of others. */
-	if (to->packets) {
+	if (to->entries) {
 		to->last->next = from->first;
 		to->bytes += sizeof(*from->first);
 	} else {
@@ -122,6 +125,7 @@ void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
 	}
 	to->last = from->last;
 	to->bytes += from->bytes;
+	to->entries += from->entries;
 	to->packets += from->packets;
 	*from = (struct mqtt_queue){};
 }
@@ -130,23 +134,20 @@ void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
  * mqtt_queue_purge() - empty a queue and free all its memory
  * @queue: queue, which can be used again
  *
- * Return: how many messages it had; marks do not count.
+ * Return: how many packets it had.
  */
 u32 mqtt_queue_purge(struct mqtt_queue *queue)
 {
 	struct mqtt_queue_chunk *chunk = queue->first;
-	u32 dropped = 0;
+	u32 dropped = queue->packets;
 
 	*queue = (struct mqtt_queue){};
 	while (chunk) {
 		struct mqtt_queue_chunk *next = chunk->next;
 
-		for (; chunk->head < chunk->tail; chunk->head++) {
-			if (!chunk->msg[chunk->head])
-				continue;
-			mqtt_msg_put(chunk->msg[chunk->head]);
-			dropped++;
-		}
+		for (; chunk->head < chunk->tail; chunk->head++)
+			if (chunk->msg[chunk->head])
+				mqtt_msg_put(chunk->msg[chunk->head]);
 		kfree(chunk);
 		chunk = next;
 	}

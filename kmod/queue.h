@@ -25,7 +25,8 @@ struct mqtt_queue_chunk {
  * @first: oldest chunk, the one that is emptied
  * @last: newest chunk, the one that is filled
  * @bytes: memory charged to it, messages and chunks
- * @packets: entries in it
+ * @entries: how many, marks included
+ * @packets: packets in the messages
  *
  * Locking is its owner's. An entry may be a mark, which has no message.
  */
@@ -33,6 +34,7 @@ struct mqtt_queue {
 	struct mqtt_queue_chunk *first;
 	struct mqtt_queue_chunk *last;
 	u64 bytes;
+	u32 entries;
 	u32 packets;
 };
 
@@ -65,6 +67,12 @@ static inline bool mqtt_queue_at(struct mqtt_queue_pos *pos)
 static inline struct mqtt_msg *mqtt_queue_msg(const struct mqtt_queue_pos *pos)
 {
 	return pos->chunk->msg[pos->i];
+}
+
+/* The first entry's message; there is one. */
+static inline struct mqtt_msg *mqtt_queue_first(const struct mqtt_queue *queue)
+{
+	return queue->first->msg[queue->first->head];
 }
 
 static inline u32 mqtt_queue_peer(const struct mqtt_queue_pos *pos)

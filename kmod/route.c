@@ -63,7 +63,8 @@ static struct mqtt_msg *mqtt_route_msg(struct mqtt_route *route, const struct mq
 		route->twin = mqtt_translate(in->msg, in->pub, peer->protocol,
 					     GFP_ATOMIC | __GFP_ACCOUNT);
 		if (route->twin)
-			mqtt_stats_add(route->router->stats, MQTT_A_STATS_TRANSLATED, 1);
+			mqtt_stats_add(route->router->stats, MQTT_A_STATS_TRANSLATED,
+				       in->msg->packets);
 	}
 	return route->twin;
 }
@@ -75,6 +76,31 @@ static bool mqtt_route_is_local(const struct mqtt_route *route, const struct mqt
 	       sub->peer == route->in->source;
 }
 
+/* A train of which some packets are too long for this receiver. */
+static void mqtt_route_pick(const struct mqtt_msg *train, struct mqtt_peer *peer)
+{
+	struct mqtt_msg *picked;
+	u32 packets;
+
+	picked = mqtt_train_pick(train, READ_ONCE(peer->tx.max_packet), &packets,
+				 GFP_ATOMIC | __GFP_ACCOUNT);
+	mqtt_tx_too_large(peer, train->packets - packets);
+	if (packets)
+		mqtt_tx_enqueue(peer, picked, packets);
+	if (picked)
+		mqtt_msg_put(picked);
+}
+
+static void mqtt_route_enqueue(struct mqtt_route *route, struct mqtt_peer *peer)
+{
+	struct mqtt_msg *msg = mqtt_route_msg(route, peer);
+
+	if (unlikely(msg && msg->packets > 1 && msg->longest > READ_ONCE(peer->tx.max_packet)))
+		mqtt_route_pick(msg, peer);
+	else
+		mqtt_tx_enqueue(peer, msg, route->in->msg->packets);
+}
+
 static void mqtt_route_deliver(struct mqtt_route *route, const struct hlist_head *subs)
 {
 	struct mqtt_peer_sub *sub;
@@ -84,7 +110,7 @@ static void mqtt_route_deliver(struct mqtt_route *route, const struct hlist_head
 			continue;
 		if (route->stamp && mqtt_route_seen(sub->peer, route->stamp))
 			continue;
-		mqtt_tx_enqueue(sub->peer, mqtt_route_msg(route, sub->peer));
+		mqtt_route_enqueue(route, sub->peer);
 		route->receivers++;
 	}
 }
@@ -139,8 +165,9 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 		mqtt_msg_put(route.twin);
 
 	if (unlikely(err))
-		mqtt_stats_add(router->stats, MQTT_A_STATS_DROP_BUDGET, 1);
+		mqtt_stats_add(router->stats, MQTT_A_STATS_DROP_BUDGET, in->msg->packets);
 	mqtt_stats_add(router->stats,
-		       route.receivers ? MQTT_A_STATS_MATCHED : MQTT_A_STATS_UNMATCHED, 1);
+		       route.receivers ? MQTT_A_STATS_MATCHED : MQTT_A_STATS_UNMATCHED,
+		       in->msg->packets);
 	return route.receivers;
 }

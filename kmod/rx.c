@@ -42,6 +42,7 @@ struct mqtt_rx_run {
 	struct mqtt_frame_rules rules;
 	u32 end;			/* rx->end to be */
 	u32 taken;			/* bytes from tp->copied_seq on, to be taken off */
+	u32 step;			/* bytes to the next packet to look at */
 	u32 packets;
 	u32 bytes;			/* of them */
 	u32 pings;
@@ -65,6 +66,7 @@ static void mqtt_rx_give_up(struct mqtt_peer *peer)
 static void mqtt_rx_leave(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool barrier)
 {
 	run->end += run->frame.len;
+	run->step = run->frame.len;
 	peer->rx.slow_packets++;
 	mqtt_rx_count(peer, MQTT_A_STATS_RX_SLOW_PACKETS);
 	if (barrier) {
@@ -73,11 +75,12 @@ static void mqtt_rx_leave(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool 
 	}
 }
 
-/* The packet at run->cur is done with. */
-static void mqtt_rx_take(struct mqtt_rx_run *run)
+/* So many bytes from run->cur on are done with. */
+static void mqtt_rx_take(struct mqtt_rx_run *run, u32 bytes)
 {
-	run->end += run->frame.len;
-	run->taken += run->frame.len;
+	run->end += bytes;
+	run->taken += bytes;
+	run->step = bytes;
 }
 
 /* Is the packet at run->cur behind bytes that the daemon has not read? */
@@ -105,8 +108,13 @@ static int mqtt_rx_slow(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool ba
 static int mqtt_rx_fast(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 {
 	const struct mqtt_frame *frame = &run->frame;
-	int ret = mqtt_rx_publish(peer, frame, run->cur);
+	struct mqtt_taken taken = { .packets = 1, .bytes = frame->len };
+	int ret;
 
+	if (frame->len <= MQTT_TRAIN_PACKET_MAX)
+		ret = mqtt_rx_train(peer, frame, run->cur, &run->rules, &taken);
+	else
+		ret = mqtt_rx_publish(peer, frame, run->cur);
 	if (ret == -EAGAIN)
 		run->waits_for = frame->len;
 	if (ret == -ENOENT) {
@@ -115,10 +123,10 @@ static int mqtt_rx_fast(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	}
 	if (ret < 0)
 		return ret;
-	run->cost += ret / MQTT_RX_RECEIVERS;
-	run->packets++;
-	run->bytes += frame->len;
-	mqtt_rx_take(run);
+	run->cost += ret / MQTT_RX_RECEIVERS + taken.packets - 1;
+	run->packets += taken.packets;
+	run->bytes += taken.bytes;
+	mqtt_rx_take(run, taken.bytes);
 	return 0;
 }
 
@@ -126,7 +134,7 @@ static int mqtt_rx_ping(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 {
 	mqtt_tx_ping(peer);
 	run->pings++;
-	mqtt_rx_take(run);
+	mqtt_rx_take(run, run->frame.len);
 	return 0;
 }
 
@@ -164,7 +172,7 @@ static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	}
 	if (err || peer->rx.state != MQTT_PEER_STATE_FAST)
 		return false;
-	return mqtt_cursor_skip(&run->cur, peer->sk, frame->len);
+	return mqtt_cursor_skip(&run->cur, peer->sk, run->step);
 }
 
 /* Take off the queue what has been forwarded. */

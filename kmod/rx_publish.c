@@ -18,13 +18,15 @@
 #include "rx_publish.h"
 #include "translate.h"
 
-/* What the publisher makes the kernel hold is charged to the active memory cgroup. */
-#define MQTT_RX_GFP	(GFP_ATOMIC | __GFP_ACCOUNT)
-
-static void mqtt_rx_no_memory(struct mqtt_peer *peer)
+/**
+ * mqtt_rx_no_memory() - count packets that were lost
+ * @peer: their publisher; its socket is locked
+ * @packets: how many
+ */
+void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets)
 {
-	peer->rx.drop_no_memory++;
-	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, 1);
+	peer->rx.drop_no_memory += packets;
+	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, packets);
 }
 
 /* The first @len bytes of the packet at @cur; the head was copied before. */
@@ -81,7 +83,7 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 		return ret;
 	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
-		mqtt_rx_no_memory(peer);
+		mqtt_rx_no_memory(peer, 1);
 		return 0;
 	}
 	ret = mqtt_route(peer->router, in);
@@ -113,7 +115,7 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	msg = mqtt_msg_alloc(frame->len, max_t(u32, frame->head_len, frame->publish_len),
 			     peer->protocol, MQTT_RX_GFP);
 	if (unlikely(!msg)) {
-		mqtt_rx_no_memory(peer);
+		mqtt_rx_no_memory(peer, 1);
 		return 0;
 	}
 	in.msg = msg;

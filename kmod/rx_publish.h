@@ -3,12 +3,31 @@
 #define _MQTT_RX_PUBLISH_H
 
 #include "framing.h"
+#include "msg.h"
 
 struct mqtt_peer;
 
+/* What the publisher makes the kernel hold is charged to the active memory cgroup. */
+#define MQTT_RX_GFP	(GFP_ATOMIC | __GFP_ACCOUNT)
+
+/* Packets up to this long travel together. */
+#define MQTT_TRAIN_PACKET_MAX	(MQTT_TRAIN_MAX / 2)
+
+/* What a call has forwarded. */
+struct mqtt_taken {
+	u32 packets;
+	u32 bytes;
+};
+
+void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets);
 int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		    struct mqtt_cursor cur);
 int mqtt_rx_publish_seen(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 			 struct mqtt_cursor cur);
+
+/* rx_train.c */
+int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
+		  struct mqtt_cursor cur, const struct mqtt_frame_rules *rules,
+		  struct mqtt_taken *taken);
 
 #endif /* _MQTT_RX_PUBLISH_H */

@@ -8,10 +8,101 @@
 #include "msg.h"
 #include "translate.h"
 
+/* The packet at @off of a train, as it was parsed when it was received. */
+static void mqtt_train_packet(const struct mqtt_msg *train, u32 off, struct mqtt_publish *pub)
+{
+	u32 len = mqtt_msg_packet_len(train, off);
+	const u8 *packet = train->head + off;
+	struct mqtt_fixed_header fh = {};
+
+	mqtt_fixed_header_parse(packet, len, &fh);
+	WARN_ON_ONCE(mqtt_publish_parse(packet + fh.size, fh.remaining, fh.byte1,
+					train->protocol, pub));
+}
+
+/* Writes all packets at @to in the other version; or only measures, if it is NULL. */
+static u32 mqtt_train_write(const struct mqtt_msg *train, u8 *to, u8 protocol, u32 *longest)
+{
+	u32 off, done = 0;
+
+	*longest = 0;
+	for (off = 0; off < train->len; off += mqtt_msg_packet_len(train, off)) {
+		struct mqtt_publish pub;
+		u32 size, len;
+
+		mqtt_train_packet(train, off, &pub);
+		size = mqtt_publish_header_size(&pub, protocol);
+		len = size + pub.payload_len;
+		if (to) {
+			mqtt_publish_header_write(to + done, &pub, protocol);
+			memcpy(to + done + size, pub.payload, pub.payload_len);
+		}
+		*longest = max(*longest, len);
+		done += len;
+	}
+	return done;
+}
+
+static struct mqtt_msg *mqtt_translate_train(const struct mqtt_msg *train, u8 protocol,
+					     gfp_t gfp)
+{
+	struct mqtt_msg *twin;
+	u32 longest, len;
+
+	len = mqtt_train_write(train, NULL, protocol, &longest);
+	twin = mqtt_msg_alloc(len, len, protocol, gfp);
+	if (!twin)
+		return NULL;
+	mqtt_train_write(train, twin->head, protocol, &longest);
+	twin->longest = longest;
+	twin->packets = train->packets;
+	return twin;
+}
+
+/**
+ * mqtt_train_pick() - the packets of a train that are not too long
+ * @train: train
+ * @max_packet: longest packet that is wanted; there is a longer one
+ * @packets: result: how many there are
+ * @gfp: GFP_ATOMIC in softirq
+ *
+ * Return: a message with one reference; NULL if there are none, or no memory.
+ */
+struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u32 *packets,
+				 gfp_t gfp)
+{
+	struct mqtt_msg *picked;
+	u32 off, len, size = 0;
+
+	*packets = 0;
+	for (off = 0; off < train->len; off += len) {
+		len = mqtt_msg_packet_len(train, off);
+		if (len <= max_packet) {
+			size += len;
+			++*packets;
+		}
+	}
+	picked = size ? mqtt_msg_alloc(size, size, train->protocol, gfp) : NULL;
+	if (!picked)
+		return NULL;
+	picked->packets = *packets;
+	picked->longest = max_packet;
+	size = 0;
+	for (off = 0; off < train->len; off += len) {
+		len = mqtt_msg_packet_len(train, off);
+		if (len <= max_packet) {
+			memcpy(picked->head + size, train->head + off, len);
+			size += len;
+		}
+	}
+	return picked;
+}
+
 /**
  * mqtt_translate() - build a message anew
  * @msg: PUBLISH, its header whole in @msg->head; the caller keeps its reference
- * @pub: what it says, with a topic name. Its payload are the last bytes of @msg
+ * @pub: what it says, with a topic name. Its payload are the last bytes of @msg.
+ *	Of a train its first packet, which is not looked at
  * @protocol: enum mqtt_protocol to write
  * @gfp: GFP_ATOMIC in softirq
  *
@@ -30,6 +121,8 @@ struct mqtt_msg *mqtt_translate(struct mqtt_msg *msg, const struct mqtt_publish 
 	s32 size = mqtt_publish_header_size(pub, protocol);
 	struct mqtt_msg *twin;
 
+	if (msg->packets > 1)
+		return mqtt_translate_train(msg, protocol, gfp);
 	if (size < 0)
 		return NULL;
 	twin = mqtt_msg_alloc_sharing(msg, size + copied, protocol, gfp);

@@ -18,4 +18,7 @@ static inline bool mqtt_framed_alike(u8 protocol, u8 other)
 struct mqtt_msg *mqtt_translate(struct mqtt_msg *msg, const struct mqtt_publish *pub,
 				u8 protocol, gfp_t gfp);
 
+struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u32 *packets,
+				 gfp_t gfp);
+
 #endif /* _MQTT_TRANSLATE_H */

@@ -115,8 +115,8 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 	u64 bytes = 0;
 
 	spin_lock_bh(&tx->lock);
-	while (tx->queue.packets) {
-		const struct mqtt_msg *msg = tx->queue.first->msg[tx->queue.first->head];
+	while (tx->queue.entries) {
+		const struct mqtt_msg *msg = mqtt_queue_first(&tx->queue);
 
 		if (off < msg->len)
 			break;
@@ -125,11 +125,11 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 			tx->pings--;
 		} else {
 			bytes += msg->len;
-			n++;
+			n += msg->packets;
 		}
 		mqtt_queue_pop(&tx->queue);
 	}
-	tx->full_told &= tx->queue.packets > 0;
+	tx->full_told &= tx->queue.entries > 0;
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -230,7 +230,7 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 			room = 1;
 		n = mqtt_tx_gather(tx, bv, max(room, 0), &bytes);
 		if (!n) {
-			if (room <= 0 && READ_ONCE(tx->queue.packets))
+			if (room <= 0 && READ_ONCE(tx->queue.entries))
 				mqtt_tx_block(peer);
 			break;
 		}
@@ -276,7 +276,7 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	}
 	/* An error that the daemon has not read; TCP would take it from it. */
 	if (unlikely(peer->sk->sk_err)) {
-		if (READ_ONCE(tx->queue.packets))
+		if (READ_ONCE(tx->queue.entries))
 			mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 		return 0;
 	}
@@ -348,7 +348,7 @@ void mqtt_tx_write_space(struct mqtt_peer *peer)
 	}
 	clear_bit(MQTT_TX_BLOCKED, &tx->flags);
 	spin_lock_bh(&tx->lock);
-	if (!tx->closed && tx->queue.packets)
+	if (!tx->closed && tx->queue.entries)
 		mqtt_tx_make_dirty(peer);
 	spin_unlock_bh(&tx->lock);
 }

@@ -16,20 +16,20 @@
 /* PINGRESP, one for all; queues are not charged for it. */
 struct mqtt_msg *mqtt_tx_pingresp;
 
-/* Counts a packet that could not be queued. Returns the router's counter for it. */
-static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err)
+/* Counts packets that could not be queued. Returns the router's counter for them. */
+static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err, u32 packets)
 {
 	switch (err) {
 	case -EPIPE:
 		return MQTT_A_STATS_DROP_PEER_GONE;
 	case -EMSGSIZE:
-		tx->drop_too_large++;
+		tx->drop_too_large += packets;
 		return MQTT_A_STATS_DROP_TOO_LARGE;
 	case -ENOBUFS:
-		tx->drop_queue_full++;
+		tx->drop_queue_full += packets;
 		return tx->port ? MQTT_A_STATS_DROP_PORT_FULL : MQTT_A_STATS_DROP_QUEUE_FULL;
 	default:
-		tx->drop_no_memory++;
+		tx->drop_no_memory += packets;
 		return MQTT_A_STATS_DROP_NO_MEMORY;
 	}
 }
@@ -48,19 +48,20 @@ static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
 }
 
 /**
- * mqtt_tx_enqueue() - put a packet into a peer's queue
+ * mqtt_tx_enqueue() - put a message into a peer's queue
  * @peer: receiver; seen under RCU, no reference needed
- * @msg: packet; the queue takes a reference of its own. NULL if there was no
+ * @msg: message; the queue takes a reference of its own. NULL if there was no
  *	memory for it: then this counts
+ * @packets: how many are in the message
  *
- * A packet that does not fit any more is dropped and counted, those that are
- * in the queue stay.
+ * A message that does not fit any more is dropped and its packets are counted;
+ * those that are in the queue stay.
  *
  * Context: bottom halves off, RCU read lock; the publisher's socket may be
  * locked.
  * Return: true if queued.
  */
-bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
+bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 {
 	unsigned int why = MQTT_A_STATS_ENQUEUED;
 	struct mqtt_tx *tx = &peer->tx;
@@ -72,7 +73,7 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
 		err = -EPIPE;
 	else if (unlikely(!msg))
 		err = -ENOMEM;
-	else if (unlikely(msg->len > tx->max_packet))
+	else if (unlikely(msg->longest > tx->max_packet))
 		err = -EMSGSIZE;
 	else if (tx->port)
 		err = mqtt_port_enqueue(tx->port, msg, peer->id);
@@ -82,17 +83,35 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg)
 		if (!tx->port)
 			mqtt_tx_make_dirty(peer);
 	} else {
-		why = mqtt_tx_dropped(tx, err);
+		why = mqtt_tx_dropped(tx, err, packets);
 		tell = err == -ENOBUFS && mqtt_tx_tell_full(peer);
 	}
 	spin_unlock(&tx->lock);
 
-	mqtt_stats_add(peer->router->stats, why, 1);
+	mqtt_stats_add(peer->router->stats, why, packets);
 	if (unlikely(tell)) {
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_QUEUE_FULL);
 		mqtt_peer_put(peer);
 	}
 	return !err;
+}
+
+/**
+ * mqtt_tx_too_large() - count packets that are too long for a peer
+ * @peer: receiver
+ * @packets: how many
+ *
+ * Context: as mqtt_tx_enqueue().
+ */
+void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets)
+{
+	struct mqtt_tx *tx = &peer->tx;
+	unsigned int why;
+
+	spin_lock(&tx->lock);
+	why = mqtt_tx_dropped(tx, -EMSGSIZE, packets);
+	spin_unlock(&tx->lock);
+	mqtt_stats_add(peer->router->stats, why, packets);
 }
 
 /**

@@ -438,6 +438,67 @@ static void across_planes(void)
 			run_pair(ports[from], ports[to]);
 }
 
+/* The next packet, whatever it is; its length. */
+static size_t take_packet(struct packets *p, unsigned char *byte1)
+{
+	size_t len;
+
+	while (!(len = wire_length(packets_data(p), packets_left(p))) || len > packets_left(p))
+		packets_wait(p);
+	*byte1 = packets_data(p)[0];
+	CHECK(packets_take(p, packets_data(p), len));
+	return len;
+}
+
+/*
+ * A client of MQTT 5.0 that has a backlog and has asked for an answer: moved,
+ * it gets everything, and the answer once.
+ */
+static void answers_move(void)
+{
+	static const unsigned char connect[] =
+		"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04slow";
+	static const unsigned char subscribe[] = "\x82\x07\x00\x01\x00\x00\x01s\x00";
+	unsigned int messages = 0, answers = 0, n = 200, i;
+	unsigned char byte1;
+	struct packets in = { 0 };
+	struct bytes b = { 0 };
+	int pub;
+
+	daemon_start(config);
+	in.fd = daemon_try_connect(DAEMON_PORT);
+	tcp_send_all(in.fd, connect, sizeof(connect) - 1);
+	take_packet(&in, &byte1);
+	CHECK_EQ(byte1, 0x20);
+	tcp_send_all(in.fd, subscribe, sizeof(subscribe) - 1);
+	take_packet(&in, &byte1);
+	CHECK_EQ(byte1, 0x90);
+
+	pub = daemon_connect(DAEMON_PORT, "pub", 60);
+	for (i = 0; i < n; i++) {
+		b.len = 0;
+		wire_numbered(&b, 0x30, "s", 1, i, 100000);
+		tcp_send_all(pub, b.p, b.len);
+	}
+	/* Behind what the publisher gets for its own ping, it is in the kernel. */
+	tcp_send_all(pub, "\xc0\x00", 2);
+	tcp_expect(pub, "\xd0\x00", 2);
+	tcp_send_all(in.fd, "\xc0\x00", 2);
+	expect_answer("{\"command\":\"dataplane-set\",\"plane\":\"user\"}\n", "\"moved\":2");
+	while (messages < n || !answers) {
+		take_packet(&in, &byte1);
+		messages += byte1 == 0x30;
+		answers += byte1 == 0xd0;
+		CHECK(byte1 == 0x30 || byte1 == 0xd0);
+	}
+	tcp_send_all(in.fd, "\xc0\x00", 2);
+	take_packet(&in, &byte1);
+	CHECK_EQ(byte1, 0xd0);
+	CHECK_EQ(packets_left(&in), 0);
+	CHECK_EQ(messages, n);
+	CHECK_EQ(answers, 1);
+}
+
 static void planes_are_shown(void)
 {
 	static const char show[] = "{\"command\":\"dataplane-show\"}\n";
@@ -626,6 +687,7 @@ static void many_clients(void)
 static const struct ksft_case cases[] = {
 	{ "across_planes", across_planes },
 	{ "planes_are_shown", planes_are_shown },
+	{ "answers_move", answers_move },
 	{ "move_back_and_forth", move_back_and_forth },
 	{ "aliases_move", aliases_move },
 	{ "failed_move", failed_move },

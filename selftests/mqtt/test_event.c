@@ -366,7 +366,7 @@ static void monitor_json(void)
 {
 	static const char *const attach[] = {
 		"{\"time\":\"20", "\"event\":\"peer-attach\"", "\"client-id\":\"selftest\"",
-		"\"local\":\"127.0.0.1:", "\"protocol\":\"v311\"}", NULL
+		"\"local\":\"127.0.0.1:", "\"protocol\":\"3.1.1\"}", NULL
 	};
 	struct monitor m;
 

@@ -151,7 +151,7 @@ static void pages_change(void)
 	CHECK_EQ(packets_left(&got), 0);
 	ksft_note("%u packets delivered, %llu streams malformed", delivered,
 		  rig_stat(MQTT_A_STATS_RX_MALFORMED));
-	CHECK(rig_stat(MQTT_A_STATS_RX_MALFORMED));
+	CHECK(ksft_slow() || rig_stat(MQTT_A_STATS_RX_MALFORMED));
 	rig_fence(&sub);
 }
 
@@ -170,11 +170,13 @@ static void receive_on_cpu0(void)
 	CHECK(mkdtemp(dir));
 	CHECK_SYS(mount("sysfs", dir, "sysfs", 0, NULL));
 	snprintf(path, sizeof(path), "%s/class/net/lo/queues/rx-0/rps_cpus", dir);
-	fd = CHECK_SYS(open(path, O_WRONLY));
-	CHECK_EQ(write(fd, "1", 1), 1);
-	close(fd);
+	fd = open(path, O_WRONLY);
 	umount2(dir, MNT_DETACH);
 	rmdir(dir);
+	if (fd < 0)
+		ksft_skip("no receive packet steering in this kernel");
+	CHECK_EQ(write(fd, "1", 1), 1);
+	close(fd);
 }
 
 struct bystander {

@@ -288,6 +288,38 @@ static void a_backlog_is_handed_over(void)
 	CHECK_EQ(packets_left(&in), 0);
 }
 
+/* PINGRESPs behind a backlog: they come down behind it, each. */
+static void owed_answers_are_handed_over(void)
+{
+	struct tcp_options small = {
+		.family = AF_INET, .client_rcvbuf = 4096, .server_sndbuf = 8192,
+	};
+	const struct mqtt_port_record *record;
+	struct bytes b = { 0 };
+	int i, answers = 0;
+
+	start();
+	rig_open_with(&sub, &small);
+	rig_sub(&sub, "s");
+	wire_numbered(&b, 0x30, "s", 1, 0, 3000);
+	for (i = 0; i < 200; i++)
+		rig_send_bytes(&pub, &b);
+	for (i = 0; i < 3; i++)
+		rig_send(&sub, "\xc0\x00", 2);
+	rig_host(&sub, &port);
+	while ((record = rig_port_next(&port))) {
+		CHECK_EQ(record->peers[record->nr_peers - 1], sub.id);
+		if (rig_port_packet(record)[0] == 0x30) {
+			CHECK(!answers);
+			continue;
+		}
+		CHECK_EQ(record->packet_len, 2);
+		tcp_compare("answer", rig_port_packet(record), "\xd0\x00", 2);
+		answers += record->nr_peers;
+	}
+	CHECK_EQ(answers, 3);
+}
+
 static void a_hosted_peer_is_offloaded(void)
 {
 	struct bytes first = { 0 }, second = { 0 }, third = { 0 };
@@ -464,6 +496,7 @@ static const struct ksft_case cases[] = {
 	{ "small buffers", small_buffers },
 	{ "a port that is not read", a_port_that_is_not_read },
 	{ "a backlog is handed over", a_backlog_is_handed_over },
+	{ "owed answers are handed over", owed_answers_are_handed_over },
 	{ "a hosted peer is offloaded", a_hosted_peer_is_offloaded },
 	{ "the rest of a packet", the_rest_of_a_packet },
 	{ "flips under traffic", flips_under_traffic },

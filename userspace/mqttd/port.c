@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include <linux/container_of.h>
+#include <mqtt/wire.h>
 
 #include "broker.h"
 #include "client.h"
@@ -201,12 +202,29 @@ int port_publish(struct worker *worker, struct message *msg, uint32_t from)
 
 /* Down */
 
+/* A PINGRESP of the kernel's, which was waiting when the client came to us. */
+static void deliver_answer(struct port *port, const struct port_record *record)
+{
+	struct client *client;
+	u32 i;
+
+	for (i = 0; i < record->nr_peers; i++) {
+		client = find(port, record->peers[i]);
+		if (client)
+			client_send(client, record->packet, record->packet_len);
+	}
+}
+
 static void deliver(struct port *port, const struct port_record *record)
 {
 	struct client *client;
 	struct message msg;
 	u32 i;
 
+	if (mqtt_packet_type(record->packet[0]) != MQTT_PKT_PUBLISH) {
+		deliver_answer(port, record);
+		return;
+	}
 	message_init(&msg, record->protocol, record->packet, record->packet_len, NULL);
 	for (i = 0; i < record->nr_peers; i++) {
 		client = find(port, record->peers[i]);
