@@ -274,7 +274,7 @@ static void start_traffic(struct traffic_state *t)
 
 	for (i = 0; i < SOURCES; i++) {
 		sprintf(id, "pub-%d", i);
-		t->pubs[i].fd = daemon_connect(pubs[i].port, id, 60);
+		t->pubs[i].fd = daemon_connect(pubs[i].port, id, 0);
 		t->pubs[i].source = i;
 		t->pubs[i].large = pubs[i].large;
 	}

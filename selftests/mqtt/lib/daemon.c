@@ -102,7 +102,7 @@ int daemon_connect(unsigned int port, const char *id, unsigned int keepalive)
 
 int daemon_subscribed(unsigned int port, const char *id, const char *filter)
 {
-	int fd = daemon_connect(port, id, 60);
+	int fd = daemon_connect(port, id, 0);
 	struct bytes b = { 0 };
 
 	wire_subscribe(&b, filter);

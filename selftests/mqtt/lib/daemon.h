@@ -27,7 +27,7 @@ int daemon_try_connect(unsigned int port);
 /* CONNECT with clean session; @keepalive in seconds */
 void daemon_put_connect(struct bytes *b, const char *id, unsigned int keepalive);
 
-/* A client that has its CONNACK, and the SUBACK for @filter. */
+/* A client that has its CONNACK, and the SUBACK for @filter: it may then be silent. */
 int daemon_connect(unsigned int port, const char *id, unsigned int keepalive);
 int daemon_subscribed(unsigned int port, const char *id, const char *filter);
 
