@@ -12,10 +12,10 @@ struct mqtt_router;
 
 /**
  * struct mqtt_publication - a message to be routed
- * @msg: the packet or train, QoS 0 with clean flags and no topic alias; its header is
- *	whole in @msg->head
- * @pub: what it says, or the first packet of a train; a topic name is there, valid by the standard's rules, but
- *	need not stand in @msg
+ * @msg: the packet or train, QoS 0 with clean flags and no topic alias; its
+ *	header is whole in @msg->head
+ * @pub: what it says, or the first packet of a train; a topic name is there,
+ *	valid by the standard's rules, but need not stand in @msg
  * @source: peer that it comes from, or NULL
  * @last: what matched the source's last message, if nobody else uses it now; or NULL
  *

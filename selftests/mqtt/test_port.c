@@ -149,15 +149,12 @@ static void bad_records_are_refused(void)
 	for (i = 0; i < 7; i++) {
 		rig_record(&r, &b, 0);
 		head = (void *)r.p;
-		switch (i) {
-		case 0: head->len += 8; break;
-		case 1: head->len -= 1; break;
-		case 2: head->packet_len += 1; break;
-		case 3: head->nr_peers = 2; break;
-		case 4: head->flags = 1; break;
-		case 5: head->reserved = 1; break;
-		case 6: head->protocol = 6; break;
-		}
+		head->len += i == 0 ? 8 : i == 1 ? -1 : 0;
+		head->packet_len += i == 2;
+		head->nr_peers += i == 3 ? 2 : 0;
+		head->flags = i == 4;
+		head->reserved = i == 5;
+		head->protocol += i == 6 ? 2 : 0;
 		refuse(&r, EBADMSG);
 	}
 	rig_record(&r, &b, 0);
