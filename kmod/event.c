@@ -30,14 +30,19 @@ static size_t mqtt_event_size(const struct mqtt_peer *peer)
 	return nla_total_size(size);
 }
 
-static int mqtt_event_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
+static int mqtt_event_put_peer(struct sk_buff *skb, enum mqtt_event_type type,
+			       const struct mqtt_peer *peer)
 {
 	if (nla_put_u32(skb, MQTT_A_EVENT_PEER_ID, peer->id) ||
 	    nla_put_string(skb, MQTT_A_EVENT_CLIENT_ID, peer->client_id) ||
-	    nla_put_u8(skb, MQTT_A_EVENT_PROTOCOL, MQTT_PROTOCOL_V311))
+	    nla_put_u8(skb, MQTT_A_EVENT_PROTOCOL, peer->protocol))
 		return -EMSGSIZE;
-	/* Who has always been hosted has no connection that we know of. */
-	if (!READ_ONCE(peer->hooked))
+	/*
+	 * A hosted peer's connection is the daemon's. When one has just been given
+	 * back it is still there; a full queue is told of at any time.
+	 */
+	if (!(type == MQTT_EVENT_TYPE_PEER_QUEUE_FULL ? smp_load_acquire(&peer->hooked) :
+	      peer->sk != NULL))
 		return 0;
 	return mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_EVENT_LOCAL, MQTT_A_EVENT_REMOTE);
 }
@@ -52,7 +57,7 @@ static int mqtt_event_put(struct sk_buff *skb, enum mqtt_event_type type,
 		return -EMSGSIZE;
 	nest = nla_nest_start(skb, MQTT_A_EVENT);
 	if (!nest || nla_put_u8(skb, MQTT_A_EVENT_TYPE, type) ||
-	    (peer && mqtt_event_put_peer(skb, peer)))
+	    (peer && mqtt_event_put_peer(skb, type, peer)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	genlmsg_end(skb, hdr);

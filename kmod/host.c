@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <net/sock.h>
 
+#include "event.h"
 #include "peer.h"
 #include "port.h"
 #include "router.h"
@@ -29,11 +30,19 @@ static struct mqtt_port *mqtt_port_find(struct mqtt_router *router, u32 id,
 	return port;
 }
 
+/* A peer whose messages go to a port is on that port's list. */
+static void mqtt_peer_on_port(struct mqtt_peer *peer)
+{
+	struct mqtt_port *port = peer->tx.port;
+
+	list_add_tail(&peer->hosted, &port->peers);
+	port->nr_peers++;
+}
+
 static void mqtt_peer_enter_port(struct mqtt_peer *peer, struct mqtt_port *port)
 {
 	mqtt_tx_host(peer, port);
-	list_add_tail(&peer->hosted, &port->peers);
-	port->nr_peers++;
+	mqtt_peer_on_port(peer);
 }
 
 /**
@@ -71,6 +80,7 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 		return PTR_ERR(peer);
 	mqtt_peer_enter_port(peer, port);
 	mqtt_peer_list(peer);
+	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_ATTACH);
 	*id = peer->id;
 	return 0;
 }
@@ -84,6 +94,8 @@ static bool mqtt_peer_settled(struct mqtt_peer *peer)
 	if (cancel_delayed_work_sync(&peer->tx.work))
 		mqtt_peer_put(peer);
 	if (cancel_work_sync(&peer->rx.work))
+		mqtt_peer_put(peer);
+	if (del_timer_sync(&peer->keepalive.timer))
 		mqtt_peer_put(peer);
 	for (ms = 0; refcount_read(&peer->refs) > 1 && ms < MQTT_HOST_WAIT_MS; ms++)
 		usleep_range(1000, 2000);
@@ -106,7 +118,6 @@ int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
 		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
 {
 	struct mqtt_peer *peer = mqtt_peer_find(router, id, extack);
-	struct mqtt_port *port;
 	int err;
 
 	if (IS_ERR(peer))
@@ -124,30 +135,23 @@ int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
 	sock_hold(sock->sk);
 	peer->sk = sock->sk;
 
-	port = peer->tx.port;
-	mqtt_port_hold(port);
+	mqtt_peer_unhost(peer);
 	err = mqtt_socket_hook(peer, sock, params, extack);
-	if (!err) {
-		list_del_init(&peer->hosted);
-		port->nr_peers--;
-	}
-	mqtt_port_put(port);
+	if (err)
+		mqtt_peer_on_port(peer);
 	return err;
 }
 
-/* What is left to do when a peer has become hosted. */
-static int mqtt_peer_move(struct mqtt_peer *peer, struct mqtt_port *port, bool *hooked)
+/* A peer that is listed and not hosted is hooked. */
+static int mqtt_peer_move(struct mqtt_peer *peer, struct mqtt_port *port)
 {
-	int err = 0;
+	int err;
 
 	lock_sock(peer->sk);
-	*hooked = peer->hooked;
-	if (peer->hooked)
-		err = mqtt_tx_finish(peer);
+	err = mqtt_tx_finish(peer);
 	if (!err) {
 		mqtt_peer_enter_port(peer, port);
-		if (peer->hooked)
-			mqtt_socket_unhook_locked(peer);
+		mqtt_socket_unhook_locked(peer);
 	}
 	release_sock(peer->sk);
 	return err;
@@ -170,7 +174,6 @@ int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
 {
 	struct mqtt_peer *peer = mqtt_peer_find(router, id, extack);
 	struct mqtt_port *port;
-	bool hooked;
 	int err;
 
 	if (IS_ERR(peer))
@@ -182,12 +185,14 @@ int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
 		NL_SET_ERR_MSG(extack, "the peer is hosted already");
 		return -EBUSY;
 	}
-	err = mqtt_peer_move(peer, port, &hooked);
-	if (err)
+	err = mqtt_peer_move(peer, port);
+	if (err) {
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
-	else if (hooked)
-		queue_rcu_work(mqtt_wq, &peer->forget);
-	return err;
+		return err;
+	}
+	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_DETACH);
+	queue_rcu_work(mqtt_forget_wq, &peer->forget);
+	return 0;
 }
 
 /**
@@ -215,5 +220,5 @@ void mqtt_peer_forget_flush(struct socket *sock)
 	if (!READ_ONCE(sock->sk->sk_user_data) || mqtt_socket_attached(sock->sk))
 		return;
 	rcu_barrier();
-	flush_workqueue(mqtt_wq);
+	flush_workqueue(mqtt_forget_wq);
 }

@@ -131,8 +131,11 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 	if (!peer->listed)
 		return false;
 	peer->listed = false;
-	if (mqtt_peer_is_hosted(peer))
+	if (mqtt_peer_is_hosted(peer)) {
 		mqtt_peer_unhost(peer);
+		/* Whoever has found a subscription still is not to queue any more. */
+		mqtt_tx_close(peer);
+	}
 	xa_erase(&router->peers, peer->id);
 	router->nr_peers--;
 	list_for_each_entry_safe(sub, next, &peer->subs, list) {
@@ -148,8 +151,10 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
  */
 void mqtt_peer_end(struct mqtt_peer *peer)
 {
-	if (mqtt_peer_unlist(peer))
-		mqtt_peer_put(peer);
+	if (!mqtt_peer_unlist(peer))
+		return;
+	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_CLOSE);
+	mqtt_peer_put(peer);
 }
 
 /**
@@ -272,7 +277,8 @@ void mqtt_peer_close(struct mqtt_peer *peer)
 	bool listed;
 
 	mutex_lock(&router->lock);
-	listed = mqtt_peer_unlist(peer);
+	/* One that has just become hosted lives on without this socket. */
+	listed = !mqtt_peer_is_hosted(peer) && mqtt_peer_unlist(peer);
 	mutex_unlock(&router->lock);
 
 	if (mqtt_socket_unhook(peer))

@@ -55,7 +55,7 @@ int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 	if (likely(!port->closed))
 		err = mqtt_queue_push(&port->queue, msg, peer, port->limit);
 	if (err == -ENOBUFS)
-		port->drops++;
+		port->drops += msg->packets;
 	spin_unlock(&port->lock);
 	if (!err)
 		mqtt_port_wake(port);

@@ -21,6 +21,9 @@
 /* Fixed header and the length of the topic name */
 #define MQTT_PORT_HEAD		(MQTT_FIXED_HEADER_MAX + 2)
 
+/* Receivers that are given messages before softirqs may run. */
+#define MQTT_PORT_RECEIVERS	1024
+
 /* A record that has been copied; @source is the publisher's id or 0. */
 struct mqtt_port_in {
 	struct mqtt_msg *msg;
@@ -164,27 +167,38 @@ static int mqtt_port_take(struct mqtt_port *port, struct mqtt_port_in *in,
 	return err;
 }
 
-static void mqtt_port_route_one(struct mqtt_router *router, const struct mqtt_port_in *in)
+/* Returns how many receivers it was for. */
+static unsigned int mqtt_port_route_one(struct mqtt_router *router,
+					const struct mqtt_port_in *in)
 {
+	unsigned int receivers;
 	struct mqtt_publication publication = { .msg = in->msg, .pub = &in->pub };
 
 	/* Compared with the receivers, never looked into. */
 	rcu_read_lock();
 	if (in->source)
 		publication.source = xa_load(&router->peers, in->source);
-	mqtt_route(router, &publication);
+	receivers = mqtt_route(router, &publication);
 	rcu_read_unlock();
+	return receivers;
 }
 
 static void mqtt_port_route(struct mqtt_port *port, struct mqtt_port_in *in, unsigned int n)
 {
 	struct mqtt_router *router = port->router;
-	unsigned int i;
+	unsigned int i, receivers = 0;
 
 	/* What each routes leaves when all are: then softirqs may run. */
 	local_bh_disable();
-	for (i = 0; i < n; i++)
-		mqtt_port_route_one(router, &in[i]);
+	for (i = 0; i < n; i++) {
+		receivers += mqtt_port_route_one(router, &in[i]);
+		if (receivers > MQTT_PORT_RECEIVERS) {
+			local_bh_enable();
+			cond_resched();
+			local_bh_disable();
+			receivers = 0;
+		}
+	}
 	local_bh_enable();
 
 	for (i = 0; i < n; i++)

@@ -35,6 +35,18 @@ static bool mqtt_queue_grow(struct mqtt_queue *queue)
 	return true;
 }
 
+/* The last entry's message, NULL if it is a mark or there is none */
+static const struct mqtt_msg *mqtt_queue_last(const struct mqtt_queue *queue)
+{
+	return queue->entries ? queue->last->msg[queue->last->tail - 1] : NULL;
+}
+
+/* A message for several receivers in a row is charged once. */
+static u64 mqtt_queue_charge(const struct mqtt_queue *queue, const struct mqtt_msg *msg)
+{
+	return msg && msg != mqtt_queue_last(queue) ? msg->truesize : 0;
+}
+
 /**
  * mqtt_queue_push() - add an entry
  * @queue: where to
@@ -47,7 +59,7 @@ static bool mqtt_queue_grow(struct mqtt_queue *queue)
  */
 int mqtt_queue_push(struct mqtt_queue *queue, struct mqtt_msg *msg, u32 peer, u64 limit)
 {
-	u64 need = msg ? msg->truesize : 0;
+	u64 need = mqtt_queue_charge(queue, msg);
 	struct mqtt_queue_chunk *chunk;
 
 	if (mqtt_queue_needs_chunk(queue)) {
@@ -95,13 +107,14 @@ void mqtt_queue_pop(struct mqtt_queue *queue)
 	struct mqtt_msg *msg = chunk->msg[chunk->head++];
 
 	queue->entries--;
-	if (msg) {
-		queue->packets -= msg->packets;
-		queue->bytes -= msg->truesize;
-		mqtt_msg_put(msg);
-	}
 	if (chunk->head == chunk->tail)
 		mqtt_queue_advance(queue);
+	if (!msg)
+		return;
+	queue->packets -= msg->packets;
+	if (!queue->entries || mqtt_queue_first(queue) != msg)
+		queue->bytes -= msg->truesize;
+	mqtt_msg_put(msg);
 }
 
 /**
@@ -115,6 +128,8 @@ void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
 {
 	if (!from->entries)
 		return;
+	if (mqtt_queue_last(to) && mqtt_queue_last(to) == mqtt_queue_first(from))
+		from->bytes -= mqtt_queue_last(to)->truesize;
 	/* No chunk without entries may stand in front of others. */
 	if (to->entries) {
 		to->last->next = from->first;

@@ -25,6 +25,8 @@
 
 /* Nodes of the topic table that one message may visit. */
 #define MQTT_ROUTE_BUDGET	4096
+/* To take a train apart, in receivers. */
+#define MQTT_ROUTE_PICK_COST	16
 /* Lists that are kept in mind before the first is delivered to. */
 #define MQTT_ROUTE_LISTS	16
 
@@ -33,6 +35,10 @@ struct mqtt_route {
 	const struct mqtt_publication *in;
 	struct mqtt_msg *twin;		/* framed as @in->msg is not, or NULL */
 	bool twin_tried;
+	struct mqtt_msg *pick;		/* short packets of @pick_of, or NULL */
+	const struct mqtt_msg *pick_of;
+	u32 pick_max;			/* bytes of the longest that was wanted */
+	u32 pick_packets;
 	u64 stamp;
 	unsigned int receivers;
 	unsigned int nr_lists;
@@ -77,18 +83,23 @@ static bool mqtt_route_is_local(const struct mqtt_route *route, const struct mqt
 }
 
 /* A train of which some packets are too long for this receiver. */
-static void mqtt_route_pick(const struct mqtt_msg *train, struct mqtt_peer *peer)
+static void mqtt_route_pick(struct mqtt_route *route, const struct mqtt_msg *train,
+			    struct mqtt_peer *peer)
 {
-	struct mqtt_msg *picked;
-	u32 packets;
+	u32 max_packet = READ_ONCE(peer->tx.max_packet);
 
-	picked = mqtt_train_pick(train, READ_ONCE(peer->tx.max_packet), &packets,
-				 GFP_ATOMIC | __GFP_ACCOUNT);
-	mqtt_tx_too_large(peer, train->packets - packets);
-	if (packets)
-		mqtt_tx_enqueue(peer, picked, packets);
-	if (picked)
-		mqtt_msg_put(picked);
+	if (route->pick_of != train || route->pick_max != max_packet) {
+		if (route->pick)
+			mqtt_msg_put(route->pick);
+		route->pick = mqtt_train_pick(train, max_packet, &route->pick_packets,
+					      GFP_ATOMIC | __GFP_ACCOUNT);
+		route->pick_of = train;
+		route->pick_max = max_packet;
+		route->receivers += MQTT_ROUTE_PICK_COST;
+	}
+	mqtt_tx_too_large(peer, train->packets - route->pick_packets);
+	if (route->pick_packets)
+		mqtt_tx_enqueue(peer, route->pick, route->pick_packets);
 }
 
 static void mqtt_route_enqueue(struct mqtt_route *route, struct mqtt_peer *peer)
@@ -96,7 +107,7 @@ static void mqtt_route_enqueue(struct mqtt_route *route, struct mqtt_peer *peer)
 	struct mqtt_msg *msg = mqtt_route_msg(route, peer);
 
 	if (unlikely(msg && msg->packets > 1 && msg->longest > READ_ONCE(peer->tx.max_packet)))
-		mqtt_route_pick(msg, peer);
+		mqtt_route_pick(route, msg, peer);
 	else
 		mqtt_tx_enqueue(peer, msg, route->in->msg->packets);
 }
@@ -153,6 +164,8 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.in = in;
 	route.twin = NULL;
 	route.twin_tried = false;
+	route.pick = NULL;
+	route.pick_of = NULL;
 	route.stamp = 0;
 	route.receivers = 0;
 	route.nr_lists = 0;
@@ -163,6 +176,8 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	rcu_read_unlock();
 	if (route.twin)
 		mqtt_msg_put(route.twin);
+	if (route.pick)
+		mqtt_msg_put(route.pick);
 
 	if (unlikely(err))
 		mqtt_stats_add(router->stats, MQTT_A_STATS_DROP_BUDGET, in->msg->packets);

@@ -14,6 +14,9 @@
 #include "router.h"
 
 struct workqueue_struct *mqtt_wq;
+struct workqueue_struct *mqtt_forget_wq;
+/* What may have to wait for sockets, and for whom nobody waits */
+static struct workqueue_struct *mqtt_end_wq;
 
 /* What a namespace has: a router, or NULL */
 struct mqtt_net {
@@ -211,7 +214,7 @@ void mqtt_router_end_later(struct net *net, u32 portid)
 	struct mqtt_router *router = mqtt_router_take(net, portid);
 
 	if (router)
-		queue_work(mqtt_wq, &router->end_work);
+		queue_work(mqtt_end_wq, &router->end_work);
 }
 
 static int __net_init mqtt_net_init(struct net *net)
@@ -234,21 +237,34 @@ static struct pernet_operations mqtt_net_ops = {
 	.size = sizeof(struct mqtt_net),
 };
 
+static void mqtt_router_queues_free(void)
+{
+	/* The end of a router puts its last work into another one. */
+	if (mqtt_end_wq)
+		destroy_workqueue(mqtt_end_wq);
+	if (mqtt_forget_wq)
+		destroy_workqueue(mqtt_forget_wq);
+	if (mqtt_wq)
+		destroy_workqueue(mqtt_wq);
+}
+
 int __init mqtt_router_module_init(void)
 {
-	int err;
+	const unsigned int flags = WQ_UNBOUND | WQ_MEM_RECLAIM;
+	int err = -ENOMEM;
 
-	mqtt_wq = alloc_workqueue("mqtt", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!mqtt_wq)
-		return -ENOMEM;
-	err = register_pernet_subsys(&mqtt_net_ops);
+	mqtt_wq = alloc_workqueue("mqtt", flags, 0);
+	mqtt_forget_wq = alloc_workqueue("mqtt_forget", flags, 0);
+	mqtt_end_wq = alloc_workqueue("mqtt_end", flags, 0);
+	if (mqtt_wq && mqtt_forget_wq && mqtt_end_wq)
+		err = register_pernet_subsys(&mqtt_net_ops);
 	if (err)
-		destroy_workqueue(mqtt_wq);
+		mqtt_router_queues_free();
 	return err;
 }
 
 void mqtt_router_module_exit(void)
 {
 	unregister_pernet_subsys(&mqtt_net_ops);
-	destroy_workqueue(mqtt_wq);
+	mqtt_router_queues_free();
 }

@@ -77,8 +77,10 @@ void mqtt_router_put(struct mqtt_router *router);
 void mqtt_router_end(struct net *net, u32 portid);
 void mqtt_router_end_later(struct net *net, u32 portid);
 
-/* Runs what packets' handlers put off, and the end of routers. */
+/* Runs what packets' handlers put off; no work waits for a socket. */
 extern struct workqueue_struct *mqtt_wq;
+/* mqtt_socket_forget(), after a grace period */
+extern struct workqueue_struct *mqtt_forget_wq;
 
 int mqtt_router_module_init(void);
 void mqtt_router_module_exit(void);

@@ -369,11 +369,31 @@ static void mqtt_rx_work(struct work_struct *work)
 {
 	struct mqtt_peer *peer = container_of(work, struct mqtt_peer, rx.work);
 
-	lock_sock(peer->sk);
+	local_bh_disable();
+	bh_lock_sock(peer->sk);
+	if (sock_owned_by_user(peer->sk))
+		WRITE_ONCE(peer->rx.deferred, true);
+	else if (peer->hooked)
+		mqtt_rx_data_ready(peer);
+	bh_unlock_sock(peer->sk);
+	local_bh_enable();
+	mqtt_peer_put(peer);
+}
+
+/**
+ * mqtt_rx_release_cb() - the socket's owner lets go of it
+ * @peer: whose socket it is
+ *
+ * Context: as mqtt_tx_release_cb(). Inside TCP's recvmsg the bytes at the head of
+ * the queue are the daemon's, and nothing is taken.
+ */
+void mqtt_rx_release_cb(struct mqtt_peer *peer)
+{
+	if (likely(!READ_ONCE(peer->rx.deferred)))
+		return;
+	WRITE_ONCE(peer->rx.deferred, false);
 	if (peer->hooked)
 		mqtt_rx_data_ready(peer);
-	release_sock(peer->sk);
-	mqtt_peer_put(peer);
 }
 
 /*

@@ -22,6 +22,7 @@ struct mqtt_peer;
  *	of TCP's recvmsg
  * @work: frames on when one run had too much to do; holds a reference to the
  *	peer while pending
+ * @deferred: the socket's owner shall frame on in release_cb
  *
  * @end, @state and the counters change under the socket's lock and are read
  * without it by poll.
@@ -31,6 +32,7 @@ struct mqtt_rx {
 	u8 state;
 	struct mutex read_lock;	/* see above */
 	struct work_struct work;
+	bool deferred;
 
 	u64 packets;
 	u64 bytes;
@@ -49,5 +51,6 @@ bool mqtt_rx_waits_for_peer(struct mqtt_peer *peer);
 void mqtt_rx_data_ready(struct mqtt_peer *peer);
 size_t mqtt_rx_user_bytes(struct mqtt_peer *peer, int flags);
 void mqtt_rx_user_done(struct mqtt_peer *peer);
+void mqtt_rx_release_cb(struct mqtt_peer *peer);
 
 #endif /* _MQTT_RX_H */

@@ -135,10 +135,12 @@ int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	struct mqtt_train train;
 	int err;
 
+	if (tcp_sk(peer->sk)->rcv_nxt - cur.seq < frame->len)
+		return -EAGAIN;
 	*taken = (struct mqtt_taken){ .packets = 1, .bytes = frame->len };
 	train.have = mqtt_cursor_copy(&cur, peer->sk, buf, MQTT_TRAIN_MAX);
 	if (train.have < frame->len)
-		return -EAGAIN;
+		return -EAGAIN;		/* the last byte counted was a FIN */
 	/* What has been looked at already counts as it was then. */
 	memcpy(buf, frame->head, frame->head_len);
 	err = mqtt_publish_parse(buf + frame->header.size, frame->header.remaining,

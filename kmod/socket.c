@@ -199,7 +199,6 @@ static int mqtt_socket_residue(struct sock *sk, const void *data, u32 len,
  */
 static const struct tcp_ulp_ops mqtt_socket_ulp = {
 	.name = "mqtt",
-	.owner = THIS_MODULE,
 };
 
 /* The socket is locked. */
@@ -221,7 +220,8 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx
 	WRITE_ONCE(sock->ops, &peer->proto->ops);
 	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, &mqtt_socket_ulp);
 	write_unlock_bh(&sk->sk_callback_lock);
-	WRITE_ONCE(peer->hooked, true);
+	/* Whoever sees it sees @peer->sk, see mqtt_event_put_peer(). */
+	smp_store_release(&peer->hooked, true);
 	mqtt_keepalive_start(peer);
 }
 

@@ -257,11 +257,12 @@ static int mqtt_tcp_getsockopt(struct sock *sk, int level, int optname, char __u
 
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
+	mqtt_tcp_enter();
 	/* TCP reads it without a lock, more than once. */
 	if (level == SOL_TCP && optname == TCP_ULP)
-		return put_user(0, optlen);
-	mqtt_tcp_enter();
-	ret = mqtt_tcp_base(sk)->getsockopt(sk, level, optname, optval, optlen);
+		ret = put_user(0, optlen);
+	else
+		ret = mqtt_tcp_base(sk)->getsockopt(sk, level, optname, optval, optlen);
 	mqtt_tcp_leave();
 	return ret;
 }
@@ -274,8 +275,10 @@ static void mqtt_tcp_release_cb(struct sock *sk)
 	mqtt_tcp_base(sk)->release_cb(sk);
 	rcu_read_lock();
 	peer = rcu_dereference_sk_user_data(sk);
-	if (peer)
+	if (peer) {
+		mqtt_rx_release_cb(peer);
 		mqtt_tx_release_cb(peer);
+	}
 	rcu_read_unlock();
 }
 

@@ -367,19 +367,10 @@ void mqtt_tx_release_cb(struct mqtt_peer *peer)
 		mqtt_tx_flush(peer);
 }
 
-static void mqtt_tx_work(struct work_struct *work)
-{
-	struct mqtt_peer *peer = container_of(to_delayed_work(work), struct mqtt_peer, tx.work);
-
-	lock_sock(peer->sk);
-	/* The daemon has had its time, unless the packet it waits for goes on. */
-	if (!peer->tx.off)
-		clear_bit(MQTT_TX_USER_WANTS, &peer->tx.flags);
-	mqtt_tx_flush(peer);
-	release_sock(peer->sk);
-	mqtt_peer_put(peer);
-}
-
+/*
+ * Nobody is waited for here: a socket's owner may be asleep, for as long as it
+ * likes, in memory of its own that TCP copies from.
+ */
 static unsigned int mqtt_tx_flush_dirty(struct mqtt_peer *peer)
 {
 	struct sock *sk = peer->sk;
@@ -392,6 +383,19 @@ static unsigned int mqtt_tx_flush_dirty(struct mqtt_peer *peer)
 		done = mqtt_tx_flush(peer);
 	bh_unlock_sock(sk);
 	return done;
+}
+
+static void mqtt_tx_work(struct work_struct *work)
+{
+	struct mqtt_peer *peer = container_of(to_delayed_work(work), struct mqtt_peer, tx.work);
+
+	local_bh_disable();
+	/* The daemon has had its time, unless the packet it waits for goes on. */
+	if (!READ_ONCE(peer->tx.off))
+		clear_bit(MQTT_TX_USER_WANTS, &peer->tx.flags);
+	mqtt_tx_flush_dirty(peer);
+	local_bh_enable();
+	mqtt_peer_put(peer);
 }
 
 static void mqtt_tx_tasklet(struct tasklet_struct *tasklet)

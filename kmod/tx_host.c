@@ -25,6 +25,8 @@ void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port)
 	spin_lock_bh(&tx->lock);
 	mqtt_port_splice(port, &tx->queue);
 	tx->port = port;
+	/* Without a connection nothing is closed either. */
+	tx->closed = false;
 	tx->pings = 0;
 	tx->full_told = false;
 	spin_unlock_bh(&tx->lock);
@@ -41,8 +43,10 @@ static int mqtt_tx_unhost(struct mqtt_peer *peer)
 	spin_lock_bh(&tx->lock);
 	port = tx->port;
 	err = mqtt_port_mark(port, peer->id);
-	if (!err)
+	if (!err) {
 		tx->port = NULL;
+		tx->full_told = false;
+	}
 	spin_unlock_bh(&tx->lock);
 	if (!err)
 		mqtt_port_put(port);
