@@ -263,6 +263,7 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);	/* mosquitto saves what we do not keep */
 }
 
 /**
