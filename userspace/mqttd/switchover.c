@@ -141,9 +141,12 @@ static int make_router(struct switchover *switchover, char *why)
 static void end_router(struct switchover *switchover)
 {
 	struct broker *broker = switchover->broker;
+	bool lost;
 
 	rendezvous_begin(broker);
-	dataplane_stop(broker);
+	/* Workers say so, which stand still: what they say later is of another router. */
+	lost = __atomic_exchange_n(&switchover->lost, false, __ATOMIC_ACQUIRE);
+	dataplane_stop(broker, lost);
 	forget_all(broker);
 	__atomic_store_n(&broker->evacuating, false, __ATOMIC_RELAXED);
 	rendezvous_end(broker);
@@ -208,9 +211,6 @@ static void finish(struct switchover *switchover)
 /* Ports and connections of the router are what they would be after a move. */
 static void lose(struct switchover *switchover)
 {
-	__atomic_store_n(&switchover->lost, false, __ATOMIC_RELAXED);
-	if (!switchover->broker->dataplane)
-		return;
 	end_router(switchover);
 	log_printf(LOG_TYPE_ERROR,
 		   "Error: somebody has ended the kernel's router, mqttd routes itself.");
