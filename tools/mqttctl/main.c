@@ -256,7 +256,7 @@ static int options(struct ctl *ctl, int argc, char **argv)
 		case ':':
 			return ctl_usage("option '%s' needs a value", argv[optind - 1]);
 		default:
-			/* There may be more letters behind it; a word has none, or one that is known. */
+			/* Of words it is 0, or a letter that is known. */
 			if (optopt && !strchr(letters, optopt))
 				return ctl_usage("unknown option '-%c'", optopt);
 			return ctl_usage("unknown option '%s'", argv[optind - 1]);
