@@ -79,14 +79,14 @@ run:
 check:
 	@selftests/check $(PARTS)
 
+## check-full the same, and what takes longer: soak tests, everything on the debug kernel
+check-full:
+	@selftests/check full
+
 ## bench      measure what a delivery costs, against mosquitto; CELLS= and BROKERS=
 ##            choose (see selftests/bench/run)
 bench: programs build/bench/floor module-$(firstword $(KERNEL))
 	@KERNEL=$(firstword $(KERNEL)) selftests/bench/run
-
-## check-full the same, and what takes longer: soak tests, everything on the debug kernel
-check-full:
-	@selftests/check full
 
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -64,13 +65,20 @@ static void run_loop(void)
 	}
 }
 
-static int ask_at(const char *where)
+static int connect_to(const char *where)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	strcpy(address.sun_path, where);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static int ask_at(const char *where)
+{
+	int fd = connect_to(where);
+
 	run_loop();
 	return fd;
 }
@@ -263,6 +271,27 @@ static void test_many(void **state)
 		close(fds[i]);
 }
 
+/* Without descriptors nobody is accepted, nor is that tried again and again. */
+static void test_no_descriptor(void **state)
+{
+	struct rlimit limit, none;
+	int fd = connect_to(path);
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	run_loop();		/* does not end if it is */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	say(fd, "{\"command\":\"echo\",\"text\":7}\n");
+	assert_string_equal(hear(fd), "nothing");
+	timer_run(&loop.timers, UINT64_MAX);
+	run_loop();
+	assert_string_equal(hear(fd), OK("7"));
+	close(fd);
+}
+
 static void test_socket(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -288,7 +317,7 @@ static void test_socket(void **state)
 	run_loop();
 	control_close(other);
 	fclose(fopen(taken, "w"));
-	assert_int_equal(control_open(&other, NULL, &loop, taken), -EADDRINUSE);
+	assert_int_equal(control_open(&other, NULL, &loop, taken), -EEXIST);
 	assert_int_equal(unlink(taken), 0);
 	assert_int_equal(control_open(&other, NULL, &loop, "/nonexistent/dir/sock"), -ENOENT);
 }
@@ -313,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_descriptor, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_socket, setup, teardown),
 	};
 

@@ -31,19 +31,39 @@ static int control_connect(const char *path)
 	return fd;
 }
 
-/* The answer, or NULL after a sentence on stderr. @file is written and then read. */
-static json_t *exchange(FILE *file, const json_t *request)
+static bool send_request(int fd, const json_t *request)
 {
+	char *text = json_dumps(request, JSON_COMPACT);
+	bool sent = false;
+	size_t len;
+
+	if (text) {
+		len = strlen(text);
+		text[len] = '\n';
+		sent = send(fd, text, len + 1, MSG_NOSIGNAL) == (ssize_t)len + 1;
+	}
+	free(text);
+	return sent;
+}
+
+/*
+ * The answer, or NULL after a sentence on stderr. Somebody who is turned away is
+ * told why without being heard: there may be an answer to what was not sent.
+ */
+static json_t *exchange(int fd, FILE *file, const json_t *request)
+{
+	bool sent = send_request(fd, request);
 	json_t *answer = NULL;
 	char *line = NULL;
 	size_t size = 0;
 
-	if (json_dumpf(request, file, JSON_COMPACT) || fputc('\n', file) == EOF || fflush(file)) {
+	if (!sent && errno != EPIPE) {
 		ctl_fail("mqttd does not take the request");
 		return NULL;
 	}
 	if (getline(&line, &size, file) < 0) {
-		ctl_fail("mqttd has ended without an answer");
+		ctl_fail(sent ? "mqttd has ended without an answer" :
+			 "mqttd does not take the request");
 	} else {
 		answer = json_loads(line, 0, NULL);
 		if (!answer)
@@ -69,6 +89,13 @@ static json_t *result_of(json_t *answer)
 	return result;
 }
 
+static const char *hint(int err)
+{
+	bool absent = err == ENOENT || err == ECONNREFUSED;
+
+	return absent ? "; is mqttd running? -S names its socket" : "";
+}
+
 json_t *ctl_ask(const struct ctl *ctl, json_t *request)
 {
 	const char *path = ctl->socket ? ctl->socket : CONTROL_SOCKET_PATH;
@@ -78,12 +105,13 @@ json_t *ctl_ask(const struct ctl *ctl, json_t *request)
 
 	fd = control_connect(path);
 	if (fd >= 0)
-		file = fdopen(fd, "r+");
+		file = fdopen(fd, "r");
 	if (file) {
-		answer = exchange(file, request);
+		answer = exchange(fd, file, request);
 		fclose(file);
 	} else {
-		fprintf(stderr, "mqttctl: cannot reach mqttd at %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "mqttctl: cannot reach mqttd at %s: %s%s\n", path, strerror(errno),
+			hint(errno));
 		if (fd >= 0)
 			close(fd);
 	}

@@ -232,10 +232,12 @@ static int options(struct ctl *ctl, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
+	static const char letters[] = ":jpsS:h";
 	unsigned int flags = 0;
 	int option;
 
-	while ((option = getopt_long_only(argc, argv, "jpsS:h", names, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long_only(argc, argv, letters, names, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			flags |= OUT_JSON;
@@ -251,8 +253,13 @@ static int options(struct ctl *ctl, int argc, char **argv)
 			break;
 		case 'h':
 			return help_top();
+		case ':':
+			return ctl_usage("option '%s' needs a value", argv[optind - 1]);
 		default:
-			return USAGE;		/* getopt has said why */
+			/* Of words it is 0, or a letter that is known. */
+			if (optopt && !strchr(letters, optopt))
+				return ctl_usage("unknown option '-%c'", optopt);
+			return ctl_usage("unknown option '%s'", argv[optind - 1]);
 		}
 	}
 	out_init(&ctl->out, stdout, flags);
@@ -267,7 +274,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (optind == argc)
-		return ctl_usage("which object?");
+		return ctl_usage("which object");
 	status = ctl_dispatch(&ctl, NULL, objects, argc - optind, argv + optind);
 	if (out_finish(&ctl.out))
 		status = ctl_fail("cannot write the output");

@@ -202,7 +202,7 @@ void broker_close(struct broker *broker)
 {
 	listeners_close(broker->listeners);
 	close_workers(broker);
-	dataplane_stop(broker);
+	dataplane_stop(broker, broker->switchover.lost);
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
 	free(broker->endpoints);

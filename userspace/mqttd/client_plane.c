@@ -136,7 +136,12 @@ int client_plane_enter(struct client *client)
 {
 	int err = host(client);
 
-	return err ? err : session_load(client);
+	if (err)
+		return err;
+	err = session_load(client);
+	if (err)
+		client_plane_leave(client);
+	return err;
 }
 
 /* Somebody with the capability has ended the peer: it is an ordinary connection now. */

@@ -31,7 +31,7 @@ void client_plane_forget(struct client *client);
 
 /*
  * A router was created while the workers are stopped: makes a client hosted with
- * all its subscriptions. Returns 0 or -errno.
+ * all its subscriptions. Returns 0, or -errno: it is no peer.
  */
 int client_plane_enter(struct client *client);
 

@@ -19,9 +19,12 @@
 #include "control_path.h"
 #include "log.h"
 #include "mainloop.h"
+#include "timer.h"
 
 #define CONNECTIONS_MAX	16
 #define BACKLOG		16
+/* Without descriptors or memory for another connection: how long to wait. */
+#define PAUSE_MS	500
 
 /**
  * struct control_connection - somebody who asks
@@ -48,6 +51,7 @@ struct control_connection {
 /**
  * struct control - the listening socket
  * @source: its readiness
+ * @timer: end of a pause in accepting
  * @broker: for the commands
  * @loop: the main thread's
  * @connections: all
@@ -57,6 +61,7 @@ struct control_connection {
  */
 struct control {
 	struct event_source source;
+	struct timer timer;
 	struct broker *broker;
 	struct mainloop *loop;
 	struct control_connection *connections;
@@ -328,14 +333,33 @@ static void turn_away(int fd, const char *sentence)
 	close(fd);
 }
 
+static void resume(struct timer *timer)
+{
+	struct control *control = container_of(timer, struct control, timer);
+
+	mainloop_rewatch(control->loop, control->fd, EPOLLIN, &control->source);
+}
+
+/* Who asks stays in the backlog: looking again at once would be a busy loop. */
+static void pause_accepting(struct control *control, int err)
+{
+	log_limited(LOG_TYPE_ERROR, "Error: cannot accept control connections: %s.",
+		    strerror(err));
+	if (!timer_set(&control->loop->timers, &control->timer, timer_now() + PAUSE_MS))
+		mainloop_rewatch(control->loop, control->fd, 0, &control->source);
+}
+
 static void accept_one(struct event_source *source, uint32_t events)
 {
 	struct control *control = container_of(source, struct control, source);
 	int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(control, errno);
 		return;
+	}
 	if (!allowed(fd))
 		turn_away(fd, "not permitted: only root and mqttd's user may do this");
 	else if (control->count >= CONNECTIONS_MAX)
@@ -356,22 +380,26 @@ static void make_directory(const char *path)
 	free(dir);
 }
 
-/* A socket that refuses connections was left behind; other files refuse them, too. */
-static bool is_left_behind(const struct sockaddr_un *address)
+/* A socket that refuses connections was left behind; nothing else is removed. */
+static int remove_left_behind(const struct sockaddr_un *address)
 {
 	struct stat st;
-	bool refused;
-	int fd;
+	int fd, err;
 
-	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
-		return false;
+	if (lstat(address->sun_path, &st))
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return false;
-	refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
-		  errno == ECONNREFUSED;
+		return -errno;
+	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
 	close(fd);
-	return refused;
+	if (err == -EACCES)
+		return err;
+	if (err != -ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(address->sun_path) ? -errno : 0;
 }
 
 static int bind_path(int fd, const char *path)
@@ -388,8 +416,11 @@ static int bind_path(int fd, const char *path)
 	/* There is no other thread yet that makes files. */
 	mask = umask(0177);
 	err = bind(fd, sa, sizeof(address)) ? -errno : 0;
-	if (err == -EADDRINUSE && is_left_behind(&address) && !unlink(path))
-		err = bind(fd, sa, sizeof(address)) ? -errno : 0;
+	if (err == -EADDRINUSE) {
+		err = remove_left_behind(&address);
+		if (!err)
+			err = bind(fd, sa, sizeof(address)) ? -errno : 0;
+	}
 	umask(mask);
 	return err;
 }
@@ -426,6 +457,7 @@ int control_open(struct control **result, struct broker *broker, struct mainloop
 	if (!control)
 		return -ENOMEM;
 	control->source.handle = accept_one;
+	control->timer.fire = resume;
 	control->broker = broker;
 	control->loop = loop;
 	control->path = strdup(path);
@@ -460,6 +492,7 @@ void control_close(struct control *control)
 		}
 		connection_free(connection);
 	}
+	timer_cancel(&control->loop->timers, &control->timer);
 	close(control->fd);
 	unlink(control->path);
 	free(control->path);

@@ -58,7 +58,8 @@ void control_refuse(struct control_request *request, const char *fmt, ...)
  * Makes the socket's directory if that is missing, and replaces a socket that
  * nobody listens on.
  *
- * Return: 0 or -errno: -EADDRINUSE if somebody does.
+ * Return: 0 or -errno: -EADDRINUSE if somebody does, -EEXIST if there is another
+ * kind of file.
  */
 int control_open(struct control **control, struct broker *broker, struct mainloop *loop,
 		 const char *path);

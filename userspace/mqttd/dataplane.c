@@ -144,16 +144,19 @@ int dataplane_start(struct broker *broker, char *why)
 
 /*
  * By request, so that it has ended when this returns and another one can be
- * made; that ports and sockets then end one by one is no work any more.
+ * made; that ports and sockets then end one by one is no work any more. A
+ * request is for the router that there is: once ours is @lost that may be
+ * somebody else's.
  */
-void dataplane_stop(struct broker *broker)
+void dataplane_stop(struct broker *broker, bool lost)
 {
 	struct dataplane *dp = broker->dataplane;
 
 	if (!dp)
 		return;
 	broker->dataplane = NULL;
-	mqtt_nl_router_del(dp->nl);
+	if (!lost)
+		mqtt_nl_router_del(dp->nl);
 	close_ports(broker);
 	mqtt_nl_close(dp->nl);
 	pthread_mutex_destroy(&dp->lock);

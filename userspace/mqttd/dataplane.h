@@ -33,8 +33,11 @@ struct worker;
  */
 int dataplane_start(struct broker *broker, char *why);
 
-/* Ends the router and the ports. No client is a peer any more. NULL is fine. */
-void dataplane_stop(struct broker *broker);
+/*
+ * Ends the router, unless that is @lost, and the ports. No client is a peer any
+ * more. Fine if there is none.
+ */
+void dataplane_stop(struct broker *broker, bool lost);
 
 /**
  * dataplane_attach() - make a client a peer, or a hosted one offloaded

@@ -263,6 +263,7 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);	/* mosquitto saves what we do not keep */
 }
 
 /**
@@ -315,6 +316,18 @@ static void handle_moves(struct event_source *source, uint32_t events)
 	switchover_event(&process->broker->switchover);
 }
 
+static const char *control_error(int err)
+{
+	switch (err) {
+	case -EADDRINUSE:
+		return "somebody listens there";
+	case -EEXIST:
+		return "there is a file that is no socket";
+	default:
+		return strerror(-err);
+	}
+}
+
 /* Without being asked for a socket the broker can do without: another one may have it. */
 static int open_control(struct process *process)
 {
@@ -329,8 +342,7 @@ static int open_control(struct process *process)
 		log_printf(conf->control_socket_set ? LOG_TYPE_ERROR : LOG_TYPE_NOTICE,
 			   "%s control socket %s: %s.",
 			   conf->control_socket_set ? "Error: cannot open the" : "Without the",
-			   conf->control_socket_path,
-			   err == -EADDRINUSE ? "somebody listens there" : strerror(-err));
+			   conf->control_socket_path, control_error(err));
 	return conf->control_socket_set ? err : 0;
 }
 

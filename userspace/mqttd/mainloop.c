@@ -3,6 +3,7 @@
  * Waiting for what concerns the whole process.
  */
 #include <errno.h>
+#include <limits.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ int mainloop_init(struct mainloop *loop)
 void mainloop_destroy(struct mainloop *loop)
 {
 	close(loop->epoll_fd);
+	timer_free(&loop->timers);
 }
 
 int mainloop_watch(struct mainloop *loop, int fd, uint32_t events, struct event_source *source)
@@ -35,11 +37,15 @@ void mainloop_run(struct mainloop *loop)
 {
 	struct event_source *source;
 	struct epoll_event event;
+	int n;
 
 	while (!loop->end) {
-		if (epoll_wait(loop->epoll_fd, &event, 1, -1) < 1)
-			continue;
-		source = event.data.ptr;
-		source->handle(source, event.events);
+		n = epoll_wait(loop->epoll_fd, &event, 1,
+			       timer_wait(&loop->timers, timer_now(), INT_MAX));
+		if (n == 1) {
+			source = event.data.ptr;
+			source->handle(source, event.events);
+		}
+		timer_run(&loop->timers, timer_now());
 	}
 }

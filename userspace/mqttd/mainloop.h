@@ -10,9 +10,11 @@
 #include <stdint.h>
 
 #include "event.h"
+#include "timer.h"
 
 struct mainloop {
 	int epoll_fd;
+	struct timer_heap timers;
 	bool end;		/* set by a handler: mainloop_run() returns */
 };
 

@@ -129,6 +129,7 @@ static size_t refused(struct worker *worker, int err)
 {
 	struct buffer *out = &worker->port.out;
 	struct port_record record;
+	struct client *from;
 	struct message msg;
 	ssize_t size;
 
@@ -138,6 +139,8 @@ static size_t refused(struct worker *worker, int err)
 		return size;
 	}
 	message_init(&msg, record.protocol, record.packet, record.packet_len, NULL);
+	from = record.nr_peers ? find(&worker->port, record.peers[0]) : NULL;
+	msg.from = from ? from->session : NULL;
 	route_deliver(worker, &msg);
 	message_done(&msg);
 	return size;

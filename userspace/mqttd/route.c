@@ -137,6 +137,19 @@ int route_subscribe(struct route_table *table, struct session *session,
 	return ret;
 }
 
+int route_options(struct route_table *table, struct session *session, const u8 *filter,
+		  size_t len)
+{
+	const struct subscription *sub;
+	int options;
+
+	pthread_mutex_lock(&table->lock);
+	sub = find_filter(table, session, filter, len);
+	options = sub ? sub->options : -1;
+	pthread_mutex_unlock(&table->lock);
+	return options;
+}
+
 void route_restore(struct route_table *table, struct session *session,
 		   const struct session_filter *filter)
 {

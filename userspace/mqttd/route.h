@@ -43,6 +43,10 @@ int route_unsubscribe(struct route_table *table, struct session *session,
 void route_restore(struct route_table *table, struct session *session,
 		   const struct session_filter *filter);
 
+/* MQTT_SUB_OPTION_* bits of a subscription, or -1 if @session does not have it. */
+int route_options(struct route_table *table, struct session *session, const u8 *filter,
+		  size_t len);
+
 /* Ends all subscriptions of @session. By the worker that owns it. */
 void route_unsubscribe_all(struct route_table *table, struct session *session);
 

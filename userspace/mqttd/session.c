@@ -174,9 +174,36 @@ static void subscribe_one(struct client *client, struct session_filter *f)
 	f->code = REASON_SUCCESS;
 }
 
+/*
+ * Backwards, as a filter may be there twice. Of what the client had before, what
+ * the kernel has is not known: it is given to the kernel again.
+ */
+static void take_back(struct client *client, struct session_filter *filters, size_t n)
+{
+	struct route_table *routes = &client->worker->broker->routes;
+	struct session_filter *f;
+	int options;
+	size_t i;
+
+	for (i = n; i--;)
+		if (filters[i].changed)
+			route_restore(routes, client->session, &filters[i]);
+	for (f = filters; f < filters + n; f++) {
+		if (f->code != REASON_SUCCESS)
+			continue;
+		options = route_options(routes, client->session, f->filter, f->len);
+		if (!f->changed && options == f->options)
+			continue;
+		f->code = REASON_UNSPECIFIED;
+		f->changed = options >= 0;
+		f->options = options;
+	}
+	if (dataplane_subscribe(client->worker, &client->conn, filters, n))
+		client_close(client, CLOSE_NOT_ATTACHED, "the kernel has lost subscriptions");
+}
+
 void session_subscribe(struct client *client, struct session_filter *filters, size_t n)
 {
-	struct broker *broker = client->worker->broker;
 	size_t i;
 	int err;
 
@@ -187,12 +214,7 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 		return;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
 		    client_name(client), strerror(-err));
-	for (i = 0; i < n; i++) {
-		if (!filters[i].changed)
-			continue;
-		route_restore(&broker->routes, client->session, &filters[i]);
-		filters[i].code = REASON_UNSPECIFIED;
-	}
+	take_back(client, filters, n);
 }
 
 void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)

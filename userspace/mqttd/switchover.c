@@ -60,11 +60,7 @@ static bool connected(const struct client *client)
 	return client->state == CLIENT_CONNECTED && !client->closing;
 }
 
-/*
- * A client with a filter that the kernel's topic table does not take is closed:
- * one of them shall not keep all others from moving.
- */
-static int enter(struct worker *worker, struct switchover_result *result)
+static int enter(struct worker *worker)
 {
 	struct client *client;
 	int err;
@@ -73,14 +69,28 @@ static int enter(struct worker *worker, struct switchover_result *result)
 		if (!connected(client))
 			continue;
 		err = client_plane_enter(client);
-		if (err == -EMSGSIZE) {
-			client_close(client, CLOSE_NOT_ATTACHED, NULL);
-			result->failed++;
-		} else if (err) {
+		if (err && err != -EMSGSIZE)
 			return err;
-		}
 	}
 	return 0;
+}
+
+/*
+ * A client with a filter that the kernel's topic table does not take has not
+ * become a peer: one of them shall not keep all others from moving.
+ */
+static unsigned int close_strangers(struct worker *worker)
+{
+	struct client *client;
+	unsigned int n = 0;
+
+	for (client = worker->clients; client; client = client->next) {
+		if (!connected(client) || client->conn.peer)
+			continue;
+		client_close(client, CLOSE_NOT_ATTACHED, NULL);
+		n++;
+	}
+	return n;
 }
 
 static void forget_all(struct broker *broker)
@@ -99,7 +109,9 @@ static int enter_all(struct broker *broker, struct switchover_result *result)
 	int err = 0;
 
 	for (i = 0; i < broker->n_workers && !err; i++)
-		err = enter(&broker->workers[i], result);
+		err = enter(&broker->workers[i]);
+	for (i = 0; i < broker->n_workers && !err; i++)
+		result->failed += close_strangers(&broker->workers[i]);
 	return err;
 }
 
@@ -117,7 +129,7 @@ static int make_router(struct switchover *switchover, char *why)
 		if (err) {
 			snprintf(why, DATAPLANE_WHY_MAX, "the kernel does not take all clients: %s",
 				 strerror(-err));
-			dataplane_stop(broker);
+			dataplane_stop(broker, false);
 			forget_all(broker);
 		}
 	}
@@ -129,9 +141,12 @@ static int make_router(struct switchover *switchover, char *why)
 static void end_router(struct switchover *switchover)
 {
 	struct broker *broker = switchover->broker;
+	bool lost;
 
 	rendezvous_begin(broker);
-	dataplane_stop(broker);
+	/* Workers say so, which stand still: what they say later is of another router. */
+	lost = __atomic_exchange_n(&switchover->lost, false, __ATOMIC_ACQUIRE);
+	dataplane_stop(broker, lost);
 	forget_all(broker);
 	__atomic_store_n(&broker->evacuating, false, __ATOMIC_RELAXED);
 	rendezvous_end(broker);
@@ -196,9 +211,6 @@ static void finish(struct switchover *switchover)
 /* Ports and connections of the router are what they would be after a move. */
 static void lose(struct switchover *switchover)
 {
-	__atomic_store_n(&switchover->lost, false, __ATOMIC_RELAXED);
-	if (!switchover->broker->dataplane)
-		return;
 	end_router(switchover);
 	log_printf(LOG_TYPE_ERROR,
 		   "Error: somebody has ended the kernel's router, mqttd routes itself.");

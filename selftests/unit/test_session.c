@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/* Subscribing when the kernel does not, with a kernel of the test's own. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <linux/mqtt.h>
+#include <cmocka.h>
+
+#include "broker.h"
+#include "client.h"
+#include "dataplane.h"
+#include "reason.h"
+#include "route.h"
+#include "session.h"
+#include "worker.h"
+
+#define NL MQTT_SUB_OPTION_NO_LOCAL
+
+/* Options of the kernel's subscriptions, whose filters have one letter; -1: none */
+static int kernel[128];
+static int refused;		/* which filter the kernel refuses, from 0 on */
+static int refused_again;	/* likewise, of those that it is given then */
+
+static struct broker broker;
+static struct worker worker;
+static struct client client;
+
+/* As mqtt_nl_sub_add(): what came before the one that is refused is deleted. */
+int dataplane_subscribe(struct worker *w, const struct conn *conn,
+			const struct session_filter *filters, size_t n)
+{
+	int left = refused;
+	size_t i;
+
+	(void)w;
+	(void)conn;
+	refused = refused_again;
+	refused_again = -1;
+	for (i = 0; i < n; i++) {
+		if (!filters[i].changed)
+			continue;
+		if (!left--)
+			break;
+		kernel[*filters[i].filter] = filters[i].options;
+	}
+	if (i == n)
+		return 0;
+	while (i--)
+		if (filters[i].changed)
+			kernel[*filters[i].filter] = -1;
+	return -ENOMEM;
+}
+
+/* The rest of dataplane.c, which subscribing does without. */
+
+bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len)
+{
+	(void)conn;
+	(void)filter;
+	return len;
+}
+
+int dataplane_unsubscribe(struct worker *w, const struct conn *conn,
+			  const struct session_filter *filters, size_t n)
+{
+	(void)w;
+	(void)conn;
+	(void)filters;
+	(void)n;
+	return -ENODEV;
+}
+
+int dataplane_start(struct broker *b, char *why)
+{
+	(void)b;
+	(void)why;
+	return -ENODEV;
+}
+
+void dataplane_stop(struct broker *b, bool lost)
+{
+	(void)b;
+	(void)lost;
+}
+
+int dataplane_attach(struct worker *w, struct mqtt_nl_attach *attach, uint32_t *peer)
+{
+	(void)w;
+	(void)attach;
+	(void)peer;
+	return -ENODEV;
+}
+
+int dataplane_host(struct worker *w, uint32_t peer)
+{
+	(void)w;
+	(void)peer;
+	return -ENODEV;
+}
+
+int dataplane_detach(struct worker *w, uint32_t peer)
+{
+	(void)w;
+	(void)peer;
+	return -ENODEV;
+}
+
+int dataplane_send(struct worker *w, uint32_t peer)
+{
+	(void)w;
+	(void)peer;
+	return -ENODEV;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(kernel, -1, sizeof(kernel));
+	refused = -1;
+	refused_again = -1;
+	broker = (struct broker){ .workers = &worker, .n_workers = 1 };
+	worker = (struct worker){ .broker = &broker };
+	client = (struct client){ .worker = &worker, .id = "id" };
+	session_registry_init(&broker.sessions);
+	return route_table_init(&broker.routes) || session_claim(&client, "id");
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	session_leave(&client);
+	rcu_barrier();
+	route_table_destroy(&broker.routes);
+	rcu_barrier();
+	session_registry_destroy(&broker.sessions);
+	return 0;
+}
+
+/* @names: a letter for each filter; @options: of each. Leaves the codes in @codes. */
+static void subscribe(const char *names, const u8 *options, u8 *codes)
+{
+	struct session_filter filters[8] = {};
+	size_t n = strlen(names), i;
+
+	for (i = 0; i < n; i++)
+		filters[i] = (struct session_filter){
+			.filter = (const u8 *)names + i, .len = 1, .options = options[i],
+		};
+	session_subscribe(&client, filters, n);
+	for (i = 0; i < n; i++)
+		codes[i] = filters[i].code;
+}
+
+/* In the daemon and in the kernel */
+static void assert_options(const char *name, int options)
+{
+	assert_int_equal(route_options(&broker.routes, client.session, (const u8 *)name, 1),
+			 options);
+	assert_int_equal(kernel[(int)*name], options);
+}
+
+#define BAD REASON_UNSPECIFIED
+
+static void test_accepted(void **state)
+{
+	u8 codes[3];
+
+	(void)state;
+	subscribe("aba", (u8[]){ 0, NL, NL }, codes);
+	assert_memory_equal(codes, ((u8[]){ 0, 0, 0 }), 3);
+	assert_options("a", NL);
+	assert_options("b", NL);
+	assert_options("c", -1);
+}
+
+/* All is as before, and the codes say so. */
+static void test_refused(void **state)
+{
+	u8 codes[6];
+
+	(void)state;
+	subscribe("ad", (u8[]){ 0, NL }, codes);
+	refused = 2;
+	subscribe("abbdac", (u8[]){ NL, 0, 0, NL, NL, 0 }, codes);
+	assert_memory_equal(codes, ((u8[]){ BAD, BAD, BAD, 0, BAD, BAD }), 6);
+	assert_options("a", 0);
+	assert_options("b", -1);
+	assert_options("c", -1);
+	assert_options("d", NL);
+	assert_int_equal(client.closing, CLOSE_NONE);
+}
+
+/* There and back, and anew with two kinds of options */
+static void test_twice(void **state)
+{
+	u8 codes[5];
+
+	(void)state;
+	subscribe("a", (u8[]){ 0 }, codes);
+	refused = 4;
+	subscribe("aabbc", (u8[]){ NL, 0, NL, 0, 0 }, codes);
+	assert_memory_equal(codes, ((u8[]){ BAD, BAD, BAD, BAD, BAD }), 5);
+	assert_options("a", 0);
+	assert_options("b", -1);
+	assert_options("c", -1);
+	assert_int_equal(client.closing, CLOSE_NONE);
+}
+
+static void test_refused_again(void **state)
+{
+	u8 codes[2];
+
+	(void)state;
+	subscribe("a", (u8[]){ 0 }, codes);
+	refused = 1;
+	refused_again = 0;
+	subscribe("ab", (u8[]){ NL, 0 }, codes);
+	assert_int_equal(client.closing, CLOSE_NOT_ATTACHED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_accepted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
+	};
+	int failed;
+
+	rcu_register_thread();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rcu_unregister_thread();
+	return failed;
+}
