@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "lib/port.h"
 #include "lib/rig.h"
 
 static struct mqtt_events *events;
@@ -20,6 +21,8 @@ static struct rig_peer pub, sub;
 struct seen {
 	int type;
 	unsigned int peer;
+	unsigned int protocol;
+	char client_id[16];
 };
 
 /* In a namespace of its own: other cases' routers may still be ending. */
@@ -60,14 +63,16 @@ static int take(struct nlattr **attrs, void *arg)
 		return 1;
 	}
 	seen->peer = nla_get_u32(attrs[MQTT_A_EVENT_PEER_ID]);
-	CHECK(!strcmp(nla_get_string(attrs[MQTT_A_EVENT_CLIENT_ID]), "selftest"));
-	CHECK_EQ(nla_get_u8(attrs[MQTT_A_EVENT_PROTOCOL]), MQTT_PROTOCOL_V311);
+	snprintf(seen->client_id, sizeof(seen->client_id), "%s",
+		 nla_get_string(attrs[MQTT_A_EVENT_CLIENT_ID]));
+	seen->protocol = nla_get_u8(attrs[MQTT_A_EVENT_PROTOCOL]);
 	if (seen->peer == pub.id && seen->type != MQTT_EVENT_TYPE_PEER_CLOSE)
 		check_addresses(attrs, &pub);
 	return 1;
 }
 
-static void expect_event(int type, unsigned int peer)
+static void expect_event_of(int type, unsigned int peer, unsigned int protocol,
+			    const char *client_id)
 {
 	struct seen seen = { 0 };
 	int ret;
@@ -77,6 +82,15 @@ static void expect_event(int type, unsigned int peer)
 	CHECK_EQ(ret, 1);
 	CHECK_EQ(seen.type, type);
 	CHECK_EQ(seen.peer, peer);
+	if (peer) {
+		CHECK_EQ(seen.protocol, protocol);
+		CHECK(!strcmp(seen.client_id, client_id));
+	}
+}
+
+static void expect_event(int type, unsigned int peer)
+{
+	expect_event_of(type, peer, MQTT_PROTOCOL_V311, "selftest");
 }
 
 static void expect_nothing(void)
@@ -129,6 +143,37 @@ static void attach_detach_close(void)
 	rig_close(&p);
 	expect_event(MQTT_EVENT_TYPE_PEER_CLOSE, p.id);
 	CHECK(mqtt_nl_peer_detach(rig_nl, p.id) < 0);
+	expect_nothing();
+}
+
+static void protocols(void)
+{
+	struct rig_peer p;
+
+	start();
+	rig_connect(&p, NULL);
+	rig_attach_as(&p, MQTT_PROTOCOL_V5, 0);
+	expect_event_of(MQTT_EVENT_TYPE_PEER_ATTACH, p.id, MQTT_PROTOCOL_V5, "selftest");
+	rig_detach(&p);
+}
+
+/* Hosted, offloaded, hosted again, and gone with its port. */
+static void hosted(void)
+{
+	struct rig_port port;
+	struct rig_peer p;
+
+	start();
+	rig_port_open(&port, 0);
+	rig_connect(&p, NULL);
+	rig_attach_hosted(&p, &port);
+	expect_event_of(MQTT_EVENT_TYPE_PEER_ATTACH, p.id, MQTT_PROTOCOL_V311, "hosted");
+	rig_offload(&p, false);
+	expect_event_of(MQTT_EVENT_TYPE_PEER_ATTACH, p.id, MQTT_PROTOCOL_V311, "hosted");
+	rig_host(&p, &port);
+	expect_event_of(MQTT_EVENT_TYPE_PEER_DETACH, p.id, MQTT_PROTOCOL_V311, "hosted");
+	close(port.fd);
+	expect_event_of(MQTT_EVENT_TYPE_PEER_CLOSE, p.id, MQTT_PROTOCOL_V311, "hosted");
 	expect_nothing();
 }
 
@@ -445,6 +490,8 @@ static void monitor_lost(void)
 static const struct ksft_case cases[] = {
 	{ "router", router },
 	{ "attach_detach_close", attach_detach_close },
+	{ "protocols", protocols },
+	{ "hosted", hosted },
 	{ "malformed", malformed },
 	{ "urgent", urgent },
 	{ "keep_alive", keep_alive },
