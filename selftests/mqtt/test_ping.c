@@ -296,7 +296,7 @@ static void max_packet(void)
 	rig_fence(&sub);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_TOO_LARGE), 2);
 	CHECK_EQ(rig_peer_stat(&sub, MQTT_A_PEER_STATS_DROP_TOO_LARGE), 2);
-	CHECK_EQ(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS), 2);
+	WAIT_UNTIL(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS) == 2);
 	CHECK_EQ(rig_peer_stat(&pub, MQTT_A_PEER_STATS_DROP_TOO_LARGE), 0);
 	rig_check_balance();
 }

@@ -224,7 +224,7 @@ static void kernel_waits_for_daemon(void)
 		publish(i, 20);
 		tcp_expect(sub.client, b.p, cut);
 		WAIT_UNTIL(rig_peer_get(&sub, MQTT_A_PEER_QUEUE_PACKETS) == 1);
-		CHECK_EQ(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS), i);
+		WAIT_UNTIL(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS) == i);
 		CHECK(!tcp_is_readable(sub.client));
 		CHECK_EQ(send(sub.fd, b.p + cut, b.len - cut, 0), b.len - cut);
 		tcp_expect(sub.client, b.p + cut, b.len - cut);

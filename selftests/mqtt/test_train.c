@@ -250,7 +250,7 @@ static void full_queues(void)
 	}
 	CHECK_EQ(got + rig_stat(MQTT_A_STATS_DROP_QUEUE_FULL), sent);
 	CHECK_EQ(packets_left(&in), 0);
-	CHECK_EQ(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS), got);
+	WAIT_UNTIL(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS) == got);
 	rig_check_balance();
 }
 
