@@ -245,7 +245,7 @@ static unsigned int take_record(const struct mqtt_port_record *record)
 /* A backlog of a subscriber that does not read goes into the port. */
 static void a_backlog_is_handed_over(void)
 {
-	enum { MESSAGES = 2000 };
+	unsigned int messages = ksft_scale(2000, 400);
 	struct packets in = { 0 };
 	struct bytes b = { 0 };
 	unsigned int next = 0, i;
@@ -253,7 +253,7 @@ static void a_backlog_is_handed_over(void)
 	start();
 	rig_open_sub(&sub, "s");
 	in.fd = sub.client;
-	for (i = 0; i < MESSAGES; i++) {
+	for (i = 0; i < messages; i++) {
 		b.len = 0;
 		wire_numbered(&b, 0x30, "s", 1, i, 3000);
 		rig_send_bytes(&pub, &b);
@@ -268,11 +268,11 @@ static void a_backlog_is_handed_over(void)
 	tcp_nonblock(sub.client, true);
 	while (packets_read(&in) || tcp_unread(sub.client))
 		expect_numbers(&in, &next);
-	CHECK(next > 0 && next < MESSAGES);
+	CHECK(next > 0 && next < messages);
 	/* Whatever TCP has not given us yet is before what the port has. */
-	while (next <= MESSAGES) {
+	while (next <= messages) {
 		const struct mqtt_port_record *record = rig_port_next(&port);
-		unsigned int number = record ? take_record(record) : MESSAGES;
+		unsigned int number = record ? take_record(record) : messages;
 
 		while (next < number) {
 			packets_wait(&in);
@@ -430,7 +430,7 @@ static void flip(bool *offloaded)
 
 static void flips_under_traffic(void)
 {
-	unsigned int messages = ksft_scale(20000, 2000), flips = 0, next = 0;
+	unsigned int messages = ksft_scale(20000, 800), flips = 0, next = 0;
 	struct traffic t = { .from = &pub, .topic = "s", .source = 1, .payload = 20,
 			     .n = messages, .batch = 30, .cpu = -1 };
 	struct packets in = { 0 };

@@ -145,7 +145,7 @@ static bool race_once(const struct tcp_options *opt)
 
 static void race(const struct tcp_options *opt)
 {
-	int i, n = ksft_scale(1000, 100), ours = 0;
+	int i, n = ksft_scale(1000, 40), ours = 0;
 	pthread_t thread;
 
 	need_tls();
