@@ -35,8 +35,15 @@ subs=()
 number=0
 failed=0
 
+# On SIGTERM the clients of mosquitto take locks that they may hold already, or
+# forget it while they connect again
+end_clients() { # PID...
+	kill -9 "$@"
+	wait "$@" 2>/dev/null
+}
+
 cleanup() {
-	[ ${#subs[@]} = 0 ] || kill "${subs[@]}"
+	[ ${#subs[@]} = 0 ] || end_clients "${subs[@]}"
 	kill_daemon
 	rm -rf "$dir"
 }
@@ -127,8 +134,7 @@ start_sub() { # FILE TOPIC ARGUMENT...
 }
 
 end_subs() {
-	kill "${subs[@]}"
-	wait "${subs[@]}" 2>/dev/null
+	end_clients "${subs[@]}"
 	subs=()
 }
 
@@ -222,8 +228,7 @@ killed_daemon() { # PLANE
 		status=1
 	fi
 	kill_daemon
-	kill "$publisher" 2>/dev/null
-	wait "$publisher" 2>/dev/null
+	end_clients "$publisher"
 	end_subs
 	return $status
 }
