@@ -277,7 +277,7 @@ static bool too_long(const struct client *client, size_t len)
 
 void client_send(struct client *client, const void *packet, size_t len)
 {
-	size_t limit = client->worker->broker->conf->max_queued_bytes + ANSWERS_MAX;
+	size_t limit = client->worker->broker->conf->output_bytes + ANSWERS_MAX;
 
 	if (client->closing)
 		return;
@@ -291,10 +291,17 @@ void client_send(struct client *client, const void *packet, size_t len)
 		make_dirty(client);
 }
 
+void client_answer(struct client *client, const void *packet, size_t len, u64 ticket)
+{
+	(void)ticket;
+	if (packet)
+		client_send(client, packet, len);
+}
+
 /* The message that is being sent does not count, nor does one that is alone. */
 static bool queue_full(const struct client *client, size_t len)
 {
-	size_t limit = client->worker->broker->conf->max_queued_bytes;
+	size_t limit = client->worker->broker->conf->output_bytes;
 	size_t waiting = outq_waiting(&client->out);
 
 	/* It had two queues, one here and one in the kernel. */

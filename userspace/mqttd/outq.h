@@ -28,6 +28,14 @@ struct outq {
 	size_t bytes;
 };
 
+/*
+ * Queues @len bytes that the caller writes before it does anything else with the
+ * queue. Returns where, or NULL without memory. What was appended last can be taken
+ * back, if nothing was shared or sent since.
+ */
+uint8_t *outq_append(struct outq *q, size_t len);
+void outq_take_back(struct outq *q, size_t len);
+
 /* Both return 0, or -ENOMEM and have queued nothing. */
 int outq_copy(struct outq *q, const void *data, size_t len);
 /* Takes a reference of its own to @blob, which @data points into. */
