@@ -21,7 +21,6 @@
 #include "transport.h"
 #include "worker.h"
 
-struct acl_rules;
 struct delivery;
 struct endpoint;
 struct message;
@@ -102,8 +101,8 @@ struct terms {
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
  * @aliases_out: topic aliases of the broker's
- * @rules: what the client may do; NULL: everything
- * @tailored: no packet for it may be as it is for others
+ * @tailored: no packet for it may be as it is for others, for client_publish.c
+ * @tailored_known: that was found out
  * @replays: filters whose retained messages it is still to get
  * @next_replay: in the worker's list of those that can go on with that, see replay.h
  * @will: a PUBLISH packet for the client's protocol version, or NULL
@@ -145,7 +144,6 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct alias_out aliases_out;
-	struct acl_rules *rules;
 	struct replay *replays;
 	struct client *next_replay;
 	struct blob *will;
@@ -164,6 +162,7 @@ struct client {
 	bool dirty;
 	bool blocked;
 	bool tailored;
+	bool tailored_known;
 	bool replaying;
 	const char *close_detail;
 	struct hash_node by_peer;
@@ -263,9 +262,6 @@ void client_deliver(struct client *client, struct message *msg,
  */
 int client_publish(struct client *client, const struct stored *msg,
 		   const struct delivery *delivery, u16 packet_id, bool dup);
-
-/* After CONNECT, and when the client's permissions have changed. */
-void client_tailor(struct client *client);
 
 /* Below: client_io.c */
 

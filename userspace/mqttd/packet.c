@@ -140,6 +140,18 @@ size_t packet_connack_write(u8 *to, u8 code, const struct mqtt_property_writer *
 	return size;
 }
 
+size_t packet_reply_write(u8 *to, u8 protocol, u8 byte1, u16 packet_id, u8 code)
+{
+	bool coded = code && protocol == MQTT_PROTOCOL_V5;
+
+	to[0] = byte1;
+	to[1] = 2 + coded;
+	to[2] = packet_id >> 8;
+	to[3] = packet_id & 0xff;
+	to[4] = code;
+	return 4 + coded;
+}
+
 size_t packet_ack_write(u8 *to, u8 protocol, u8 type, u16 packet_id, u32 n)
 {
 	bool props = protocol == MQTT_PROTOCOL_V5;

@@ -128,6 +128,12 @@ int packet_disconnect_parse(const struct packet *packet, u8 protocol,
 /* Without @props: 3.x, with its return codes in place of @code. */
 size_t packet_connack_write(u8 *to, u8 code, const struct mqtt_property_writer *props);
 
+/*
+ * PUBACK, PUBREC, PUBREL or PUBCOMP, whose first byte is @byte1, with a reason code that
+ * 3.x does not get.
+ */
+size_t packet_reply_write(u8 *to, u8 protocol, u8 byte1, u16 packet_id, u8 code);
+
 /* SUBACK and UNSUBACK, with @n codes to be written behind it by the caller. */
 size_t packet_ack_write(u8 *to, u8 protocol, u8 type, u16 packet_id, u32 n);
 
@@ -136,6 +142,7 @@ size_t packet_disconnect_write(u8 *to, u8 reason, const char *text);
 
 #define PACKET_CONNACK_SIZE_MAX	(MQTT_FIXED_HEADER_MAX + 2 + 4)	/* but for the properties */
 #define PACKET_ACK_SIZE_MAX	(MQTT_FIXED_HEADER_MAX + 2 + 1)
+#define PACKET_REPLY_SIZE_MAX	5
 #define PACKET_DISCONNECT_MAX	129	/* length and property length are one byte */
 
 /*

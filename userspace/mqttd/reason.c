@@ -10,6 +10,7 @@ static const struct reason_entry {
 } reasons[256] = {
 	[REASON_SUCCESS]	= { "Normal disconnection", true },
 	[REASON_WITH_WILL]	= { "Disconnect with Will Message", true },
+	[REASON_NO_SUBSCRIBERS]	= { "No matching subscribers", false },
 	[REASON_NO_SUBSCRIPTION] = { "No subscription existed", false },
 	[REASON_UNSPECIFIED]	= { "Unspecified error", true },
 	[REASON_MALFORMED]	= { "Malformed Packet", true },
