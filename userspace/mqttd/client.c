@@ -13,6 +13,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
 #include "handler.h"
 #include "listener.h"
@@ -87,6 +88,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 	struct client *client = container_of(rcu, struct client, rcu);
 
 	free(client->id);
+	free(client->username);
 	free(client);
 }
 
@@ -279,6 +281,7 @@ void client_destroy(struct client *client)
 		client->next->link = client->link;
 	stats_add(&worker->stats, STAT_CLIENTS, -1);
 	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
+	client_acl_drop(client);
 	outq_clear(&client->out);
 	buffer_free(&client->in);
 	client_put(client);

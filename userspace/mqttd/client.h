@@ -21,6 +21,7 @@
 #include "transport.h"
 #include "worker.h"
 
+struct acl_rules;
 struct endpoint;
 struct message;
 struct session;
@@ -89,6 +90,7 @@ struct terms {
  * @endpoint: how it came in; constant
  * @session: from CONNECT on
  * @id: client id, NULL before CONNECT
+ * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
  * @will: a PUBLISH packet for the client's protocol version, or NULL
@@ -98,6 +100,7 @@ struct terms {
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -113,6 +116,8 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @rules: what it may do, for client_acl.c
+ * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -126,6 +131,7 @@ struct client {
 	struct endpoint *endpoint;
 	struct session *session;
 	char *id;
+	char *username;
 	struct terms terms;
 	struct alias_table aliases;
 	struct blob *will;
@@ -135,6 +141,7 @@ struct client {
 	uint32_t refs;
 	uint32_t fences;
 	uint8_t state;
+	uint8_t auth;
 	uint8_t closing;
 	uint8_t holds;
 	bool tx_held;
@@ -150,6 +157,8 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	struct acl_rules *rules;
+	uint32_t rules_generation;
 	struct timer timer;
 	struct notices notices;
 	struct client *next;

@@ -301,6 +301,7 @@ static void handle_signal(struct event_source *source, uint32_t events)
 		break;
 	case SIGHUP:
 		reload(process->broker->conf, process->args);
+		broker_reload(process->broker);
 		break;
 	case SIGUSR2:
 		broker_log_statistics(process->broker);
