@@ -214,6 +214,7 @@ static void log_close(const struct client *client, const char *detail)
 
 	if (reason->routine && !client->worker->broker->conf->connection_messages)
 		return;
+	__atomic_store_n(&limits[client->closing].what, reason->text, __ATOMIC_RELAXED);
 	if (log_allowed(&limits[client->closing], reason->type))
 		log_printf(reason->type, "Client %s %s%s%s%s.", client_name(client), reason->text,
 			   detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
