@@ -121,6 +121,11 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
 }
 
+bool broker_wants_kernel(const struct broker *broker)
+{
+	return wanted_mode(broker) != DATAPLANE_USER;
+}
+
 void broker_wake_workers(struct broker *broker)
 {
 	unsigned int i;
@@ -234,6 +239,11 @@ void broker_reload(struct broker *broker)
 {
 	auth_reload(broker->auth);
 	permissions_reload(&broker->permissions);
+}
+
+void broker_save(struct broker *broker)
+{
+	(void)broker;
 }
 
 void broker_log_statistics(const struct broker *broker)
