@@ -21,6 +21,7 @@
 #include "transport.h"
 #include "worker.h"
 
+struct acl_rules;
 struct delivery;
 struct endpoint;
 struct message;
@@ -112,6 +113,7 @@ struct terms {
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -127,6 +129,8 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @rules: what it may do, for client_acl.c
+ * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -153,6 +157,7 @@ struct client {
 	uint32_t refs;
 	uint32_t fences;
 	uint8_t state;
+	uint8_t auth;
 	uint8_t closing;
 	uint8_t holds;
 	bool tx_held;
@@ -171,6 +176,8 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	struct acl_rules *rules;
+	uint32_t rules_generation;
 	struct timer timer;
 	struct notices notices;
 	struct client *next;

@@ -66,6 +66,7 @@ struct worker_moves {
  * @route: memory for routing
  * @replays: clients that can go on with retained messages
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
+ * @rounds: of events that have ended; read by the main thread
  * @thread: valid once worker_start() has succeeded
  * @stop: set by the main thread
  */
@@ -89,6 +90,7 @@ struct worker {
 	struct route_memory route;
 	struct client *replays;
 	uint8_t *scratch;
+	uint64_t rounds;
 	pthread_t thread;
 	bool stop;
 };
