@@ -39,6 +39,7 @@ enum session_drop {
 	DROP_MEMORY,
 	DROP_EXPIRED,		/* its message expiry interval passed in the queue */
 	DROP_TOO_LONG,		/* longer than the client takes */
+	DROP_DENIED,		/* the client may not read it */
 	DROP_COUNT
 };
 

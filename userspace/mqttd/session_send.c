@@ -9,7 +9,6 @@
 
 #include "broker.h"
 #include "client.h"
-#include "client_publish.h"
 #include "log.h"
 #include "packet.h"
 #include "packet_ids.h"
@@ -28,6 +27,7 @@ static const char *const drop_texts[DROP_COUNT] = {
 	[DROP_MEMORY]	= "out of memory",
 	[DROP_EXPIRED]	= "expired",
 	[DROP_TOO_LONG]	= "longer than the client takes",
+	[DROP_DENIED]	= "not allowed",
 };
 
 const char *session_drop_text(enum session_drop drop)
@@ -106,11 +106,23 @@ static void answer(struct client *client, u8 byte1, u16 packet_id, u8 reason, u6
 	client_answer(client, packet, packet_reply_write(packet, byte1, packet_id, reason), ticket);
 }
 
+static enum session_drop drop_reason(int err)
+{
+	switch (err) {
+	case -ETIME:
+		return DROP_EXPIRED;
+	case -EACCES:
+		return DROP_DENIED;
+	default:
+		return DROP_TOO_LONG;
+	}
+}
+
 static void forget(struct session *session, struct session_entry *entry, int err)
 {
 	pthread_mutex_lock(&session->lock);
 	if (err)
-		session->drops[err == -ETIME ? DROP_EXPIRED : DROP_TOO_LONG]++;
+		session->drops[drop_reason(err)]++;
 	queue_drop(session, entry);
 	pthread_mutex_unlock(&session->lock);
 }
