@@ -11,6 +11,7 @@
 #include "config.h"
 #include "permissions.h"
 #include "rendezvous.h"
+#include "retained.h"
 #include "route.h"
 #include "session.h"
 #include "switchover.h"
@@ -19,6 +20,7 @@ struct auth;
 struct dataplane;
 struct endpoint;
 struct listeners;
+struct store;
 struct worker;
 
 /**
@@ -38,6 +40,8 @@ struct worker;
  * @permissions: who may do what
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
+ * @store: what survives the process
+ * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
  */
@@ -55,6 +59,8 @@ struct broker {
 	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
+	struct store *store;
+	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
 };

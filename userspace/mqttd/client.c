@@ -19,6 +19,7 @@
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
+#include "replay.h"
 #include "session.h"
 
 #define CONNECT_TIMEOUT_MS 10000
@@ -272,6 +273,8 @@ void client_destroy(struct client *client)
 	blob_put(client->will);
 	client->will = NULL;
 	alias_clear(&client->aliases);
+	alias_out_clear(&client->aliases_out);
+	replay_end(client);
 	client_plane_leave(client);
 	worker_forget(worker, client);
 
