@@ -13,6 +13,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
 #include "handler.h"
 #include "listener.h"
@@ -214,6 +215,7 @@ static void log_close(const struct client *client, const char *detail)
 
 	if (reason->routine && !client->worker->broker->conf->connection_messages)
 		return;
+	__atomic_store_n(&limits[client->closing].what, reason->text, __ATOMIC_RELAXED);
 	if (log_allowed(&limits[client->closing], reason->type))
 		log_printf(reason->type, "Client %s %s%s%s%s.", client_name(client), reason->text,
 			   detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
@@ -284,6 +286,7 @@ void client_destroy(struct client *client)
 	stats_add(&worker->stats, STAT_CLIENTS, -1);
 	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
 	session_will_free(client->will);
+	client_acl_drop(client);
 	outq_clear(&client->out);
 	buffer_free(&client->answers);
 	buffer_free(&client->in);

@@ -109,8 +109,8 @@ struct terms {
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
  * @aliases_out: topic aliases of the broker's
- * @rules: what the client may do; NULL: everything
- * @tailored: no packet for it may be as it is for others
+ * @tailored: no packet for it may be as it is for others, for client_publish.c
+ * @tailored_known: that was found out
  * @replays: filters whose retained messages it is still to get
  * @next_replay: in the worker's list of those that can go on with that, see replay.h
  * @will: from CONNECT until the session has it, or NULL
@@ -126,6 +126,7 @@ struct terms {
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -142,6 +143,8 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @rules: what it may do, for client_acl.c
+ * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -159,7 +162,6 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct alias_out aliases_out;
-	struct acl_rules *rules;
 	struct replay *replays;
 	struct client *next_replay;
 	struct session_will *will;
@@ -173,6 +175,7 @@ struct client {
 	uint32_t refs;
 	uint32_t fences;
 	uint8_t state;
+	uint8_t auth;
 	uint8_t closing;
 	uint8_t holds;
 	bool tx_held;
@@ -186,6 +189,7 @@ struct client {
 	bool congested;
 	uint8_t auth;
 	bool tailored;
+	bool tailored_known;
 	bool replaying;
 	const char *close_detail;
 	struct hash_node by_peer;
@@ -194,6 +198,8 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	struct acl_rules *rules;
+	uint32_t rules_generation;
 	struct timer timer;
 	struct notices notices;
 	struct client *next;
@@ -299,9 +305,6 @@ void client_deliver(struct client *client, struct message *msg,
  */
 int client_publish(struct client *client, const struct stored *msg,
 		   const struct delivery *delivery, u16 packet_id, bool dup);
-
-/* After CONNECT, and when the client's permissions have changed. */
-void client_tailor(struct client *client);
 
 /* Below: client_io.c */
 

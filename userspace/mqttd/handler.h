@@ -45,9 +45,9 @@ void handler_refuse(struct client *client, int err, const char *why);
  */
 struct session_filter *handler_filters(struct client *client, const struct packet *packet,
 				       struct packet_filters *list);
-/* Answers with the codes of @filters. */
+/* Answers with the codes of @filters, once change number @ticket is durable. */
 void handler_ack(struct client *client, u8 type, const struct packet_filters *list,
-		 const struct session_filter *filters);
+		 const struct session_filter *filters, u64 ticket);
 
 void handle_connect(struct client *client, struct packet *packet);
 void handle_publish(struct client *client, struct packet *packet);

@@ -71,6 +71,7 @@ struct worker_moves {
  * @store_full: the store was full then
  * @store_waits: the store's thread is to wake this one
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
+ * @rounds: of events that have ended; read by the main thread
  * @thread: valid once worker_start() has succeeded
  * @stop: set by the main thread
  */
@@ -99,6 +100,7 @@ struct worker {
 	bool store_full;
 	bool store_waits;
 	uint8_t *scratch;
+	uint64_t rounds;
 	pthread_t thread;
 	bool stop;
 };
