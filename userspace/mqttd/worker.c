@@ -149,6 +149,7 @@ static void finish_round(struct worker *worker)
 
 	replay_run(worker);
 	do {
+		worker_pump(worker);
 		port_flush(worker);
 		worker_flush(worker);
 		client = worker->closing;
@@ -157,7 +158,8 @@ static void finish_round(struct worker *worker)
 			next = client->next_closing;
 			client_destroy(client);
 		}
-	} while (worker->dirty || worker->closing || worker->port.out.len);
+	} while (worker->pumps || worker->dirty || worker->closing || worker->port.out.len ||
+		 worker_stored(worker));
 	post_all(worker);
 }
 
@@ -168,7 +170,10 @@ static int round_wait(const struct worker *worker)
 
 	if (replay_waiting(worker))
 		max = 0;
-	return timer_wait(&worker->timers, timer_now(), max);
+	max = timer_wait(&worker->timers, timer_now(), max);
+	if (!worker->index)
+		max = session_registry_wait(&worker->broker->sessions, timer_now(), max);
+	return max;
 }
 
 /* A client that ends while the walk is about to come to it is left out. */
@@ -247,6 +252,8 @@ static void *run(void *arg)
 			source->handle(source, events[i].events);
 		}
 		timer_run(&worker->timers, worker->now);
+		if (!worker->index)
+			session_run_timers(worker);
 		move_some(worker);
 		finish_round(worker);
 		if (rendezvous_join(worker))
@@ -279,6 +286,7 @@ void worker_close_clients(struct worker *worker)
 	for (client = worker->clients; client; client = client->next)
 		client_close(client, CLOSE_SHUTDOWN, NULL);
 	finish_round(worker);
+	worker_drop_storing(worker);
 }
 
 void worker_discard_mail(struct worker *worker)
