@@ -137,11 +137,14 @@ static int fill(const char *name, char *why)
 	int ret;
 
 	ret = sqlite3_open_v2(name, &sql, SQLITE_OPEN_READWRITE, NULL);
+	/* No log, in which something could stay: closing does not say if it fails */
 	if (!ret)
 		ret = sqlite3_exec(sql, "PRAGMA locking_mode = EXCLUSIVE;"
-				   "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+				   "PRAGMA journal_mode = MEMORY", NULL, NULL, NULL);
 	if (!ret)
 		ret = store_schema_make(sql);
+	if (!ret)
+		ret = sqlite3_exec(sql, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 	if (ret)
 		snprintf(why, STORE_WHY_MAX, "%s cannot be written: %s", name,
 			 sql ? sqlite3_errmsg(sql) : "no memory");
@@ -187,7 +190,7 @@ static int make_file(const char *path, char *why)
 
 int store_file_check(const char *path, char *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
 
 	why[0] = '\0';
 	if (fd >= 0) {
