@@ -295,7 +295,6 @@ void handler_connect_finish(struct client *client)
 			    client->username ? ", u'" : "", client->username ? client->username : "",
 			    client->username ? "'" : "");
 	client_keepalive_start(client);
-	client_tailor(client);
 	client_plane_join(client);
 	session_online(client);
 	client_release(client, HOLD_SESSION);
