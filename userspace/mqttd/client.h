@@ -120,7 +120,6 @@ struct terms {
  *	reference
  * @next_pump: in the worker's list of those whose queue has something new, if @pumping
  * @receiving: messages of QoS 1 and 2 from the client that it has no answer to
- * @auth: enum auth_result, for NOTICE_AUTH; any thread
  * @protocol: version, enum mqtt_protocol; from CONNECT on
  * @keepalive: seconds, 0 for none
  * @refs: the connection's own, and one per mailbox it is in; any thread
@@ -187,7 +186,6 @@ struct client {
 	bool storing;
 	bool pumping;
 	bool congested;
-	uint8_t auth;
 	bool tailored;
 	bool tailored_known;
 	bool replaying;
