@@ -19,6 +19,7 @@
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
+#include "replay.h"
 #include "session.h"
 #include "session_will.h"
 
@@ -269,6 +270,8 @@ void client_destroy(struct client *client)
 
 	session_offline(client);
 	alias_clear(&client->aliases);
+	alias_out_clear(&client->aliases_out);
+	replay_end(client);
 	client_plane_leave(client);
 	worker_forget(worker, client);
 

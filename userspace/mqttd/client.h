@@ -142,6 +142,8 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @rate_second: when the last PUBLISH came, seconds of the worker's clock
+ * @rate_count: how many have come in that second
  * @rules: what it may do, for client_acl.c
  * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
@@ -196,6 +198,8 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	uint32_t rate_second;
+	uint32_t rate_count;
 	struct acl_rules *rules;
 	uint32_t rules_generation;
 	struct timer timer;

@@ -17,7 +17,7 @@
 #include "client_plane.h"
 #include "handler.h"
 #include "packet.h"
-#include "route.h"
+#include "replay.h"
 #include "stats.h"
 
 /* Before the CONNECT is done: what is behind it has to fit into an attach. */
@@ -256,6 +256,7 @@ void client_flush(struct client *client)
 		client->congested = false;
 		client_pump_later(client);
 	}
+	replay_resume(client);
 	if (client->holds & HOLD_ATTACH)
 		client_plane_attach(client);
 	else

@@ -21,7 +21,6 @@
 #include "listener.h"
 #include "log.h"
 #include "message.h"
-#include "packet_ids.h"
 #include "publish.h"
 #include "session.h"
 #include "stats.h"
@@ -77,16 +76,6 @@ static bool within_rate(struct client *client, int64_t limit)
 	return client->rate_count++ < limit;
 }
 
-/* QoS 2 until PUBREL, QoS 1 until PUBACK has left [MQTT-3.3.4-9]. */
-static bool within_receive_maximum(const struct client *client)
-{
-	const struct config *conf = client->worker->broker->conf;
-
-	return client->protocol != MQTT_PROTOCOL_V5 ||
-	       packet_ids_count(client->session->incoming) + client->answers.unsent <
-	       conf->receive_maximum;
-}
-
 /* What CONNACK has said, and for older clients what it would have. */
 static bool granted(struct client *client, const struct mqtt_publish *pub)
 {
@@ -96,12 +85,8 @@ static bool granted(struct client *client, const struct mqtt_publish *pub)
 		return refuse(client, CLOSE_MESSAGE_RATE, NULL);
 	if (pub->retain && !conf->retain_available)
 		return refuse(client, CLOSE_RETAIN, "PUBLISH");
-	if (!pub->qos)
-		return true;
 	if (pub->qos > client->endpoint->conf->max_qos)
 		return refuse(client, CLOSE_QOS, "PUBLISH");
-	if (!within_receive_maximum(client))
-		return refuse(client, CLOSE_RECEIVE_MAXIMUM, NULL);
 	return true;
 }
 
@@ -243,11 +228,12 @@ static int publish_packet(struct client *client, struct packet *packet, struct m
 static void answer(struct client *client, const struct mqtt_publish *pub, u8 code, u64 ticket)
 {
 	u8 type = pub->qos == 1 ? MQTT_PKT_PUBACK : MQTT_PKT_PUBREC;
-	u8 packet[PACKET_REPLY_SIZE_MAX];
-	size_t len;
+	u8 packet[PACKET_REPLY_MAX];
 
-	len = packet_reply_write(packet, client->protocol, type << 4, pub->packet_id, code);
-	client_answer(client, packet, len, ticket);
+	if (client->protocol != MQTT_PROTOCOL_V5)
+		code = REASON_SUCCESS;
+	client_answer(client, packet,
+		      packet_reply_write(packet, type << 4, pub->packet_id, code), ticket);
 }
 
 /*
@@ -260,23 +246,34 @@ static void store_again(struct client *client, u16 packet_id)
 		store_incoming_put(client->worker->broker->store, client->session->key, packet_id);
 }
 
-/* Returns the reason code of the answer, or -ENOMEM: there is none. */
+/* Is it new? Otherwise 0, or -errno if there is no answer. */
+static int take_qos2(struct client *client, u16 packet_id)
+{
+	int ret = session_incoming_add(client->session, packet_id);
+
+	if (ret > 0 && !client_take_quota(client)) {
+		session_incoming_del(client->session, packet_id);
+		return -EDQUOT;
+	}
+	if (!ret)
+		store_again(client, packet_id);
+	return ret;
+}
+
+/* Returns the reason code of the answer, or -errno: there is none. */
 static int take_kept(struct client *client, struct packet *packet, struct mqtt_publish *pub)
 {
-	struct session *session = client->session;
-	int ret = 1;
+	int ret;
 
 	if (pub->qos == 2)
-		ret = session_incoming_add(session, pub->packet_id);
-	if (ret < 0)
+		ret = take_qos2(client, pub->packet_id);
+	else
+		ret = client_take_quota(client) ? 1 : -EDQUOT;
+	if (ret <= 0)
 		return ret;
-	if (!ret) {
-		store_again(client, pub->packet_id);
-		return REASON_SUCCESS;
-	}
 	ret = publish_packet(client, packet, pub);
 	if (ret < 0 && pub->qos == 2)
-		session_incoming_del(session, pub->packet_id);
+		session_incoming_del(client->session, pub->packet_id);
 	return ret > 0 ? REASON_SUCCESS : ret < 0 ? ret : REASON_NO_SUBSCRIBERS;
 }
 
@@ -290,9 +287,9 @@ static void handle_kept(struct client *client, struct packet *packet, struct mqt
 	store_begin(store);
 	code = take_kept(client, packet, pub);
 	ticket = store_end(store);
-	if (code < 0)
+	if (code == -ENOMEM)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
-	else
+	else if (code >= 0)
 		answer(client, pub, code, ticket);
 }
 
@@ -328,12 +325,12 @@ void handle_publish(struct client *client, struct packet *packet)
 			   pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
 	code = check(client, &pub);
-	if (code && pub.qos)
-		answer(client, &pub, code, 0);
-	else if (pub.qos)
-		handle_kept(client, packet, &pub);
-	else if (!code)
+	if (!pub.qos && !code)
 		handle_qos0(client, packet, &pub);
+	else if (pub.qos && !code)
+		handle_kept(client, packet, &pub);
+	else if (pub.qos && client_take_quota(client))
+		answer(client, &pub, code, 0);
 }
 
 /* CONNECT's handler has made it ready to be sent. */

@@ -192,6 +192,7 @@ void session_pump(struct client *client)
 		}
 		send_entry(client, entry);
 	}
+	replay_resume(client);
 }
 
 /* Acknowledgements */

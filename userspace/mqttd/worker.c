@@ -19,6 +19,7 @@
 #include "client.h"
 #include "client_plane.h"
 #include "log.h"
+#include "replay.h"
 #include "worker.h"
 
 #define EVENTS_PER_ROUND	256
@@ -146,6 +147,7 @@ static void finish_round(struct worker *worker)
 {
 	struct client *client, *next;
 
+	replay_run(worker);
 	do {
 		worker_pump(worker);
 		port_flush(worker);
@@ -161,11 +163,13 @@ static void finish_round(struct worker *worker)
 	post_all(worker);
 }
 
-/* While clients have to be moved a round does not wait for events. */
+/* While clients have to be moved, or get retained messages, a round does not wait for events. */
 static int round_wait(const struct worker *worker)
 {
 	int max = !worker->moves.running ? WAIT_MAX_MS : worker->moves.cursor ? 0 : MOVE_AGAIN_MS;
 
+	if (replay_waiting(worker))
+		max = 0;
 	max = timer_wait(&worker->timers, timer_now(), max);
 	if (!worker->index)
 		max = session_registry_wait(&worker->broker->sessions, timer_now(), max);
