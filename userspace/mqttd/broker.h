@@ -92,6 +92,9 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 /* Does anybody want the kernel data plane, be it there or not? */
 bool broker_wants_kernel(const struct broker *broker);
 
+/* For struct store_config: wakes the workers that wait for the store. In client_stored.c. */
+void broker_committed(void *broker);
+
 /* Their rounds of events end soon. */
 void broker_wake_workers(struct broker *broker);
 

@@ -20,6 +20,7 @@
 #include "auth.h"
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
 #include "connack.h"
 #include "handler.h"
@@ -199,12 +200,6 @@ static void refuse_packet(struct client *client, int err, const char *why)
 			       why);
 }
 
-static enum auth_result authenticate(struct client *client, const struct packet_connect *connect)
-{
-	(void)connect;
-	return client->endpoint->conf->allow_anonymous ? AUTH_OK : AUTH_ANONYMOUS;
-}
-
 void handle_connect(struct client *client, struct packet *packet)
 {
 	struct packet_connect connect;
@@ -231,7 +226,9 @@ void handle_connect(struct client *client, struct packet *packet)
 	if (!check_prefix(client))
 		return;
 	client->state = CLIENT_WAITING;
-	result = authenticate(client, &connect);
+	result = auth_check(client->worker->broker->auth, client, client->username,
+			    connect.has_password ? connect.password.data : NULL,
+			    connect.password.len);
 	if (result == AUTH_PENDING)
 		client_hold(client, HOLD_AUTH);
 	else
@@ -242,7 +239,8 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		handler_connect_claim(client);
+		if (!client_acl_refresh(client))
+			handler_connect_claim(client);
 		break;
 	case AUTH_DENIED:
 		connack_refuse(client, REASON_CREDENTIALS, "bad user name or password");

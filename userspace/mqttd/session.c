@@ -73,8 +73,11 @@ void session_free(struct session *session)
 	struct session_queue *queue = queue_take(session);
 	struct session_entry *entry;
 
-	while (queue && (entry = queue_empty(queue)))
+	/* At the end of the process: the store keeps what is left. */
+	while (queue && (entry = queue_empty(queue))) {
+		entry->msg->store = NULL;
 		queue_entry_free(entry);
+	}
 	packet_ids_free(session->incoming);
 	session_will_free(session->will);
 	pthread_mutex_destroy(&session->lock);
