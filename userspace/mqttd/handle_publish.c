@@ -332,16 +332,3 @@ void handle_publish(struct client *client, struct packet *packet)
 	else if (pub.qos && client_take_quota(client))
 		answer(client, &pub, code, 0);
 }
-
-/* CONNECT's handler has made it ready to be sent. */
-void handler_will(struct client *client)
-{
-	struct message msg;
-
-	if (!client->will || client->state != CLIENT_CONNECTED)
-		return;
-	message_init(&msg, client->protocol, client->will->data, client->will_len, client->will);
-	msg.from = client->session;
-	publish_message(client->worker, &msg);
-	message_done(&msg);
-}

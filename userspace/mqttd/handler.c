@@ -85,10 +85,5 @@ void handler_refuse(struct client *client, int err, const char *why)
 
 void handler_run(struct client *client, struct packet *packet)
 {
-	u8 type = mqtt_packet_type(packet->byte1);
-
-	if (type == MQTT_PKT_PUBLISH && packet->byte1 & MQTT_PUBLISH_QOS &&
-	    !client_take_quota(client))
-		return;
-	handlers[type].handle(client, packet);
+	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
 }

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "packet.h"
 #include "packet_ids.h"
+#include "replay.h"
 #include "session.h"
 #include "session_queue.h"
 #include "session_send.h"

@@ -250,6 +250,12 @@ static void no_drop(struct hash_node *node, void *ctx)
 	(void)ctx;
 }
 
+static void drop_message(struct stored *msg)
+{
+	blob_put(msg->properties_blob);
+	blob_put(msg->blob);
+}
+
 static void drop_blobs(struct store_batch *batch)
 {
 	struct store_record *rec = NULL;
@@ -257,9 +263,9 @@ static void drop_blobs(struct store_batch *batch)
 
 	while ((rec = step(batch, &chunk, rec))) {
 		if (rec->op == STORE_MESSAGE_PUT)
-			blob_put(((struct store_record_message *)rec)->msg.blob);
+			drop_message(&((struct store_record_message *)rec)->msg);
 		else if (rec->op == STORE_SESSION_PUT)
-			blob_put(((struct store_record_session *)rec)->will.blob);
+			drop_message(&((struct store_record_session *)rec)->will);
 	}
 }
 

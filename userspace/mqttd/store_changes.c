@@ -7,8 +7,6 @@
 
 #include "store_impl.h"
 
-/* Messages up to this size are copied, of longer ones the blob is kept. */
-#define COPY_MAX	4096
 
 /* The group that a thread is in. */
 static __thread struct {
@@ -108,32 +106,28 @@ static size_t text_size(const char *text)
 	return text ? strlen(text) + 1 : 0;
 }
 
-static bool by_reference(const struct stored *msg)
-{
-	return msg->blob && stored_size(msg) > COPY_MAX;
-}
-
 /* Bytes that copy_message() needs behind the record. */
 static size_t message_size(const struct stored *msg)
 {
-	return text_size(msg->client_id) + text_size(msg->username) +
-	       (by_reference(msg) ? 0 : stored_size(msg));
+	return text_size(msg->client_id) + text_size(msg->username) + msg->topic_len +
+	       (msg->properties_blob ? 0 : msg->properties_len) +
+	       (msg->blob ? 0 : msg->payload_len);
 }
 
 static void copy_message(struct stored *to, const struct stored *msg, u8 **tail)
 {
 	*to = *msg;
-	to->source = NULL;
 	to->client_id = copy(tail, msg->client_id, text_size(msg->client_id));
 	to->username = copy(tail, msg->username, text_size(msg->username));
-	if (by_reference(msg)) {
-		to->blob = blob_get(msg->blob);
-		return;
-	}
-	to->blob = NULL;
 	to->topic = copy(tail, msg->topic, msg->topic_len);
-	to->properties = copy(tail, msg->properties, msg->properties_len);
-	to->payload = copy(tail, msg->payload, msg->payload_len);
+	if (msg->properties_blob)
+		blob_get(msg->properties_blob);
+	else
+		to->properties = copy(tail, msg->properties, msg->properties_len);
+	if (msg->blob)
+		blob_get(msg->blob);
+	else
+		to->payload = copy(tail, msg->payload, msg->payload_len);
 }
 
 u64 store_session_put(struct store *store, u64 key, const struct store_session *session)
@@ -157,6 +151,7 @@ u64 store_session_put(struct store *store, u64 key, const struct store_session *
 	rec->session.client_id = copy(&tail, session->client_id, text_size(session->client_id));
 	rec->session.username = copy(&tail, session->username, text_size(session->username));
 	rec->will.blob = NULL;
+	rec->will.properties_blob = NULL;
 	if (will) {
 		copy_message(&rec->will, will, &tail);
 		rec->session.will = &rec->will;
