@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <linux/rcupdate.h>
 
+#include "address.h"
 #include "alias.h"
 #include "buffer.h"
 #include "hash.h"
@@ -164,8 +165,7 @@ struct client {
 	} address;
 };
 
-/* Room for "[address]:port". */
-#define CLIENT_ADDRESS_MAX (INET6_ADDRSTRLEN + 10)
+#define CLIENT_ADDRESS_MAX ADDRESS_MAX
 
 /*
  * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as

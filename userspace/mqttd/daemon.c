@@ -19,7 +19,7 @@
 #include "reload.h"
 
 /* How long after a flood its size is said, at most. */
-#define CHORES_MS 10000
+#define CHORES_MS 5000
 
 static void block_signals(sigset_t *set)
 {
