@@ -462,6 +462,29 @@ def t_connection_rate():
                 pass
 
 
+def t_message_rate():
+    """Who publishes faster is not read from for a while, and loses nothing."""
+    with Daemon('message_rate 20') as d:
+        d.running()
+        with d.client('sub') as sub, d.client('pub') as pub:
+            sub.subscribed('#')
+            start = time.monotonic()
+            pub.send(*(wire.publish(5, 't', b'%d' % i) for i in range(50)))
+            for i in range(50):
+                check(sub.expect(wire.PUBLISH).payload, str(i).encode(), 'payload')
+            check(time.monotonic() - start > 1.2, True, 'it took more than 1.2 s')
+            d.line('Client pub [127.0.0.1:')
+            # Others do not wait, nor does it once it has paid
+            sub.ping()
+            pub.ping()
+        check(d.statistics()['clients held: message_rate'] >= 1, True, 'counter')
+        # Somebody who is waiting may go
+        with d.client('pub') as pub:
+            pub.send(*(wire.publish(5, 't', b'%d' % i) for i in range(200)))
+            d.line('Client pub [127.0.0.1:')
+        d.client('sub').ping()
+
+
 def t_no_descriptors():
     """Without descriptors nobody is accepted; it is said once; later all are."""
     with Daemon(limit=40) as d:

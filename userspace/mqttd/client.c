@@ -14,6 +14,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_plane.h"
+#include "client_rate.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -267,6 +268,7 @@ void client_destroy(struct client *client)
 	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
+	client_rate_free(client);
 	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
 		drain(client);
 	if (client->events)

@@ -22,6 +22,7 @@ enum stat {
 	STAT_REFUSED_LISTENER,		/* max_connections of the listener */
 	STAT_REFUSED_TOTAL,		/* max_connections_total */
 	STAT_REFUSED_RATE,		/* connection_rate */
+	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate */
 	STAT_REFUSED_MEMORY,		/* there is none */
 	STAT_COUNT
 };
