@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <linux/rcupdate.h>
 
+#include "address.h"
 #include "alias.h"
 #include "buffer.h"
 #include "hash.h"
@@ -21,6 +22,7 @@
 #include "transport.h"
 #include "worker.h"
 
+struct client_rate;
 struct endpoint;
 struct message;
 struct session;
@@ -38,6 +40,7 @@ enum client_hold {
 	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
 	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
 	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
+	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate */
 };
 
 enum close_reason {
@@ -120,6 +123,7 @@ struct terms {
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
+ * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
@@ -158,6 +162,7 @@ struct client {
 	size_t need;
 	struct outq out;
 	struct timer timer;
+	struct client_rate *rate;
 	struct notices notices;
 	struct client *next;
 	struct client **link;
@@ -171,8 +176,7 @@ struct client {
 	} address;
 };
 
-/* Room for "[address]:port". */
-#define CLIENT_ADDRESS_MAX (INET6_ADDRSTRLEN + 10)
+#define CLIENT_ADDRESS_MAX ADDRESS_MAX
 
 /*
  * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as
