@@ -22,6 +22,7 @@
 #include "transport.h"
 #include "worker.h"
 
+struct acl_rules;
 struct client_rate;
 struct endpoint;
 struct message;
@@ -107,6 +108,7 @@ struct terms {
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -122,6 +124,8 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @rules: what it may do, for client_acl.c
+ * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
@@ -146,6 +150,7 @@ struct client {
 	uint32_t refs;
 	uint32_t fences;
 	uint8_t state;
+	uint8_t auth;
 	uint8_t closing;
 	uint8_t holds;
 	bool tx_held;
@@ -161,6 +166,8 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	struct acl_rules *rules;
+	uint32_t rules_generation;
 	struct timer timer;
 	struct client_rate *rate;
 	struct notices notices;
