@@ -16,7 +16,7 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson libbsd
+PACKAGES := libnl-genl-3.0 liburcu jansson libbsd libsystemd libcap-ng
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.

@@ -120,6 +120,11 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
 }
 
+bool broker_wants_kernel(const struct broker *broker)
+{
+	return wanted_mode(broker) != DATAPLANE_USER;
+}
+
 void broker_wake_workers(struct broker *broker)
 {
 	unsigned int i;
@@ -211,6 +216,11 @@ void broker_close(struct broker *broker)
 	rcu_barrier();
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+}
+
+void broker_save(struct broker *broker)
+{
+	(void)broker;
 }
 
 void broker_log_statistics(const struct broker *broker)

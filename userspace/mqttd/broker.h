@@ -71,8 +71,14 @@ void broker_close(struct broker *broker);
 /* Any thread. Should the kernel have the connections of this listener's clients? */
 bool broker_offloads(const struct broker *broker, const struct listener_config *listener);
 
+/* Does anybody want the kernel data plane, be it there or not? */
+bool broker_wants_kernel(const struct broker *broker);
+
 /* Their rounds of events end soon. */
 void broker_wake_workers(struct broker *broker);
+
+/* Any time: what is to survive is written now. */
+void broker_save(struct broker *broker);
 
 /* Any time: "statistics: ..." lines. */
 void broker_log_statistics(const struct broker *broker);

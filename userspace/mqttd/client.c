@@ -42,6 +42,12 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 				    "disconnected due to invalid topic name" },
 	[CLOSE_TOPIC_ALIAS]	= { LOG_TYPE_NOTICE, false, REASON_TOPIC_ALIAS,
 				    "disconnected due to invalid topic alias" },
+	[CLOSE_RECEIVE_MAXIMUM]	= { LOG_TYPE_NOTICE, false, REASON_RECEIVE_MAXIMUM,
+				    "disconnected: more messages in flight than was granted" },
+	[CLOSE_MESSAGE_RATE]	= { LOG_TYPE_NOTICE, false, REASON_MESSAGE_RATE,
+				    "disconnected: message rate too high" },
+	[CLOSE_ADMINISTRATIVE]	= { LOG_TYPE_NOTICE, false, REASON_ADMINISTRATIVE,
+				    "disconnected by the operator" },
 	[CLOSE_QOS]		= { LOG_TYPE_ERROR, false, REASON_QOS,
 				    "disconnected: QoS 1 and 2 are not supported yet" },
 	[CLOSE_RETAIN]		= { LOG_TYPE_ERROR, false, REASON_RETAIN,
@@ -87,6 +93,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 	struct client *client = container_of(rcu, struct client, rcu);
 
 	free(client->id);
+	free(client->username);
 	free(client);
 }
 
@@ -207,6 +214,7 @@ static void log_close(const struct client *client, const char *detail)
 
 	if (reason->routine && !client->worker->broker->conf->connection_messages)
 		return;
+	__atomic_store_n(&limits[client->closing].what, reason->text, __ATOMIC_RELAXED);
 	if (log_allowed(&limits[client->closing], reason->type))
 		log_printf(reason->type, "Client %s %s%s%s%s.", client_name(client), reason->text,
 			   detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
@@ -288,11 +296,14 @@ void client_notified(struct client *client, unsigned int notices)
 {
 	if (notices & NOTICE_KICK)
 		client_close(client, CLOSE_TAKEN_OVER, NULL);
+	if (notices & NOTICE_END)
+		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)
 		return;
 	if (notices & NOTICE_READY) {
-		handler_connect_finish(client);
-		client_release(client, HOLD_TAKEOVER);
+		handler_connect_claim(client);
+		if (client->state == CLIENT_CONNECTED)
+			client_release(client, HOLD_TAKEOVER);
 	}
 	if (notices & NOTICE_PASS)
 		client_release(client, HOLD_FENCE);

@@ -36,6 +36,8 @@ enum client_hold {
 	HOLD_TAKEOVER	= 1 << 0,	/* another connection has the client id */
 	HOLD_ATTACH	= 1 << 1,	/* CONNACK has to leave, then the kernel takes the socket */
 	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
+	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
+	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
 };
 
 enum close_reason {
@@ -48,7 +50,10 @@ enum close_reason {
 	CLOSE_PROTOCOL,		/* one that must not come, or not so */
 	CLOSE_TOPIC_NAME,	/* wildcards in it */
 	CLOSE_TOPIC_ALIAS,	/* above what was granted */
-	CLOSE_QOS,		/* this and the next two: not in this broker yet */
+	CLOSE_RECEIVE_MAXIMUM,	/* more QoS 1 and 2 at once than was granted */
+	CLOSE_MESSAGE_RATE,
+	CLOSE_ADMINISTRATIVE,	/* the operator wants it */
+	CLOSE_QOS,		/* above max_qos */
 	CLOSE_RETAIN,
 	CLOSE_SUBSCRIPTION_ID,
 	CLOSE_TOO_LARGE,
@@ -89,6 +94,7 @@ struct terms {
  * @endpoint: how it came in; constant
  * @session: from CONNECT on
  * @id: client id, NULL before CONNECT
+ * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
  * @will: a PUBLISH packet for the client's protocol version, or NULL
@@ -126,6 +132,7 @@ struct client {
 	struct endpoint *endpoint;
 	struct session *session;
 	char *id;
+	char *username;
 	struct terms terms;
 	struct alias_table aliases;
 	struct blob *will;
@@ -209,6 +216,14 @@ void client_keepalive_start(struct client *client);
  * does not read or does not take packets so long, or if there is no memory.
  */
 void client_send(struct client *client, const void *packet, size_t len);
+
+/*
+ * An answer that promises something: sent once change number @ticket is durable,
+ * 0: now, and in the order of the calls. Without @packet there is only what
+ * follows from it: while the store is full the client is not read from, if
+ * @ticket is not 0.
+ */
+void client_answer(struct client *client, const void *packet, size_t len, u64 ticket);
 
 /*
  * Queues a message; drops it, and counts that, if the queue is full or the client

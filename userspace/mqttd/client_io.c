@@ -291,6 +291,13 @@ void client_send(struct client *client, const void *packet, size_t len)
 		make_dirty(client);
 }
 
+void client_answer(struct client *client, const void *packet, size_t len, u64 ticket)
+{
+	(void)ticket;
+	if (packet)
+		client_send(client, packet, len);
+}
+
 /* The message that is being sent does not count, nor does one that is alone. */
 static bool queue_full(const struct client *client, size_t len)
 {

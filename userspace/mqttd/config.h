@@ -136,6 +136,7 @@ struct config {
 	char *persistence_location;		/* directory, NULL for the working directory */
 	char *persistence_path;			/* no option: these two together */
 	char *server_reference;			/* where clients should go, or NULL */
+	char *control_socket_group;		/* who may use it, or NULL */
 	char *control_socket_path;		/* "none" for none */
 	bool control_socket_set;
 	char *pid_file;

@@ -38,7 +38,7 @@ static const struct option_word words_slow_consumer[] = {
 
 static const struct option_word words_log_dest[] = {
 	{ "stderr", LOG_DEST_STDERR }, { "stdout", LOG_DEST_STDOUT },
-	{ "syslog", LOG_DEST_SYSLOG }, { "none", 0 }, { }
+	{ "syslog", LOG_DEST_SYSLOG }, { "journal", LOG_DEST_JOURNAL }, { "none", 0 }, { }
 };
 
 static const struct option_word words_log_type[] = {
@@ -193,7 +193,7 @@ static int set_log_dest(struct config *conf, const struct config_option *opt, ch
 	word = word_find(words_log_dest, value);
 	if (!word)
 		return config_error(conf,
-				    "'%s' is not one of stderr, stdout, syslog, none, file PATH",
+				    "'%s' is not one of stderr, stdout, syslog, journal, none, file PATH",
 				    value);
 	conf->log_dests_set = true;
 	conf->log_dests = word->value ? conf->log_dests | word->value : 0;
@@ -279,6 +279,7 @@ const struct config_option config_options[] = {
 	{ "connect_timeout", NUMBER(connect_timeout, 1, 3600) },
 	{ "connection_messages", FLAG(connection_messages) },
 	{ "connection_rate", NUMBER(connection_rate, 0, INT32_MAX) },
+	{ "control_socket_group", STRING(control_socket_group) },
 	{ "control_socket_path", .set = set_control_socket, AT(control_socket_path) },
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },

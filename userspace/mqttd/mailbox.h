@@ -28,6 +28,9 @@ enum notice {
 	NOTICE_KICK	= 1 << 0,	/* close: another connection took the client id over */
 	NOTICE_READY	= 1 << 1,	/* the client id is yours now */
 	NOTICE_PASS	= 1 << 2,	/* the last fence was passed */
+	NOTICE_QUEUE	= 1 << 3,	/* there is something new in the session's queue */
+	NOTICE_AUTH	= 1 << 4,	/* the password was checked */
+	NOTICE_END	= 1 << 5,	/* close: the operator wants it */
 };
 
 /**

@@ -12,6 +12,7 @@
 #include "client.h"
 #include "dataplane.h"
 #include "log.h"
+#include "packet_ids.h"
 #include "reason.h"
 #include "session.h"
 #include "worker.h"
@@ -32,12 +33,11 @@ void session_registry_destroy(struct session_registry *registry)
 	pthread_mutex_destroy(&registry->lock);
 }
 
-static struct session *session_new(struct client *client, const char *id)
+static struct session *session_new(struct broker *broker, const char *id)
 {
 	struct session *session;
 
-	session = calloc(1, sizeof(*session) +
-			 client->worker->broker->n_workers * sizeof(session->stamps[0]));
+	session = calloc(1, sizeof(*session) + broker->n_workers * sizeof(session->stamps[0]));
 	if (!session)
 		return NULL;
 	session->id = strdup(id);
@@ -45,12 +45,15 @@ static struct session *session_new(struct client *client, const char *id)
 		free(session);
 		return NULL;
 	}
-	session->client = client;
+	session->broker = broker;
+	pthread_mutex_init(&session->lock, NULL);
 	return session;
 }
 
 static void session_free(struct session *session)
 {
+	packet_ids_free(session->incoming);
+	pthread_mutex_destroy(&session->lock);
 	free(session->id);
 	free(session);
 }
@@ -75,61 +78,60 @@ static struct session *find(const struct session_registry *registry, const char 
 }
 
 /* The later of two that wait wins, and the one who was waiting goes away too. */
-static int claim_locked(struct session_registry *registry, struct session *session)
+static int wait_for(struct session *session, struct client *client)
 {
-	uint64_t hash = siphash(session->id, strlen(session->id), &registry->key);
-	struct session *old = find(registry, session->id, hash);
-	int err;
-
-	if (!old) {
-		err = hash_add(&registry->by_id, &session->node, hash);
-		session->live = !err;
-		return err;
-	}
-	if (old->heir) {
-		old->heir->predecessor = NULL;
-		mailbox_notify(old->heir->client, NOTICE_KICK);
-	}
-	old->heir = session;
-	session->predecessor = old;
-	mailbox_notify(old->client, NOTICE_KICK);
+	if (session->heir)
+		mailbox_notify(session->heir, NOTICE_KICK);
+	session->heir = client;
+	mailbox_notify(session->owner, NOTICE_KICK);
 	return -EINPROGRESS;
+}
+
+static int claim_locked(struct session_registry *registry, struct client *client, const char *id)
+{
+	uint64_t hash = siphash(id, strlen(id), &registry->key);
+	struct session *session = find(registry, id, hash);
+
+	if (session)
+		return wait_for(session, client);
+	session = session_new(client->worker->broker, id);
+	if (!session)
+		return -ENOMEM;
+	if (hash_add(&registry->by_id, &session->node, hash)) {
+		session_free(session);
+		return -ENOMEM;
+	}
+	session->owner = client;
+	client->session = session;
+	rcu_assign_pointer(session->client, client);
+	return 0;
 }
 
 int session_claim(struct client *client, const char *id)
 {
 	struct session_registry *registry = &client->worker->broker->sessions;
-	struct session *session = session_new(client, id);
 	int err;
 
-	if (!session)
-		return -ENOMEM;
 	pthread_mutex_lock(&registry->lock);
-	err = claim_locked(registry, session);
+	err = claim_locked(registry, client, id);
 	pthread_mutex_unlock(&registry->lock);
-	if (err == -ENOMEM)
-		session_free(session);
-	else
-		client->session = session;
 	return err;
 }
 
-static void leave_locked(struct session_registry *registry, struct session *session)
+static void leave_locked(struct session_registry *registry, struct client *client)
 {
-	struct session *heir = session->heir;
+	struct session *session = client->session;
 
-	if (session->predecessor)
-		session->predecessor->heir = NULL;
-	if (!session->live)
+	if (session) {
+		hash_del(&registry->by_id, &session->node);
+		if (session->heir)
+			mailbox_notify(session->heir, NOTICE_READY);
 		return;
-	hash_del(&registry->by_id, &session->node);
-	if (!heir)
-		return;
-	/* Cannot fail: the table has just had one more. */
-	hash_add(&registry->by_id, &heir->node, session->node.hash);
-	heir->predecessor = NULL;
-	heir->live = true;
-	mailbox_notify(heir->client, NOTICE_READY);
+	}
+	session = find(registry, client->id, siphash(client->id, strlen(client->id),
+						     &registry->key));
+	if (session && session->heir == client)
+		session->heir = NULL;
 }
 
 void session_leave(struct client *client)
@@ -137,14 +139,16 @@ void session_leave(struct client *client)
 	struct broker *broker = client->worker->broker;
 	struct session *session = client->session;
 
-	if (!session)
+	if (!client->id)
 		return;
-	client->session = NULL;
-	route_unsubscribe_all(&broker->routes, session);
+	if (session)
+		route_unsubscribe_all(&broker->routes, session);
 	pthread_mutex_lock(&broker->sessions.lock);
-	leave_locked(&broker->sessions, session);
+	leave_locked(&broker->sessions, client);
 	pthread_mutex_unlock(&broker->sessions.lock);
-	call_rcu(&session->rcu, session_free_rcu);
+	client->session = NULL;
+	if (session)
+		call_rcu(&session->rcu, session_free_rcu);
 }
 
 static void subscribe_one(struct client *client, struct session_filter *f)

@@ -247,6 +247,7 @@ static void *run(void *arg)
 		finish_round(worker);
 		if (rendezvous_join(worker))
 			finish_round(worker);
+		__atomic_store_n(&worker->rounds, worker->rounds + 1, __ATOMIC_RELAXED);
 	}
 	rcu_unregister_thread();
 	return NULL;

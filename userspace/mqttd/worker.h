@@ -64,6 +64,7 @@ struct worker_moves {
  * @stamp: number of the last message routed
  * @matches: who got messages to a topic, by the topic's hash
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
+ * @rounds: of events that have ended; read by the main thread
  * @thread: valid once worker_start() has succeeded
  * @stop: set by the main thread
  */
@@ -86,6 +87,7 @@ struct worker {
 	uint64_t stamp;
 	struct mqtt_match matches[WORKER_MATCHES];
 	uint8_t *scratch;
+	uint64_t rounds;
 	pthread_t thread;
 	bool stop;
 };
