@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Client ids, take-over, and subscribing in all data planes at once.
+ * Client ids and take-over.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,15 +10,10 @@
 
 #include "broker.h"
 #include "client.h"
-#include "dataplane.h"
 #include "log.h"
 #include "packet_ids.h"
-#include "reason.h"
 #include "session.h"
 #include "worker.h"
-
-/* Filters that one session may have. */
-#define SUBSCRIPTIONS_MAX 1000000
 
 void session_registry_init(struct session_registry *registry)
 {
@@ -149,88 +144,4 @@ void session_leave(struct client *client)
 	client->session = NULL;
 	if (session)
 		call_rcu(&session->rcu, session_free_rcu);
-}
-
-static void subscribe_one(struct client *client, struct session_filter *f)
-{
-	struct broker *broker = client->worker->broker;
-	int ret = -EDQUOT;
-
-	f->code = REASON_SHARED;
-	f->changed = false;
-	if (f->shared)
-		return;
-	f->code = REASON_QUOTA;
-	if (!dataplane_takes_filter(&client->conn, f->filter, f->len)) {
-		log_limited(LOG_TYPE_WARNING,
-			    "Warning: Client %s: a filter has too many bytes or levels for the kernel.",
-			    client_name(client));
-		return;
-	}
-	if (client->session->subs.count < SUBSCRIPTIONS_MAX)
-		ret = route_subscribe(&broker->routes, client->session, f);
-	if (ret < 0) {
-		log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
-			    client_name(client), strerror(-ret));
-		return;
-	}
-	f->changed = ret;
-	f->code = REASON_SUCCESS;
-}
-
-/*
- * Backwards, as a filter may be there twice. Of what the client had before, what
- * the kernel has is not known: it is given to the kernel again.
- */
-static void take_back(struct client *client, struct session_filter *filters, size_t n)
-{
-	struct route_table *routes = &client->worker->broker->routes;
-	struct session_filter *f;
-	int options;
-	size_t i;
-
-	for (i = n; i--;)
-		if (filters[i].changed)
-			route_restore(routes, client->session, &filters[i]);
-	for (f = filters; f < filters + n; f++) {
-		if (f->code != REASON_SUCCESS)
-			continue;
-		options = route_options(routes, client->session, f->filter, f->len);
-		if (!f->changed && options == f->options)
-			continue;
-		f->code = REASON_UNSPECIFIED;
-		f->changed = options >= 0;
-		f->options = options;
-	}
-	if (dataplane_subscribe(client->worker, &client->conn, filters, n))
-		client_close(client, CLOSE_NOT_ATTACHED, "the kernel has lost subscriptions");
-}
-
-void session_subscribe(struct client *client, struct session_filter *filters, size_t n)
-{
-	size_t i;
-	int err;
-
-	for (i = 0; i < n; i++)
-		subscribe_one(client, &filters[i]);
-	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
-	if (!err)
-		return;
-	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
-		    client_name(client), strerror(-err));
-	take_back(client, filters, n);
-}
-
-void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
-{
-	struct broker *broker = client->worker->broker;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		filters[i].changed = route_unsubscribe(&broker->routes, client->session,
-						       filters[i].filter, filters[i].len);
-		filters[i].code = filters[i].changed ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
-	}
-	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
-		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
 }

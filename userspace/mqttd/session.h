@@ -84,7 +84,7 @@ struct session_will {
  * @dead: it has ended
  * @doomed: it ends with its connection, whatever its expiry interval
  * @rcu: frees it after readers of the trie are done
- * @stamps: by worker: of the last message that it gave to this session
+ * @stamps: by worker: its number among those who get a message, see route.c
  */
 struct session {
 	struct broker *broker;
@@ -174,42 +174,5 @@ bool session_has_room(struct session *session);
  */
 int session_incoming_add(struct session *session, u16 packet_id);
 bool session_incoming_del(struct session *session, u16 packet_id);
-
-/**
- * struct session_filter - one of those in a SUBSCRIBE or UNSUBSCRIBE
- * @filter: topic filter
- * @len: bytes at @filter
- * @options: MQTT_SUB_OPTION_* bits
- * @shared: it is of a shared subscription
- * @code: result: what SUBACK or UNSUBACK of MQTT 5.0 says about it
- * @changed: result: the subscription is new, or has other options than before;
- *	or it is gone
- * @was: result, if @changed: its former options, or -1 if there was none
- */
-struct session_filter {
-	const u8 *filter;
-	size_t len;
-	u8 options;
-	bool shared;
-	u8 code;
-	bool changed;
-	int was;
-};
-
-/* Any reason not to subscribe, for SUBACK of MQTT 3.1.1. */
-#define SESSION_SUB_FAILURE 0x80
-
-/*
- * Subscribe to each of @filters, valid by the standard, in all data planes:
- * when it returns later messages are delivered. Sets the codes.
- */
-void session_subscribe(struct client *client, struct session_filter *filters, size_t n);
-void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n);
-
-/*
- * The client is a new peer of the kernel's router: gives it all subscriptions of
- * the session. Returns 0 or -errno: -EMSGSIZE if it does not take one.
- */
-int session_load(struct client *client);
 
 #endif /* MQTTD_SESSION_H */
