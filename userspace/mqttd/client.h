@@ -105,7 +105,6 @@ struct terms {
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
  * @aliases_out: topic aliases of the broker's
- * @rules: what the client may do; NULL: everything
  * @tailored: no packet for it may be as it is for others
  * @replays: filters whose retained messages it is still to get
  * @next_replay: in the worker's list of those that can go on with that, see replay.h
@@ -152,7 +151,6 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct alias_out aliases_out;
-	struct acl_rules *rules;
 	struct replay *replays;
 	struct client *next_replay;
 	struct blob *will;
