@@ -16,7 +16,8 @@
 /* A new directory, with a path for a database in there; and the end of it. */
 int store_directory(void **state);
 int store_directory_remove(void **state);
-extern char store_path[];
+#define STORE_PATH_MAX 256
+extern char store_path[STORE_PATH_MAX];
 
 /* Fails the test if it cannot be opened, or loaded. */
 struct store *store_must_open(void);

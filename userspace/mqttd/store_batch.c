@@ -217,6 +217,9 @@ static void settle(struct store_batch *batch, struct store_record *rec, const si
 		if (put)
 			kill_found(batch, put);
 	}
+	/* It is more than the opposite of a put: it takes with it all that the session has */
+	if (rec->op == STORE_SESSION_DEL)
+		return;
 	/* Without memory for the table it is only written although it need not be */
 	hash_add(&batch->table, &rec->node, hash);
 }

@@ -187,7 +187,7 @@ static int make_file(const char *path, char *why)
 
 int store_file_check(const char *path, char *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
 
 	why[0] = '\0';
 	if (fd >= 0) {
