@@ -277,7 +277,7 @@ void client_pump_later(struct client *client);
  * follows from it: while the store is full the client is not read from, if
  * @ticket is not 0.
  */
-void client_answer(struct client *client, const void *packet, size_t len, uint64_t ticket);
+void client_answer(struct client *client, const void *packet, size_t len, u64 ticket);
 
 /* After the next commit it is looked at again: its session's queue among others. */
 void client_wait_stored(struct client *client);

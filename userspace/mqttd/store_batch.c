@@ -253,7 +253,7 @@ static void no_drop(struct hash_node *node, void *ctx)
 	(void)ctx;
 }
 
-static void drop_message(struct stored *msg)
+static void put_blobs(const struct stored *msg)
 {
 	blob_put(msg->properties_blob);
 	blob_put(msg->blob);
@@ -266,9 +266,9 @@ static void drop_blobs(struct store_batch *batch)
 
 	while ((rec = step(batch, &chunk, rec))) {
 		if (rec->op == STORE_MESSAGE_PUT)
-			drop_message(&((struct store_record_message *)rec)->msg);
+			put_blobs(&((struct store_record_message *)rec)->msg);
 		else if (rec->op == STORE_SESSION_PUT)
-			drop_message(&((struct store_record_session *)rec)->will);
+			put_blobs(&((struct store_record_session *)rec)->will);
 	}
 }
 
