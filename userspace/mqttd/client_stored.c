@@ -94,7 +94,7 @@ static int keep_answer(struct client *client, const void *packet, size_t len, u6
 	return buffer_append(answers, padding, -len & 7);
 }
 
-void client_answer(struct client *client, const void *packet, size_t len, uint64_t ticket)
+void client_answer(struct client *client, const void *packet, size_t len, u64 ticket)
 {
 	struct store *store = store_of(client);
 	bool wait = client->answers.len || ticket > store_committed(store);
