@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <linux/rcupdate.h>
 
+#include "address.h"
 #include "alias.h"
 #include "buffer.h"
 #include "hash.h"
@@ -22,6 +23,7 @@
 #include "worker.h"
 
 struct acl_rules;
+struct client_rate;
 struct delivery;
 struct endpoint;
 struct message;
@@ -43,6 +45,7 @@ enum client_hold {
 	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
 	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
 	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
+	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate */
 };
 
 enum close_reason {
@@ -147,6 +150,7 @@ struct terms {
  * @rules: what it may do, for client_acl.c
  * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
+ * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
@@ -203,6 +207,7 @@ struct client {
 	struct acl_rules *rules;
 	uint32_t rules_generation;
 	struct timer timer;
+	struct client_rate *rate;
 	struct notices notices;
 	struct client *next;
 	struct client **link;
@@ -216,8 +221,7 @@ struct client {
 	} address;
 };
 
-/* Room for "[address]:port". */
-#define CLIENT_ADDRESS_MAX (INET6_ADDRSTRLEN + 10)
+#define CLIENT_ADDRESS_MAX ADDRESS_MAX
 
 /*
  * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as
