@@ -386,6 +386,22 @@ static void test_dollar(void **state)
 	assert_int_equal(matches("$/#"), 1);
 }
 
+/* The broker's own are not in the store */
+static void test_sys(void **state)
+{
+	(void)state;
+	set("$SYS/broker/uptime", "1");
+	set("$SYS/broker/uptime", "2");
+	set_bytes((u8 *)"$SYS/x", 6, "1", now);
+	set("$SYSx", "1");
+	assert_int_equal(disk.n, 1);
+	assert_int_equal(disk.kept, 1);
+	retained_expire(&retained);
+	assert_int_equal(matches("$SYS/#"), 1);
+	set("$SYS/broker/uptime", "");
+	assert_int_equal(retained.count, 1);
+}
+
 /* --- expiry --------------------------------------------------------------- */
 
 static void test_expire(void **state)
@@ -408,10 +424,10 @@ static void test_expire(void **state)
 
 	now += 100;
 	assert_int_equal(matches("t/+"), 3);
-	retained_expire(&retained);
+	assert_true(retained_expire(&retained));
 	assert_int_equal(retained.count, 602 - RETAINED_EXPIRE_MAX);
-	retained_expire(&retained);
-	retained_expire(&retained);
+	assert_true(retained_expire(&retained));
+	assert_false(retained_expire(&retained));
 	assert_int_equal(retained.count, 3);
 	assert_int_equal(disk.n, 3);
 	assert_int_equal(disk.kept, 3);
@@ -574,6 +590,7 @@ int main(void)
 		test(test_levels),
 		test(test_work),
 		test(test_dollar),
+		test(test_sys),
 		test(test_expire),
 		test(test_load),
 		test(test_store_fails),

@@ -80,7 +80,7 @@ static inline void seed_set(void)
 static inline size_t random_text(char *text, bool filter)
 {
 	static const char *const words[] = {
-		"", "a", "b", "ab", "a!", "aaaaaaaaaa", "$", "$SYS", "\x01", "\xc3\xa9",
+		"", "a", "b", "ab", "a!", "aaaaaaaaaa", "$", "$SY", "\x01", "\xc3\xa9",
 		"\xf0\x9f\x90\xa7", "%", "0", ".",
 	};
 	unsigned int levels = 1 + roll(4), words_max = roll(3) ? 4 : 14, i;

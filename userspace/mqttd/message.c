@@ -164,17 +164,25 @@ struct message_form *message_form(struct message *msg, u8 protocol)
 	return form;
 }
 
+/* With the form that the message came in in front of it, so that both are one piece. */
 struct blob *message_blob(struct message *msg)
 {
-	if (!msg->blob) {
-		msg->own = blob_new(msg->payload_len);
-		if (!msg->own)
-			return NULL;
-		if (msg->payload_len)
-			memcpy(msg->own->data, msg->payload, msg->payload_len);
-		msg->payload = msg->own->data;
-		msg->blob = msg->own;
+	struct message_form *form = form_at(msg, msg->protocol);
+	size_t head = form->head && !form->own ? form->len : 0;
+
+	if (msg->blob)
+		return msg->blob;
+	msg->own = blob_new(head + msg->payload_len);
+	if (!msg->own)
+		return NULL;
+	if (head) {
+		memcpy(msg->own->data, form->head, head);
+		form->head = msg->own->data;
 	}
+	if (msg->payload_len)
+		memcpy(msg->own->data + head, msg->payload, msg->payload_len);
+	msg->payload = msg->own->data + head;
+	msg->blob = msg->own;
 	return msg->blob;
 }
 

@@ -120,6 +120,12 @@ static inline bool message_wide(const struct message *msg)
 	return msg->properties_len > MESSAGE_COPY_MAX;
 }
 
+/* Does the payload follow the form, in storage that can be shared? After message_blob(). */
+static inline bool message_in_one(const struct message *msg, const struct message_form *form)
+{
+	return !form->own && form->head + form->len == msg->payload;
+}
+
 /* The form for a subscriber with @protocol; NULL without memory, or if it is too long. */
 struct message_form *message_form(struct message *msg, u8 protocol);
 

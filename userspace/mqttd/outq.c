@@ -75,11 +75,29 @@ uint8_t *outq_append(struct outq *q, size_t len)
 	return room;
 }
 
-void outq_take_back(struct outq *q, size_t len)
+uint8_t *outq_append_alone(struct outq *q, size_t len)
 {
-	q->last->len -= len;
-	q->last->room += len;
-	q->bytes -= len;
+	struct outq_segment *seg = segment_add(q, len);
+
+	if (!seg)
+		return NULL;
+	seg->len = len;
+	seg->room = 0;
+	q->bytes += len;
+	return seg->copy;
+}
+
+void outq_join(struct outq *q, struct outq *more)
+{
+	if (!more->first)
+		return;
+	if (q->last)
+		q->last->next = more->first;
+	else
+		q->first = more->first;
+	q->last = more->last;
+	q->bytes += more->bytes;
+	*more = (struct outq){};
 }
 
 int outq_copy(struct outq *q, const void *data, size_t len)

@@ -72,7 +72,10 @@ int packet_connect_parse(const u8 *body, u32 remaining, struct packet_connect *c
 /* Bits of a topic filter's options (MQTT 5.0 3.8.3.1); before 5.0 QoS only */
 #define FILTER_QOS		0x03
 #define FILTER_NO_LOCAL		MQTT_SUB_OPTION_NO_LOCAL
+#define FILTER_RETAIN_AS_PUBLISHED 0x08
 #define FILTER_RETAIN_HANDLING	0x30
+#define FILTER_RETAIN_IF_NEW	0x10	/* values of this */
+#define FILTER_RETAIN_NEVER	0x20
 #define FILTER_RESERVED		0xc0
 
 /**

@@ -138,6 +138,12 @@ static void give(struct retained *retained, struct retained_topic *topic, struct
 	count(retained, msg, 1);
 }
 
+/* What the broker says of itself begins anew with each process. */
+static bool is_kept(const struct stored *msg)
+{
+	return msg->topic_len < 5 || memcmp(msg->topic, "$SYS/", 5);
+}
+
 /* Returns the former message, its reference the caller's, or NULL */
 static int set(struct retained *retained, struct stored *msg, bool store, struct stored **was)
 {
@@ -165,7 +171,7 @@ static int del(struct retained *retained, struct retained_topic *topic, struct s
 {
 	const struct stored *msg = topic->msg;
 
-	if (!store_retained_del(retained->store, msg->topic, msg->topic_len))
+	if (is_kept(msg) && !store_retained_del(retained->store, msg->topic, msg->topic_len))
 		return -ENOMEM;
 	RB_REMOVE(topics, &retained->tree->topics, topic);
 	*was = take(retained, topic);
@@ -181,7 +187,7 @@ int retained_set(struct retained *retained, struct stored *msg)
 
 	pthread_rwlock_wrlock(&retained->lock);
 	if (msg->payload_len) {
-		err = set(retained, msg, true, &was);
+		err = set(retained, msg, is_kept(msg), &was);
 	} else {
 		topic = find(retained->tree, msg);
 		if (topic)
@@ -204,7 +210,7 @@ int retained_load(struct retained *retained, struct stored *msg)
 	return err;
 }
 
-void retained_expire(struct retained *retained)
+bool retained_expire(struct retained *retained)
 {
 	struct stored *gone[RETAINED_EXPIRE_MAX];
 	struct retained_topic *topic;
@@ -224,6 +230,7 @@ void retained_expire(struct retained *retained)
 	for (i = 0; i < n; i++)
 		stored_put(gone[i]);
 	store_end(retained->store);
+	return n == RETAINED_EXPIRE_MAX;
 }
 
 int retained_cursor_init(struct retained_cursor *cursor, const u8 *filter, size_t len)

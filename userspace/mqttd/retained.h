@@ -39,8 +39,8 @@ int retained_init(struct retained *retained, struct store *store);	/* 0 or -ENOM
 void retained_destroy(struct retained *retained);
 
 /*
- * Sets the message of its topic, taking a reference, in the store too, or with
- * no payload deletes it. Any thread, within store_begin() and store_end().
+ * Sets the message of its topic, taking a reference, in the store too unless that is
+ * below "$SYS/", or with no payload deletes it. Any thread, within store_begin() and store_end().
  * Returns 0 or -ENOMEM, and nothing has changed.
  */
 int retained_set(struct retained *retained, struct stored *msg);
@@ -48,8 +48,11 @@ int retained_set(struct retained *retained, struct stored *msg);
 /* At the start: as retained_set(), but the store has it already. */
 int retained_load(struct retained *retained, struct stored *msg);
 
-/* Deletes those that have expired, up to RETAINED_EXPIRE_MAX of them. Any thread. */
-void retained_expire(struct retained *retained);
+/*
+ * Deletes those that have expired, up to RETAINED_EXPIRE_MAX of them. Returns whether
+ * there may be more. Any thread.
+ */
+bool retained_expire(struct retained *retained);
 
 /**
  * struct retained_cursor - a place among the topics that match a filter
