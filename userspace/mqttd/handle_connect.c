@@ -293,7 +293,8 @@ void handler_connect_finish(struct client *client)
 			    client->username ? ", u'" : "", client->username ? client->username : "",
 			    client->username ? "'" : "");
 	client_keepalive_start(client);
-	client_plane_join(client);
+	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);
+	client_plane_join(client);
 	client_release(client, HOLD_SESSION);
 }

@@ -11,6 +11,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "dataplane.h"
 #include "log.h"
 #include "packet.h"
@@ -98,6 +99,16 @@ static bool kernel_changed(const struct session_filter *f)
 	       (f->is_new || (how_options(f->was) ^ f->options) & FILTER_NO_LOCAL);
 }
 
+/* What is behind "$share/NAME/" the agent has to be able to subscribe to. */
+static bool fits(const struct client *client, const struct session_filter *f)
+{
+	const u8 *topic;
+	size_t len;
+
+	subscribe_split(f->filter, f->len, &topic, &len);
+	return dataplane_takes_filter(&client->conn, topic, len);
+}
+
 static void subscribe_one(struct client *client, struct session_filter *f)
 {
 	struct broker *broker = client->worker->broker;
@@ -106,7 +117,7 @@ static void subscribe_one(struct client *client, struct session_filter *f)
 	if (f->code >= SESSION_SUB_FAILURE)
 		return;
 	f->code = REASON_QUOTA;
-	if (!is_shared(f) && !dataplane_takes_filter(&client->conn, f->filter, f->len)) {
+	if (!fits(client, f)) {
 		warn(client, "a filter has too many bytes or levels for the kernel");
 		return;
 	}
@@ -172,12 +183,15 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 
 	for (i = 0; i < n; i++)
 		subscribe_one(client, &filters[i]);
+	if (!client_plane_settle(client))
+		return;
 	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	if (!err)
 		return;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
 		    client_name(client), strerror(-err));
 	take_back(client, filters, n);
+	client_plane_settle(client);
 }
 
 void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
@@ -198,4 +212,5 @@ void session_unsubscribe(struct client *client, struct session_filter *filters, 
 	}
 	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
+	client_plane_settle(client);
 }

@@ -59,6 +59,10 @@ struct worker_moves {
  * @port: to the kernel's router
  * @port_source: its readiness
  * @moves: clients that have to change between data planes
+ * @unsettled: some that are to be moved, see client_settle.c
+ * @settle_cursor: next client to look at
+ * @settle_request: number of the last request for that
+ * @settling: there is more of that to do
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
@@ -88,6 +92,10 @@ struct worker {
 	struct port port;
 	struct event_source port_source;
 	struct worker_moves moves;
+	struct client *unsettled;
+	struct client *settle_cursor;
+	unsigned int settle_request;
+	bool settling;
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;
@@ -123,7 +131,7 @@ int worker_rewatch(struct worker *worker, int fd, uint32_t events, struct event_
 void worker_unwatch(struct worker *worker, int fd);
 
 /* @client, which is about to be unlinked, is not to be moved. */
-void worker_forget(struct worker *worker, const struct client *client);
+void worker_forget(struct worker *worker, struct client *client);
 
 /* Writes all that is queued for clients of this worker to their sockets. */
 void worker_flush(struct worker *worker);
