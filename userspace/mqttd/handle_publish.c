@@ -237,16 +237,10 @@ static void answer(struct client *client, const struct mqtt_publish *pub, u8 cod
 }
 
 /*
- * It came before and was routed then. What says so may not be durable yet: the answer
- * waits for that once more.
+ * Is it new? Otherwise 0, or -errno if there is no answer. One that is known was routed
+ * then, and what says so is durable: over this connection the first answer
+ * has waited for that, and this one is behind it; or else CONNACK has.
  */
-static void store_again(struct client *client, u16 packet_id)
-{
-	if (client->session->key)
-		store_incoming_put(client->worker->broker->store, client->session->key, packet_id);
-}
-
-/* Is it new? Otherwise 0, or -errno if there is no answer. */
 static int take_qos2(struct client *client, u16 packet_id)
 {
 	int ret = session_incoming_add(client->session, packet_id);
@@ -255,8 +249,6 @@ static int take_qos2(struct client *client, u16 packet_id)
 		session_incoming_del(client->session, packet_id);
 		return -EDQUOT;
 	}
-	if (!ret)
-		store_again(client, packet_id);
 	return ret;
 }
 

@@ -110,6 +110,12 @@ int worker_start(struct worker *worker);		/* 0 or -errno */
 void worker_stop(struct worker *worker);		/* ends the thread, waits for it */
 
 /*
+ * What the thread does again and again: waits for events for @wait milliseconds at
+ * most, and handles them. Returns how many there were.
+ */
+int worker_round(struct worker *worker, int wait);
+
+/*
  * After all threads have ended, each for all workers before the next: closing
  * the connections, dropping mail, which may leave notices, and the rest.
  */
