@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent.h"
 #include "config.h"
 #include "permissions.h"
 #include "rendezvous.h"
@@ -44,6 +45,7 @@ struct worker;
  * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
+ * @agent: those that are no connection's, for the router
  */
 struct broker {
 	struct config *conf;
@@ -63,6 +65,7 @@ struct broker {
 	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
+	struct agent agent;
 };
 
 /**

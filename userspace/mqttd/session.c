@@ -43,6 +43,7 @@
 #include "session_will.h"
 #include "share.h"
 #include "store.h"
+#include "subscribe.h"
 #include "stored.h"
 #include "worker.h"
 
@@ -168,7 +169,7 @@ static void hand_on(struct worker *worker, struct session *session)
 static void session_finish(struct worker *worker, struct session *session)
 {
 	store_begin(session->broker->store);
-	route_unsubscribe_all(&session->broker->routes, session);
+	session_unsubscribe_all(session);
 	if (session->will)
 		session_will_publish(worker, session->will, session);
 	hand_on(worker, session);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <linux/mqtt.h>
 #include <cmocka.h>
@@ -15,7 +16,7 @@
 #include "reason.h"
 #include "route.h"
 #include "session.h"
-#include "store.h"
+#include "subscribe.h"
 #include "worker.h"
 
 #define NL MQTT_SUB_OPTION_NO_LOCAL
@@ -29,9 +30,12 @@ static struct broker broker;
 static struct worker worker;
 static struct client client;
 
+int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
+			       const struct session_filter *filters, size_t n);
+
 /* As mqtt_nl_sub_add(): what came before the one that is refused is deleted. */
-int dataplane_subscribe(struct worker *w, const struct conn *conn,
-			const struct session_filter *filters, size_t n)
+int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
+			       const struct session_filter *filters, size_t n)
 {
 	int left = refused;
 	size_t i;
@@ -55,73 +59,8 @@ int dataplane_subscribe(struct worker *w, const struct conn *conn,
 	return -ENOMEM;
 }
 
-/* The rest of dataplane.c, which subscribing does without. */
-
-bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len)
-{
-	(void)conn;
-	(void)filter;
-	return len;
-}
-
-int dataplane_unsubscribe(struct worker *w, const struct conn *conn,
-			  const struct session_filter *filters, size_t n)
-{
-	(void)w;
-	(void)conn;
-	(void)filters;
-	(void)n;
-	return -ENODEV;
-}
-
-int dataplane_start(struct broker *b, char *why)
-{
-	(void)b;
-	(void)why;
-	return -ENODEV;
-}
-
-void dataplane_stop(struct broker *b, bool lost)
-{
-	(void)b;
-	(void)lost;
-}
-
-int dataplane_attach(struct worker *w, struct mqtt_nl_attach *attach, uint32_t *peer)
-{
-	(void)w;
-	(void)attach;
-	(void)peer;
-	return -ENODEV;
-}
-
-int dataplane_host(struct worker *w, uint32_t peer)
-{
-	(void)w;
-	(void)peer;
-	return -ENODEV;
-}
-
-int dataplane_detach(struct worker *w, uint32_t peer)
-{
-	(void)w;
-	(void)peer;
-	return -ENODEV;
-}
-
-int dataplane_send(struct worker *w, uint32_t peer)
-{
-	(void)w;
-	(void)peer;
-	return -ENODEV;
-}
-
 static int setup(void **state)
 {
-	const struct store_config in_memory = {};
-	char why[STORE_WHY_MAX];
-	u64 ticket;
-
 	(void)state;
 	memset(kernel, -1, sizeof(kernel));
 	refused = -1;
@@ -129,20 +68,20 @@ static int setup(void **state)
 	broker = (struct broker){ .workers = &worker, .n_workers = 1 };
 	worker = (struct worker){ .broker = &broker };
 	client = (struct client){ .worker = &worker, .id = "id" };
-	session_registry_init(&broker.sessions);
-	return store_open(&broker.store, &in_memory, why) || route_table_init(&broker.routes) ||
-	       session_claim(&client, &ticket);
+	client.session = calloc(1, sizeof(*client.session) + sizeof(u64));
+	if (client.session)
+		client.session->broker = &broker;
+	return !client.session || route_table_init(&broker.routes);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	session_leave(&client);
+	session_unsubscribe_all(client.session);
+	free(client.session);
 	rcu_barrier();
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
-	session_registry_destroy(&broker.sessions);
-	store_close(broker.store);
 	return 0;
 }
 
@@ -228,6 +167,46 @@ static void test_refused_again(void **state)
 	assert_int_equal(client.closing, CLOSE_NOT_ATTACHED);
 }
 
+static const struct {
+	const char *filter;
+	const char *topic;	/* NULL: a bad one */
+	bool shared;
+} splits[] = {
+	{ "a/b", "a/b", false },
+	{ "$share", "$share", false },
+	{ "$shared/a/b", "$shared/a/b", false },
+	{ "$share/g/a", "a", true },
+	{ "$share/g/#", "#", true },
+	{ "$share/g//", "/", true },
+	{ "$share/g/$d/#", "$d/#", true },
+	{ "$share/g/$share/h/a", "$share/h/a", true },
+	{ "$share/", NULL, true },
+	{ "$share/g", NULL, true },
+	{ "$share/g/", NULL, true },
+	{ "$share//a", NULL, true },
+	{ "$share/+/a", NULL, true },
+	{ "$share/#", NULL, true },
+};
+
+static void test_split(void **state)
+{
+	size_t len, i;
+	const u8 *topic;
+
+	(void)state;
+	for (i = 0; i < sizeof(splits) / sizeof(splits[0]); i++) {
+		const u8 *filter = (const u8 *)splits[i].filter;
+		size_t size = strlen(splits[i].filter);
+
+		assert_int_equal(subscribe_bad_share(filter, size), !splits[i].topic);
+		if (!splits[i].topic)
+			continue;
+		assert_int_equal(subscribe_split(filter, size, &topic, &len), splits[i].shared);
+		assert_int_equal(len, strlen(splits[i].topic));
+		assert_memory_equal(topic, splits[i].topic, len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +214,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
+		cmocka_unit_test(test_split),
 	};
 	int failed;
 
