@@ -98,6 +98,7 @@ struct terms {
  * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
+ * @rules: what the client may do; NULL: everything
  * @will: a PUBLISH packet for the client's protocol version, or NULL
  * @will_len: bytes of it
  * @protocol: version, enum mqtt_protocol; from CONNECT on
@@ -121,8 +122,6 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
- * @rules: what it may do, for client_acl.c
- * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -139,6 +138,7 @@ struct client {
 	char *username;
 	struct terms terms;
 	struct alias_table aliases;
+	struct acl_rules *rules;
 	struct blob *will;
 	size_t will_len;
 	uint8_t protocol;
@@ -162,8 +162,6 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
-	struct acl_rules *rules;
-	uint32_t rules_generation;
 	struct timer timer;
 	struct notices notices;
 	struct client *next;
