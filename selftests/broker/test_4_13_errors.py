@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the broker says to packets that are wrong, or that it cannot do yet."""
 import wire
-from wire import SUBACK, Client, check, packet, props, publish, string, subscribe
+from connection import LEVELS, Client
+from wire import SUBACK, check, packet, props, publish, string, subscribe
 
-LEVELS = (3, 4, 5)
 
 
 def wrong(address, level, data, code):

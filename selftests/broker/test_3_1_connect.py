@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """CONNECT and CONNACK."""
 import wire
-from wire import CONNACK, Client, check, connect, packet, string
+from connection import LEVELS, Client
+from wire import CONNACK, check, connect, packet, string
 
-LEVELS = (3, 4, 5)
 
 # What the broker can do, as CONNACK of MQTT 5.0 says it
 ABILITIES = {0x24: 0, 0x25: 0, 0x28: 1, 0x29: 0, 0x2a: 0, 0x22: 10, 0x27: 100000}

@@ -2,10 +2,10 @@
 """Messages between clients of all versions."""
 import itertools
 
-from wire import CONNACK, PINGRESP, PUBLISH, SUBACK, UNSUBACK, Client, check, connect, publish, \
+from connection import LEVELS, Client
+from wire import CONNACK, PINGRESP, PUBLISH, SUBACK, UNSUBACK, check, connect, publish, \
     subscribe, unsubscribe
 
-LEVELS = (3, 4, 5)
 PAIRS = tuple(itertools.product(LEVELS, LEVELS))
 
 # In an order that is to be kept
