@@ -153,6 +153,10 @@ class Client:
 
     def ping(self):
         self.send(PINGREQ_PACKET)
+        self.ping_answered()
+
+    def ping_answered(self):
+        """[MQTT-3.12.4-1]"""
         self.expect(PINGRESP)
 
     def publish(self, topic, payload=b'', qos=0, **kwargs):
@@ -197,7 +201,7 @@ class Client:
                 self.send(answer(PUBACK if p.qos == 1 else PUBREC, p.packet_id))
         for p in messages:
             if p.qos == 2:
-                self.expect(PUBREL, p.packet_id)
+                self.answer(PUBREL, p.packet_id)
                 self.send(answer(PUBCOMP, p.packet_id))
 
     def receive(self, total):

@@ -297,6 +297,9 @@ class Packet:
             self.code, body = body[0], body[1:]
         return self._properties(body) if body else body
 
+    def __repr__(self):
+        return f'<{self.byte1:#x} {self.body[:80]!r}>'
+
     def value(self, ident):
         return dict(self.properties).get(ident)
 
