@@ -80,10 +80,14 @@ def main():
                         help='more of them for the broker that most tests share, between ";"')
     parser.add_argument('--times', action='store_true', help='print how long each test takes')
     parser.add_argument('--coverage', action='store_true', help='which test is of which statement')
+    parser.add_argument('--check-coverage', action='store_true',
+                        help='whether Documentation/conformance.rst tells the same')
     parser.add_argument('tests', nargs='*')
     args = parser.parse_args()
     if args.coverage:
         sys.stdout.write(coverage.table(tests()))
+    elif args.check_coverage:
+        sys.exit(0 if coverage.check(tests()) else 1)
     else:
         run(args)
 

@@ -8,8 +8,8 @@ import struct
 import time
 
 from wire import CONNACK, DISCONNECT, EXPIRY, PINGREQ_PACKET, PINGRESP, PUBACK, PUBCOMP, PUBLISH, \
-    PUBREC, PUBREL, SUBACK, UNSUBACK, USER, Failure, Packet, answer, check, connect, disconnect, publish, \
-    subscribe, take_varint, unsubscribe
+    PUBREC, PUBREL, SUBACK, UNSUBACK, USER, Failure, Packet, answer, check, connect, disconnect, \
+    publish, subscribe, take_varint, unsubscribe
 
 # Everything has to come within this many seconds, also on a slow machine
 PATIENCE = float(os.environ.get('MQTT_TEST_PATIENCE', '30'))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which tests look at which normative statement: Documentation/conformance.rst."""
 import inspect
+import os
 import re
 import textwrap
 
@@ -22,8 +23,12 @@ what it is for. Names without ``t_`` or ``own_`` are no tests of their own: thro
 ``Packet`` and ``Client`` goes everything that the broker sends in any test.
 
 Of {total} statements {broker} are about what can be seen of a broker that has no
-WebSockets and no exchange of AUTH packets; {tested} of these have tests.
+WebSockets and no exchange of AUTH packets; {tested} of these have tests. What holds
+for MQTT 3.1 and 3.1.1 too is tried with each version.
 '''
+
+DOCUMENT = os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                        '../../Documentation/conformance.rst')
 
 WHY = {'c': 'of clients', 'a': 'there is no exchange of AUTH packets',
        'w': 'there are no WebSockets'}
@@ -58,10 +63,10 @@ def heading(text):
 
 def entry(number, what, names):
     """What is said of one statement, and its tests"""
-    text = '\n'.join(textwrap.wrap(f'[MQTT-{number}] {what}', 78, break_on_hyphens=False))
     names = names if isinstance(names, str) else ', '.join(f'``{name}``' for name in names)
-    return text + '\n' + textwrap.indent(
-        '\n'.join(textwrap.wrap(names, 74, break_on_hyphens=False)), '    ') + '\n'
+    return f'MQTT-{number}\n' + textwrap.fill(
+        f'{what}: {names}', 80, break_on_hyphens=False, break_long_words=False,
+        initial_indent='    ', subsequent_indent='    ') + '\n'
 
 
 def table(tests):
@@ -77,3 +82,14 @@ def table(tests):
             last = section
         out.append(entry(number, what, found[number] or WHY.get(who, 'no test')))
     return '\n'.join(out)
+
+
+def check(tests):
+    """KTAP: does Documentation/conformance.rst say this?"""
+    with open(DOCUMENT, encoding='utf-8') as f:
+        current = f.read() == table(tests)
+    print('KTAP version 1\n1..1')
+    if not current:
+        print('# selftests/broker/conformance.py --coverage > Documentation/conformance.rst')
+    print('ok' if current else 'not ok', '1 Documentation/conformance.rst is current')
+    return current

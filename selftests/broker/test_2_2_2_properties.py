@@ -100,7 +100,8 @@ def t_places_of_properties(address):
             else:
                 codes = (None,) if ident in place.allowed else (0x81, 0x82)
             expect(address, name, data, codes, f'property {ident:#x}')
-        for unknown in (b'\0', b'\x04', b'\x2b', b'\x7f', b'\x80\1', b'\x81\0', b'\xff\xff\xff\x7f'):
+        for unknown in (b'\0', b'\x04', b'\x2b', b'\x7f', b'\x80\1', b'\x81\0',
+                        b'\xff\xff\xff\x7f'):
             expect(address, name, block(unknown, b'\0\0'), (0x81, 0x82), f'property {unknown}')
 
 

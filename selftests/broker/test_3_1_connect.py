@@ -93,8 +93,8 @@ def t_identifier_characters(address):
     """[MQTT-3.1.3-5] [MQTT-3.1.3-2] [MQTT-3.1.3-4] What has to be allowed, and more; names that
     differ in a byte are different."""
     letters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
-    names = [letters[i:i + 23] for i in range(0, 62, 20)] + ['a', 'A', 'ä', 'a\u0308', 'a/b', '+',
-                                                             '#', ' ', '$SYS', 'x' * 65000, '\ufeffa']
+    names = [letters[i:i + 23] for i in range(0, 62, 20)]
+    names += ['a', 'A', 'ä', 'a\u0308', 'a/b', '+', '#', ' ', '$SYS', 'x' * 65000, '\ufeffa']
     clients = [Client(address, 5).connected(name) for name in names]
     for client in clients:
         client.ping()
@@ -164,7 +164,8 @@ MALFORMED_5 = (
 def t_malformed(address):
     """[MQTT-3.1.4-1] [MQTT-3.1.2-3] [MQTT-3.1.2-9] [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13]
     [MQTT-3.1.2-17] [MQTT-3.1.2-19] [MQTT-3.1.3-1] [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12]
-    [MQTT-3.14.0-1] [MQTT-3.2.2-7] [MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-4.13.2-1] Each cut and each flag."""
+    [MQTT-3.14.0-1] [MQTT-3.2.2-7] [MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-4.13.2-1]
+    Each cut and each flag."""
     for level in LEVELS:
         for data, code in malformed(level):
             if level == 5:
@@ -178,7 +179,8 @@ def t_malformed(address):
 
 
 def t_not_a_client(address):
-    """[MQTT-3.1.0-1] [MQTT-3.14.0-1] [MQTT-4.13.1-1] Nothing is said to who does not speak the protocol."""
+    """[MQTT-3.1.0-1] [MQTT-3.14.0-1] [MQTT-4.13.1-1] Nothing is said to who does
+    not speak the protocol."""
     for data in (b'GET / HTTP/1.1\r\n\r\n', packet(0xc0, b''), wire.publish(4, 't', b'x'),
                  packet(0x10, string('mqtt') + b'\4\2\0\0\0\1a'), packet(0x10, b''),
                  packet(0x11, connect(5, 'a')[2:]), b'\x10\xff\xff\xff\xff\x7f',
@@ -197,7 +199,8 @@ def t_second_connect(address):
 
 
 def t_small_client(address):
-    """[MQTT-3.1.2-24] [MQTT-3.2.2-19] [MQTT-3.2.2-20] CONNACK is longer than the client wants packets to be."""
+    """[MQTT-3.1.2-24] [MQTT-3.2.2-19] [MQTT-3.2.2-20] CONNACK is longer than the client
+    wants packets to be."""
     connack = refused(address, 5, connect(5, 'small', properties=[(0x27, 16)]), 0x95)
     check(len(connack.body) + 2 <= 16, True, 'CONNACK is short enough')
 
@@ -263,7 +266,8 @@ def own_connect_limits(broker):
 
 
 def own_max_keepalive(broker):
-    """[MQTT-3.2.2-21] [MQTT-3.1.2-2] [MQTT-3.2.2-17] [MQTT-3.2.2-18] [MQTT-3.1.3-8] And other limits."""
+    """[MQTT-3.2.2-21] [MQTT-3.1.2-2] [MQTT-3.2.2-17] [MQTT-3.2.2-18] [MQTT-3.1.3-8]
+    And other limits."""
     with broker('max_keepalive 20\nmax_topic_alias 0\nallow_zero_length_clientid false\n'
                 'max_packet_size 0\n') as b:
         for asked, got in ((10, None), (20, None), (21, 20), (0, 20), (65535, 20)):

@@ -142,7 +142,8 @@ def t_no_local(address):
 
 
 def t_many_filters(address):
-    """[MQTT-3.8.4-6] [MQTT-3.1.2-24] SUBACK and its length have many bytes; a small client cannot take it."""
+    """[MQTT-3.8.4-6] [MQTT-3.1.2-24] SUBACK and its length have many bytes; a small client
+    cannot take it."""
     names = tuple((f'many/{i}', 0) for i in range(3000))
     for level in LEVELS:
         with Client(address, level).connected('many') as client:
@@ -154,7 +155,8 @@ def t_many_filters(address):
 
 
 def t_pipelined(address):
-    """[MQTT-3.2.0-1] [MQTT-3.1.4-5] All that a client has to say at once, before CONNACK has come."""
+    """[MQTT-3.2.0-1] [MQTT-3.1.4-5] All that a client has to say at once, before CONNACK
+    has come."""
     for level in LEVELS:
         first = [(0x23, 1), (0x03, b't')] if level == 5 else []
         second = [(0x23, 1)] if level == 5 else []

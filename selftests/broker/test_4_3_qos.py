@@ -3,8 +3,8 @@
 import itertools
 
 from connection import LEVELS, Client, forget, session
-from wire import PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, RECEIVE_MAX, SUBACK, USER, answer, \
-    check, packet, publish, subscribe
+from wire import PUBACK, PUBCOMP, PUBREC, PUBREL, RECEIVE_MAX, SUBACK, USER, answer, check, \
+    packet, publish, subscribe
 
 
 def t_lower_qos(address):

@@ -82,12 +82,12 @@ def t_separate_copies(address):
 def t_dollar_behind_the_group(address):
     """[MQTT-4.7.2-1] The filter begins behind the group's name."""
     with Client(address, 4).connected('at') as pub, \
-            Client(address, 5).connected('dollar').subscribed('$share/g/$d/#', options=1) as dollar, \
+            Client(address, 5).connected('d').subscribed('$share/g/$d/#', options=1) as hidden, \
             Client(address, 5).connected('wild').subscribed('$share/g/#', options=1) as wild:
-        for topic, client in (('$d/x', dollar), ('d/x', wild), ('$d', dollar), ('/', wild)):
+        for topic, client in (('$d/x', hidden), ('d/x', wild), ('$d', hidden), ('/', wild)):
             pub.publish(topic, b'x', 1)
             client.message(topic, b'x', 1)
-        dollar.ping()
+        hidden.ping()
         wild.ping()
 
 
@@ -198,7 +198,8 @@ def t_qos2_stays(address):
             first = first_member(address, 2)
             pub.publish('re', b'x', 2)
             ident = first.message('re', b'x', 2, ack=False).packet_id
-            with Client(address, 5).connected('second').subscribed('$share/g/re', options=2) as second:
+            with Client(address, 5).connected('second') as second:
+                second.subscribed('$share/g/re', options=2)
                 first.drop()
                 if ends:
                     forget(address, 'first')
