@@ -136,7 +136,8 @@ def t_packets(address):
 def t_publish(address):
     """[MQTT-3.3.1-4] [MQTT-3.3.1-2] [MQTT-2.2.1-2] [MQTT-3.3.2-1] [MQTT-3.3.2-2] [MQTT-3.3.2-8]
     [MQTT-3.3.2-9] [MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] [MQTT-3.3.4-6] [MQTT-1.5.4-1]
-    [MQTT-1.5.4-2] [MQTT-1.5.7-1] [MQTT-4.7.0-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-3.2.2-15] [MQTT-2.2.2-1]"""
+    [MQTT-1.5.4-2] [MQTT-1.5.7-1] [MQTT-4.7.0-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-3.2.2-15]
+    [MQTT-2.2.2-1]"""
     for level in LEVELS:
         for data, code in publishes(level):
             wrong(address, level, data, code)

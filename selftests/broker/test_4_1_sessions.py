@@ -199,6 +199,59 @@ def t_aliases_are_the_connections(address):
     forget(address, 'alias')
 
 
+class Receiver:
+    """Gets messages of a session at QoS 2 exactly once, over connections that break."""
+
+    def __init__(self, address, level):
+        self.address, self.level = address, level
+        self.got, self.held = [], set()
+        self.sub = session(address, level, 'breaks').subscribed('breaks', options=2)
+
+    def take(self, steps):
+        """So many packets, and an answer to each; then the connection breaks."""
+        for _ in range(steps):
+            p = self.sub.next()
+            if p.type == PUBLISH:
+                check(p.dup or p.packet_id not in self.held, True, 'known ones have DUP')
+                if p.packet_id not in self.held:
+                    self.got.append(int(p.payload))
+                self.held.add(p.packet_id)
+                self.sub.send(answer(PUBREC, p.packet_id))
+            else:
+                check(p.type, PUBREL, 'type')
+                self.held.discard(p.packet_id)
+                self.sub.send(answer(PUBCOMP, p.packet_id))
+        self.sub.drop()
+        self.sub = session(self.address, self.level, 'breaks', present=present(self.level))
+
+
+def t_exactly_once_over_breaks(address):
+    """[MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT-4.3.3-10] [MQTT-4.4.0-1] [MQTT-4.5.0-1] [MQTT-4.6.0-5]
+    Both sides break again and again, in all states; nothing is lost, doubled or disordered."""
+    total = 30
+    for level in LEVELS:
+        receiver = Receiver(address, level)
+        pub = session(address, level, 'sender')
+        for i in range(total):
+            again = {'qos': 2, 'packet_id': i + 1}
+            for broken in range(i % 3):
+                pub.send(publish(level, 'breaks', b'%d' % i, dup=broken > 0, **again))
+                if i % 2:
+                    pub.expect(PUBREC, i + 1)
+                pub.drop()
+                pub = session(address, level, 'sender', present=present(level))
+            pub.send(publish(level, 'breaks', b'%d' % i, dup=i % 3 > 0, **again))
+            pub.finish(2, i + 1)
+            if i % 7 == 6:
+                receiver.take(i // 7 + 1)
+        while len(receiver.got) < total or receiver.held:
+            receiver.take(1)
+        check(receiver.got, list(range(total)), 'messages')
+        receiver.sub.drop()
+        pub.drop()
+        forget(address, 'breaks', 'sender')
+
+
 def own_queue_limits(broker):
     """max_queued_messages: the newest are dropped; no publisher notices."""
     with broker('max_queued_messages 5\nmax_inflight_messages 1\n') as b, \
