@@ -248,6 +248,15 @@ def own_client_id_prefixes(broker):
                 client.refused('bad-1', 0x87 if level == 5 else 5)
 
 
+def own_server_reference(broker):
+    """4.11: all are sent elsewhere; older clients are told that this one is not available."""
+    with broker('server_reference elsewhere:1883\n') as b:
+        for level in LEVELS:
+            with Client(b.address, level) as client:
+                p = client.refused('id', 0x9c if level == 5 else 3)
+                check(p.value(0x1c), b'elsewhere:1883' if level == 5 else None, 'reference')
+
+
 def own_large_payloads(broker):
     """Tens of megabytes at each QoS, by each version; from a queue too."""
     payload = bytes(range(256)) * (20 << 12)
