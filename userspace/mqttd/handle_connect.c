@@ -211,16 +211,10 @@ void handle_connect(struct client *client, struct packet *packet)
 	err = keep_id(client, &connect);
 	if (!err)
 		err = keep_will(client, &connect);
-	if (!err)
-		err = session_claim(client, client->id);
-	if (err == -EINPROGRESS) {
-		client->state = CLIENT_WAITING;
-		client_hold(client, HOLD_TAKEOVER);
-	} else if (err) {
+	if (err)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
-	} else {
-		handler_connect_finish(client);
-	}
+	else
+		handler_connect_claim(client);
 }
 
 /* mosquitto's numbers for the versions */
@@ -229,7 +223,7 @@ static unsigned int log_version(u8 protocol)
 	return protocol == MQTT_PROTOCOL_V5 ? 5 : protocol - 2;
 }
 
-void handler_connect_finish(struct client *client)
+static void finish(struct client *client)
 {
 	if (!connack_accept(client))
 		return;
@@ -240,4 +234,18 @@ void handler_connect_finish(struct client *client)
 			    client->terms.clean, client->keepalive);
 	client_keepalive_start(client);
 	client_plane_join(client);
+}
+
+void handler_connect_claim(struct client *client)
+{
+	int err = session_claim(client, client->id);
+
+	if (err == -EINPROGRESS) {
+		client->state = CLIENT_WAITING;
+		client_hold(client, HOLD_TAKEOVER);
+	} else if (err) {
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+	} else {
+		finish(client);
+	}
 }

@@ -6,6 +6,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_rate.h"
 #include "handler.h"
 #include "worker.h"
 
@@ -79,5 +80,8 @@ void handler_refuse(struct client *client, int err, const char *why)
 
 void handler_run(struct client *client, struct packet *packet)
 {
+	if (client->worker->broker->conf->message_rate &&
+	    mqtt_packet_type(packet->byte1) == MQTT_PKT_PUBLISH)
+		client_rate_charge(client);
 	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
 }

@@ -27,8 +27,8 @@ bool handler_admit(struct client *client, u8 byte1, size_t size);
 /* After handler_admit(). */
 void handler_run(struct client *client, struct packet *packet);
 
-/* The second half of CONNECT, once the client has its id. */
-void handler_connect_finish(struct client *client);
+/* The second half of CONNECT, again once nobody else has the client id. */
+void handler_connect_claim(struct client *client);
 
 /* The connection is over without DISCONNECT: publish the will, if there is one. */
 void handler_will(struct client *client);

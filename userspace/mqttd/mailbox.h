@@ -20,6 +20,7 @@
 #include "buffer.h"
 
 struct client;
+struct delivery;
 struct message;
 struct worker;
 
@@ -28,6 +29,9 @@ enum notice {
 	NOTICE_KICK	= 1 << 0,	/* close: another connection took the client id over */
 	NOTICE_READY	= 1 << 1,	/* the client id is yours now */
 	NOTICE_PASS	= 1 << 2,	/* the last fence was passed */
+	NOTICE_QUEUE	= 1 << 3,	/* there is something new in the session's queue */
+	NOTICE_AUTH	= 1 << 4,	/* the password was checked */
+	NOTICE_END	= 1 << 5,	/* close: the operator wants it */
 };
 
 /**
@@ -68,8 +72,8 @@ void mailbox_destroy(struct mailbox *box);	/* without mail */
 /* Any thread; @client's worker gets it. */
 void mailbox_notify(struct client *client, enum notice notice);
 
-/* Adds a receiver for the message at hand. Returns 0 or -ENOMEM. */
-int outbox_address(struct outbox *box, struct client *client);
+/* Adds a receiver, at QoS 0, for the message at hand. Returns 0 or -ENOMEM. */
+int outbox_address(struct outbox *box, struct client *client, const struct delivery *delivery);
 
 /*
  * Ends the list of receivers, if there is one: puts @msg behind it. Returns how

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "mailbox.h"
 #include "port.h"
+#include "route.h"
 #include "stats.h"
 #include "timer.h"
 
@@ -58,12 +59,15 @@ struct worker_moves {
  * @port: to the kernel's router
  * @port_source: its readiness
  * @moves: clients that have to change between data planes
+ * @permissions: generation of those that its clients have
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
- * @stamp: number of the last message routed
  * @matches: who got messages to a topic, by the topic's hash
+ * @route: memory for routing
+ * @replays: clients that can go on with retained messages
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
+ * @rounds: of events that have ended; read by the main thread
  * @thread: valid once worker_start() has succeeded
  * @stop: set by the main thread
  */
@@ -80,12 +84,15 @@ struct worker {
 	struct port port;
 	struct event_source port_source;
 	struct worker_moves moves;
+	uint32_t permissions;
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;
-	uint64_t stamp;
 	struct mqtt_match matches[WORKER_MATCHES];
+	struct route_memory route;
+	struct client *replays;
 	uint8_t *scratch;
+	uint64_t rounds;
 	pthread_t thread;
 	bool stop;
 };
