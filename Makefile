@@ -16,7 +16,7 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson libsystemd libcap-ng
+PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libcrypto libargon2 libbsd libsystemd libcap-ng
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.
@@ -190,6 +190,7 @@ daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
 mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
+build/unit/test_retained: libs += -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka

@@ -13,6 +13,7 @@
 #include "address.h"
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
 #include "client_rate.h"
 #include "handler.h"
@@ -281,6 +282,7 @@ void client_destroy(struct client *client)
 		client->next->link = client->link;
 	stats_add(&worker->stats, STAT_CLIENTS, -1);
 	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
+	client_acl_drop(client);
 	outq_clear(&client->out);
 	buffer_free(&client->in);
 	client_put(client);
