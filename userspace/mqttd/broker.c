@@ -139,12 +139,6 @@ int broker_open(struct broker *broker, struct config *conf)
 	int err;
 
 	*broker = (struct broker){ .conf = conf };
-	err = auth_open(&broker->auth, conf);
-	if (err)
-		return err;
-	err = permissions_open(&broker->permissions, conf);
-	if (err)
-		goto fail_permissions;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -181,10 +175,14 @@ fail_routes:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
-	permissions_close(&broker->permissions);
-fail_permissions:
-	auth_close(broker->auth);
 	return err;
+}
+
+int broker_load(struct broker *broker)
+{
+	int err = auth_open(&broker->auth, broker->conf);
+
+	return err ? err : permissions_open(&broker->permissions, broker->conf);
 }
 
 static void stop_workers(struct broker *broker, unsigned int n)

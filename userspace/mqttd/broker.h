@@ -60,7 +60,7 @@ struct broker {
 };
 
 /**
- * broker_open() - everything but the threads
+ * broker_open() - what may take privileges: sockets, and the kernel's router
  * @broker: result, to be closed with broker_close()
  * @conf: finished; stays the caller's, and lives as long as @broker
  *
@@ -70,6 +70,12 @@ struct broker {
  * Return: 0 or -errno.
  */
 int broker_open(struct broker *broker, struct config *conf);
+
+/*
+ * What belongs to the user that the broker runs as: files. 0, or -errno and the log says
+ * what is wrong.
+ */
+int broker_load(struct broker *broker);
 int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
 void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
