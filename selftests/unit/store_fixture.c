@@ -238,6 +238,7 @@ void file_write(const char *path, const void *bytes, size_t len)
 	FILE *file = fopen(path, "w");
 
 	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, len, file), len);
+	if (len)
+		assert_int_equal(fwrite(bytes, 1, len, file), len);
 	assert_int_equal(fclose(file), 0);
 }

@@ -12,8 +12,13 @@
 #include "dataplane.h"
 #include "listener.h"
 #include "log.h"
+#include "restore.h"
 #include "stats.h"
+#include "store.h"
 #include "worker.h"
+
+/* Changes that may wait for the disk. */
+#define STORE_PENDING_MAX	(64u << 20)
 
 static int make_endpoints(struct broker *broker)
 {
@@ -134,6 +139,39 @@ void broker_wake_workers(struct broker *broker)
 		mailbox_wake(&broker->workers[i].mailbox);
 }
 
+static int open_store(struct broker *broker)
+{
+	struct store_config config = {
+		.path = broker->conf->persistence ? broker->conf->persistence_path : NULL,
+		.pending_max = STORE_PENDING_MAX,
+		.committed = broker_committed,
+		.arg = broker,
+	};
+	char why[STORE_WHY_MAX] = "";
+	int err;
+
+	err = store_open(&broker->store, &config, why);
+	if (err) {
+		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
+		return err;
+	}
+	err = retained_init(&broker->retained, broker->store);
+	if (err)
+		store_close(broker->store);
+	return err;
+}
+
+/*
+ * Without threads and connections. What is in memory lets go of what is in the
+ * store; the store's thread may wake workers until it ends.
+ */
+static void close_store(struct broker *broker)
+{
+	session_registry_clear(&broker->sessions);
+	retained_destroy(&broker->retained);
+	store_close(broker->store);
+}
+
 int broker_open(struct broker *broker, struct config *conf)
 {
 	int err;
@@ -150,9 +188,15 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = make_endpoints(broker);
 	if (err)
 		goto fail_endpoints;
+	err = open_store(broker);
+	if (err)
+		goto fail_store;
 	err = make_workers(broker);
 	if (err)
 		goto fail_workers;
+	err = broker_restore(broker);
+	if (err)
+		goto fail_restore;
 	err = listeners_open(broker, &broker->listeners);
 	if (err)
 		goto fail_listeners;
@@ -164,9 +208,14 @@ int broker_open(struct broker *broker, struct config *conf)
 fail_dataplane:
 	listeners_close(broker->listeners);
 fail_listeners:
+fail_restore:
 	close_workers(broker);
+	close_store(broker);
 	destroy_workers(broker);
+	goto fail_store;
 fail_workers:
+	close_store(broker);
+fail_store:
 	free(broker->endpoints);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
@@ -221,6 +270,7 @@ void broker_close(struct broker *broker)
 	listeners_close(broker->listeners);
 	close_workers(broker);
 	dataplane_stop(broker, broker->switchover.lost);
+	close_store(broker);
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
 	free(broker->endpoints);
@@ -241,7 +291,7 @@ void broker_reload(struct broker *broker)
 
 void broker_save(struct broker *broker)
 {
-	(void)broker;
+	store_sync(broker->store);
 }
 
 void broker_log_statistics(const struct broker *broker)

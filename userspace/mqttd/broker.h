@@ -11,6 +11,7 @@
 #include "config.h"
 #include "permissions.h"
 #include "rendezvous.h"
+#include "retained.h"
 #include "route.h"
 #include "session.h"
 #include "switchover.h"
@@ -19,6 +20,7 @@ struct auth;
 struct dataplane;
 struct endpoint;
 struct listeners;
+struct store;
 struct worker;
 
 /**
@@ -38,6 +40,8 @@ struct worker;
  * @permissions: who may do what
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
+ * @store: what survives the process
+ * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
  */
@@ -55,6 +59,8 @@ struct broker {
 	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
+	struct store *store;
+	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
 };
@@ -91,6 +97,9 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 
 /* Does anybody want the kernel data plane, be it there or not? */
 bool broker_wants_kernel(const struct broker *broker);
+
+/* For struct store_config: wakes the workers that wait for the store. In client_stored.c. */
+void broker_committed(void *broker);
 
 /* Their rounds of events end soon. */
 void broker_wake_workers(struct broker *broker);

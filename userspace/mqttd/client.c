@@ -20,9 +20,9 @@
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
+#include "replay.h"
 #include "session.h"
-
-#define CONNECT_TIMEOUT_MS 10000
+#include "session_will.h"
 
 struct close_text {
 	enum log_type type;
@@ -51,9 +51,9 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 	[CLOSE_ADMINISTRATIVE]	= { LOG_TYPE_NOTICE, false, REASON_ADMINISTRATIVE,
 				    "disconnected by the operator" },
 	[CLOSE_QOS]		= { LOG_TYPE_ERROR, false, REASON_QOS,
-				    "disconnected: QoS 1 and 2 are not supported yet" },
+				    "disconnected: QoS above max_qos" },
 	[CLOSE_RETAIN]		= { LOG_TYPE_ERROR, false, REASON_RETAIN,
-				    "disconnected: retained messages are not supported yet" },
+				    "disconnected: retain_available is false" },
 	[CLOSE_SUBSCRIPTION_ID]	= { LOG_TYPE_ERROR, false, REASON_SUBSCRIPTION_ID,
 				    "disconnected: no subscription identifiers yet" },
 	[CLOSE_TOO_LARGE]	= { LOG_TYPE_NOTICE, false, REASON_TOO_LARGE,
@@ -129,7 +129,8 @@ static void client_timeout(struct timer *timer)
 	int64_t limit = client->keepalive * 1500ll, idle;
 
 	if (client->state != CLIENT_CONNECTED) {
-		client_close(client, CLOSE_CONNECT_TIMEOUT, NULL);
+		client_close(client, CLOSE_CONNECT_TIMEOUT, client->state == CLIENT_WAITING ?
+			     "its CONNECT could not be answered" : NULL);
 		return;
 	}
 	idle = transport_idle(&client->conn);
@@ -179,7 +180,7 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
-	err = timer_set(&worker->timers, &client->timer, worker->now + CONNECT_TIMEOUT_MS);
+	err = timer_set(&worker->timers, &client->timer, worker->now + worker->broker->conf->connect_timeout * 1000);
 	if (err)
 		goto fail_timer;
 	err = worker_watch(worker, fd, EPOLLIN, &client->source);
@@ -260,11 +261,10 @@ void client_destroy(struct client *client)
 {
 	struct worker *worker = client->worker;
 
-	if (client->closing != CLOSE_DISCONNECT && client->closing != CLOSE_SHUTDOWN)
-		handler_will(client);
-	blob_put(client->will);
-	client->will = NULL;
+	session_offline(client);
 	alias_clear(&client->aliases);
+	alias_out_clear(&client->aliases_out);
+	replay_end(client);
 	client_plane_leave(client);
 	worker_forget(worker, client);
 
@@ -282,8 +282,10 @@ void client_destroy(struct client *client)
 		client->next->link = client->link;
 	stats_add(&worker->stats, STAT_CLIENTS, -1);
 	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
+	session_will_free(client->will);
 	client_acl_drop(client);
 	outq_clear(&client->out);
+	buffer_free(&client->answers);
 	buffer_free(&client->in);
 	client_put(client);
 }
@@ -296,11 +298,14 @@ void client_notified(struct client *client, unsigned int notices)
 		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)
 		return;
-	if (notices & NOTICE_READY) {
+	if (notices & NOTICE_READY)
 		handler_connect_claim(client);
-		if (client->state == CLIENT_CONNECTED)
-			client_release(client, HOLD_TAKEOVER);
+	if (notices & NOTICE_AUTH) {
+		handler_connect_auth(client, client->auth);
+		client_release(client, HOLD_AUTH);
 	}
+	if (notices & NOTICE_QUEUE)
+		client_pump_later(client);
 	if (notices & NOTICE_PASS)
 		client_release(client, HOLD_FENCE);
 }

@@ -25,6 +25,7 @@
 
 struct broker;
 struct client;
+struct config;
 struct packet_ids;
 struct session_queue;
 struct store_session;
@@ -143,6 +144,9 @@ void session_offline(struct client *client);
 /* The connection is closed: the session ends or waits, and an heir can go on. */
 void session_leave(struct client *client);
 
+/* As the client wants it, or what persistent_client_expiration leaves of that. */
+u32 session_expiry_limit(const struct config *conf, u32 asked);
+
 /* DISCONNECT has changed the session expiry interval; by the client's worker. */
 void session_set_expiry(struct client *client, u32 expiry);
 
@@ -153,6 +157,7 @@ void session_run_timers(struct worker *worker);
  * connection. NULL without memory.
  */
 struct session *session_revive(struct broker *broker, u64 key, const struct store_session *row);
+void session_store(struct session *session);	/* as it is now; without memory the log says so */
 void session_free(struct session *session);	/* that nobody else has */
 
 /* Why messages were dropped, for people. */

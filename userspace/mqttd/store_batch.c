@@ -253,6 +253,12 @@ static void no_drop(struct hash_node *node, void *ctx)
 	(void)ctx;
 }
 
+static void put_blobs(const struct stored *msg)
+{
+	blob_put(msg->properties_blob);
+	blob_put(msg->blob);
+}
+
 static void drop_blobs(struct store_batch *batch)
 {
 	struct store_record *rec = NULL;
@@ -260,9 +266,9 @@ static void drop_blobs(struct store_batch *batch)
 
 	while ((rec = step(batch, &chunk, rec))) {
 		if (rec->op == STORE_MESSAGE_PUT)
-			blob_put(((struct store_record_message *)rec)->msg.blob);
+			put_blobs(&((struct store_record_message *)rec)->msg);
 		else if (rec->op == STORE_SESSION_PUT)
-			blob_put(((struct store_record_session *)rec)->will.blob);
+			put_blobs(&((struct store_record_session *)rec)->will);
 	}
 }
 
