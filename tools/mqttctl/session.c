@@ -31,7 +31,7 @@ static const struct field show_fields[] = {
 	{ "username", STRING }, { "protocol", WORD }, { "dataplane", WORD },
 	{ "needs", WORD }, { "connected-for", COUNT }, { "keep-alive", COUNT },
 	{ "max-packet", BYTES }, { "expiry", WORD }, { "expires-in", COUNT },
-	{ "durable", WORD }, { "will", STRING }, { "will-in", COUNT },
+	{ "durable", WORD }, { "will", STRING }, { "will-delay", COUNT }, { "will-in", COUNT },
 	{ "subscriptions", COUNT }, { "queue-messages", COUNT }, { "queue-bytes", BYTES },
 	{ "in-flight-out", COUNT }, { "in-flight-in", COUNT }, { "window", COUNT },
 	{ "output-bytes", BYTES }, { "connections", COUNT }, { "take-overs", COUNT },
@@ -40,8 +40,13 @@ static const struct field show_fields[] = {
 
 static const struct field drop_fields[] = {
 	{ "max-queued-messages", COUNT }, { "max-queued-bytes", COUNT }, { "total", COUNT },
-	{ "no-memory", COUNT }, { "expired", COUNT }, { "too-long", COUNT }, { "not-reading", COUNT },
-	{ }
+	{ "no-memory", COUNT }, { "expired", COUNT }, { "too-long", COUNT }, { "denied", COUNT },
+	{ "not-reading", COUNT }, { }
+};
+
+static const struct field incident_fields[] = {
+	{ "ago", COUNT }, { "client-id", STRING }, { "remote", WORD }, { "what", STRING },
+	{ "detail", STRING }, { "times", COUNT }, { }
 };
 
 static const struct field sub_fields[] = {
@@ -181,6 +186,21 @@ static int session_delete(struct ctl *ctl, int argc, char **argv)
 	return command(ctl, "session-delete", argc, argv);
 }
 
+static int session_incidents(struct ctl *ctl, int argc, char **argv)
+{
+	json_t *result;
+
+	if (argc > 1)
+		return ctl_usage("'session incidents' does not take '%s'", argv[1]);
+	result = ctl_ask(ctl, json_pack("{s:s, s:s*}", "command", "session-incidents",
+					"client-id", argc ? argv[0] : NULL));
+	if (!result)
+		return FAILED;
+	show_array(ctl, NULL, incident_fields, result);
+	json_decref(result);
+	return DONE;
+}
+
 int session_main(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct command commands[] = {
@@ -188,6 +208,7 @@ int session_main(struct ctl *ctl, int argc, char **argv)
 		{ "show", session_show, "CLIENT-ID" },
 		{ "kick", session_kick, "CLIENT-ID" },
 		{ "delete", session_delete, "CLIENT-ID" },
+		{ "incidents", session_incidents, "[ CLIENT-ID ]" },
 		{ 0 }
 	};
 

@@ -19,6 +19,7 @@
 struct auth;
 struct dataplane;
 struct endpoint;
+struct incidents;
 struct listeners;
 struct store;
 struct worker;
@@ -44,6 +45,7 @@ struct worker;
  * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
+ * @incidents: what has happened to clients lately
  */
 struct broker {
 	struct config *conf;
@@ -63,6 +65,7 @@ struct broker {
 	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
+	struct incidents *incidents;
 };
 
 /**

@@ -6,13 +6,14 @@
  * is: numbers that each make sense by themselves. For one session with all that there is
  * to say the workers stand still.
  */
-#include <string.h>
+#include <stdio.h>
 
 #include "broker.h"
 #include "client.h"
-#include "client_needs.h"
 #include "control.h"
 #include "control_sessions.h"
+#include "incidents.h"
+#include "listener.h"
 #include "packet_ids.h"
 #include "rendezvous.h"
 #include "session.h"
@@ -190,11 +191,6 @@ static void put_words(json_t *object, const char *name, unsigned int bits, unsig
 	put_text(object, name, len ? text : NULL);
 }
 
-static const char *need_word(unsigned int need)
-{
-	return client_need_name(need);
-}
-
 static const char *option_word(unsigned int bit)
 {
 	switch (1u << bit) {
@@ -233,7 +229,6 @@ static void describe_client(json_t *object, const struct client *client)
 		put_count(object, "max-packet", client->terms.max_packet);
 	put_count(object, "window", client->session->window);
 	put_count(object, "output-bytes", client->out.bytes);
-	put_words(object, "needs", client_needs(client), NEED_COUNT, need_word);
 }
 
 static void describe_will(json_t *object, const struct session_will *will)
@@ -274,6 +269,31 @@ static int show_one(void *ctx, struct session *session)
 	put(object, "filters", filters);
 	*result = object;
 	return 1;
+}
+
+/* The last ones first, of one client or all. */
+
+static void list_incident(void *ctx, const struct incident *incident)
+{
+	json_t *incidents = ctx, *object = json_object();
+
+	put_count(object, "ago", (stored_now() - incident->at) / 1000);
+	put_text(object, "client-id", *incident->client_id ? incident->client_id : NULL);
+	put_text(object, "remote", incident->address);
+	put_text(object, "what", incident->what);
+	put_text(object, "detail", *incident->detail ? incident->detail : NULL);
+	put_count(object, "times", incident->count);
+	json_array_append_new(incidents, object);
+}
+
+void control_session_incidents(struct control_request *request)
+{
+	const json_t *id = json_object_get(request->arguments, "client-id");
+	json_t *incidents = json_array();
+
+	incidents_visit(request->broker->incidents, json_string_value(id), list_incident,
+			incidents);
+	control_answer(request, incidents);
 }
 
 /* NULL: the request was refused. */

@@ -13,5 +13,6 @@ void control_session_list(struct control_request *request);
 void control_session_show(struct control_request *request);
 void control_session_kick(struct control_request *request);
 void control_session_delete(struct control_request *request);
+void control_session_incidents(struct control_request *request);
 
 #endif /* MQTTD_CONTROL_SESSIONS_H */
