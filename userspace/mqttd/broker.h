@@ -19,6 +19,7 @@
 struct auth;
 struct dataplane;
 struct endpoint;
+struct incidents;
 struct listeners;
 struct store;
 struct worker;
@@ -44,6 +45,7 @@ struct worker;
  * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
+ * @incidents: what has happened to clients lately
  */
 struct broker {
 	struct config *conf;
@@ -63,10 +65,11 @@ struct broker {
 	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
+	struct incidents *incidents;
 };
 
 /**
- * broker_open() - everything but the threads
+ * broker_open() - what may take privileges: sockets, and the kernel's router
  * @broker: result, to be closed with broker_close()
  * @conf: finished; stays the caller's, and lives as long as @broker
  *
@@ -76,6 +79,12 @@ struct broker {
  * Return: 0 or -errno.
  */
 int broker_open(struct broker *broker, struct config *conf);
+
+/*
+ * What belongs to the user that the broker runs as: files. 0, or -errno and the log says
+ * what is wrong.
+ */
+int broker_load(struct broker *broker);
 int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
 void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);

@@ -150,6 +150,7 @@ struct terms {
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
+ * @since: when it came, milliseconds of CLOCK_MONOTONIC
  * @address: of the other side
  */
 struct client {
@@ -207,6 +208,7 @@ struct client {
 	struct client *next_dirty;
 	struct client *next_closing;
 	struct rcu_head rcu;
+	uint64_t since;
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in;
@@ -239,6 +241,9 @@ const char *client_address(const struct client *client);
  * with DISCONNECT.
  */
 void client_close(struct client *client, enum close_reason reason, const char *detail);
+
+/* "has exceeded timeout, disconnecting": constant. */
+const char *client_close_text(enum close_reason reason);
 
 /* Does it, by the worker at the end of the round. */
 void client_destroy(struct client *client);

@@ -300,6 +300,26 @@ static bool is_plain(struct client *client, const struct message *msg,
 	       msg->topic[0] != '$';
 }
 
+/* Most are those of a client that does not read: its own worker counts them. */
+static void count_drop(struct client *client, int err)
+{
+	struct session *session = client->session;
+	enum session_drop drop = DROP_MEMORY;
+
+	stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
+	if (err == -ENOBUFS) {
+		session->history.not_reading++;
+		return;
+	}
+	if (err == -EMSGSIZE)
+		drop = DROP_TOO_LONG;
+	else if (err == -ETIME)
+		drop = DROP_EXPIRED;
+	pthread_mutex_lock(&session->lock);
+	session->drops[drop]++;
+	pthread_mutex_unlock(&session->lock);
+}
+
 void client_deliver(struct client *client, struct message *msg, const struct delivery *delivery)
 {
 	int err;
@@ -310,5 +330,5 @@ void client_deliver(struct client *client, struct message *msg, const struct del
 	if (!err)
 		queued(client);
 	else if (err != -EACCES)
-		stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
+		count_drop(client, err);
 }

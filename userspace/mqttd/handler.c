@@ -86,8 +86,9 @@ void handler_refuse(struct client *client, int err, const char *why)
 
 void handler_run(struct client *client, struct packet *packet)
 {
-	if (client->worker->broker->conf->message_rate &&
-	    mqtt_packet_type(packet->byte1) == MQTT_PKT_PUBLISH)
+	u8 type = mqtt_packet_type(packet->byte1);
+
+	if (type == MQTT_PKT_PUBLISH && client->worker->broker->conf->message_rate)
 		client_rate_charge(client);
-	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
+	handlers[type].handle(client, packet);
 }
