@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent.h"
 #include "config.h"
 #include "permissions.h"
 #include "rendezvous.h"
@@ -46,6 +47,7 @@ struct worker;
  * @sessions: by client id
  * @routes: subscriptions
  * @incidents: what has happened to clients lately
+ * @agent: those that are no connection's, for the router
  */
 struct broker {
 	struct config *conf;
@@ -66,6 +68,7 @@ struct broker {
 	struct session_registry sessions;
 	struct route_table routes;
 	struct incidents *incidents;
+	struct agent agent;
 };
 
 /**

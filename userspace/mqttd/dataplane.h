@@ -17,6 +17,7 @@
 #include "subscribe.h"
 
 struct broker;
+struct config;
 struct conn;
 struct mqtt_nl_attach;
 struct mqtt_nl_filter;
@@ -61,6 +62,8 @@ int dataplane_send(struct worker *worker, uint32_t peer);
 /* The kernel queues for an offloaded peer until dataplane_send(). -ENOBUFS: not now. */
 int dataplane_hold(struct worker *worker, uint32_t peer);
 
+/* Does the router send what is longer than message_size_limit to the daemon? */
+bool dataplane_keeps_limit(const struct config *conf);
 /* Would the kernel's topic table take the filter? */
 bool dataplane_filter_fits(const u8 *filter, size_t len);
 /* False if @conn is a peer and the kernel's topic table would refuse the filter. */
