@@ -25,7 +25,7 @@ flags := -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -MMD -MP \
 	 $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 harden := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover -fno-omit-frame-pointer
-libs = $(shell pkg-config --libs $(PACKAGES)) -pthread
+libs = $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
 harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # Pure code, the same file in the module and in the programs

@@ -19,6 +19,7 @@
 struct broker;
 struct conn;
 struct mqtt_nl_attach;
+struct stats;
 struct worker;
 
 #define DATAPLANE_WHY_MAX 512
@@ -56,6 +57,9 @@ int dataplane_host(struct worker *worker, uint32_t peer);
 int dataplane_detach(struct worker *worker, uint32_t peer);
 /* The kernel may send what it has for a peer that was attached with tx_hold. */
 int dataplane_send(struct worker *worker, uint32_t peer);
+
+/* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
+void dataplane_stats(struct worker *worker, struct stats *sum);
 
 /* False if @conn is a peer and the kernel's topic table would refuse the filter. */
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len);
