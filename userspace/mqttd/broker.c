@@ -7,6 +7,7 @@
 #include <string.h>
 #include <linux/rcupdate.h>
 
+#include "auth.h"
 #include "broker.h"
 #include "dataplane.h"
 #include "listener.h"
@@ -138,6 +139,12 @@ int broker_open(struct broker *broker, struct config *conf)
 	int err;
 
 	*broker = (struct broker){ .conf = conf };
+	err = auth_open(&broker->auth, conf);
+	if (err)
+		return err;
+	err = permissions_open(&broker->permissions, conf);
+	if (err)
+		goto fail_permissions;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -174,6 +181,9 @@ fail_routes:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	permissions_close(&broker->permissions);
+fail_permissions:
+	auth_close(broker->auth);
 	return err;
 }
 
@@ -188,9 +198,13 @@ int broker_start(struct broker *broker)
 	unsigned int i;
 	int err;
 
+	err = auth_start(broker->auth);
+	if (err)
+		return err;
 	for (i = 0; i < broker->n_workers; i++) {
 		err = worker_start(&broker->workers[i]);
 		if (err) {
+			auth_stop(broker->auth);
 			stop_workers(broker, i);
 			return err;
 		}
@@ -200,6 +214,7 @@ int broker_start(struct broker *broker)
 
 void broker_stop(struct broker *broker)
 {
+	auth_stop(broker->auth);
 	stop_workers(broker, broker->n_workers);
 }
 
@@ -216,6 +231,14 @@ void broker_close(struct broker *broker)
 	rcu_barrier();
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	permissions_close(&broker->permissions);
+	auth_close(broker->auth);
+}
+
+void broker_reload(struct broker *broker)
+{
+	auth_reload(broker->auth);
+	permissions_reload(&broker->permissions);
 }
 
 void broker_save(struct broker *broker)

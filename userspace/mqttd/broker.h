@@ -9,12 +9,14 @@
 #include <stddef.h>
 
 #include "config.h"
+#include "permissions.h"
 #include "rendezvous.h"
 #include "route.h"
 #include "session.h"
 #include "stats.h"
 #include "switchover.h"
 
+struct auth;
 struct dataplane;
 struct endpoint;
 struct listeners;
@@ -34,6 +36,8 @@ struct worker;
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
+ * @auth: passwords
+ * @permissions: who may do what
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
  * @sessions: by client id
@@ -50,6 +54,8 @@ struct broker {
 	struct stats routed;
 	enum dataplane_mode mode;
 	bool evacuating;
+	struct auth *auth;
+	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
 	struct session_registry sessions;
@@ -70,6 +76,12 @@ int broker_open(struct broker *broker, struct config *conf);
 int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
 void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
+
+/*
+ * Reads password files and permissions again. Clients stay; what they may do from now
+ * on is what is written there now. Main thread.
+ */
+void broker_reload(struct broker *broker);
 
 /* Any thread. Should the kernel have the connections of this listener's clients? */
 bool broker_offloads(const struct broker *broker, const struct listener_config *listener);

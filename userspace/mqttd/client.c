@@ -2,7 +2,6 @@
 /*
  * A client's life: begin, references, timeouts, end.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +10,12 @@
 #include <unistd.h>
 #include <linux/container_of.h>
 
+#include "address.h"
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
+#include "client_rate.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -106,16 +108,8 @@ void client_put(struct client *client)
 const char *client_address(const struct client *client)
 {
 	static __thread char text[CLIENT_ADDRESS_MAX];
-	char host[INET6_ADDRSTRLEN] = "";
 
-	if (client->address.sa.sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &client->address.in6.sin6_addr, host, sizeof(host));
-		snprintf(text, sizeof(text), "[%s]:%u", host,
-			 ntohs(client->address.in6.sin6_port));
-	} else {
-		inet_ntop(AF_INET, &client->address.in.sin_addr, host, sizeof(host));
-		snprintf(text, sizeof(text), "%s:%u", host, ntohs(client->address.in.sin_port));
-	}
+	address_format(text, &client->address.sa);
 	return text;
 }
 
@@ -275,6 +269,7 @@ void client_destroy(struct client *client)
 	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
+	client_rate_free(client);
 	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
 		drain(client);
 	if (client->events)
@@ -287,6 +282,7 @@ void client_destroy(struct client *client)
 		client->next->link = client->link;
 	stats_add(&worker->stats, STAT_CLIENTS, -1);
 	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
+	client_acl_drop(client);
 	outq_clear(&client->out);
 	buffer_free(&client->in);
 	client_put(client);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <linux/rcupdate.h>
 
+#include "address.h"
 #include "alias.h"
 #include "buffer.h"
 #include "hash.h"
@@ -21,9 +22,14 @@
 #include "transport.h"
 #include "worker.h"
 
+struct acl_rules;
+struct client_rate;
+struct delivery;
 struct endpoint;
 struct message;
+struct replay;
 struct session;
+struct stored;
 
 enum client_state {
 	CLIENT_NEW,		/* CONNECT has not come */
@@ -38,6 +44,7 @@ enum client_hold {
 	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
 	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
 	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
+	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate */
 };
 
 enum close_reason {
@@ -97,6 +104,10 @@ struct terms {
  * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
+ * @aliases_out: topic aliases of the broker's
+ * @tailored: no packet for it may be as it is for others
+ * @replays: filters whose retained messages it is still to get
+ * @next_replay: in the worker's list of those that can go on with that, see replay.h
  * @will: a PUBLISH packet for the client's protocol version, or NULL
  * @will_len: bytes of it
  * @protocol: version, enum mqtt_protocol; from CONNECT on
@@ -104,6 +115,7 @@ struct terms {
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -119,7 +131,10 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @rules: what it may do, for client_acl.c
+ * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
+ * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
@@ -135,6 +150,9 @@ struct client {
 	char *username;
 	struct terms terms;
 	struct alias_table aliases;
+	struct alias_out aliases_out;
+	struct replay *replays;
+	struct client *next_replay;
 	struct blob *will;
 	size_t will_len;
 	uint8_t protocol;
@@ -142,6 +160,7 @@ struct client {
 	uint32_t refs;
 	uint32_t fences;
 	uint8_t state;
+	uint8_t auth;
 	uint8_t closing;
 	uint8_t holds;
 	bool tx_held;
@@ -150,6 +169,8 @@ struct client {
 	uint8_t busy;
 	bool dirty;
 	bool blocked;
+	bool tailored;
+	bool replaying;
 	const char *close_detail;
 	struct hash_node by_peer;
 	unsigned int borders;
@@ -157,7 +178,10 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	struct acl_rules *rules;
+	uint32_t rules_generation;
 	struct timer timer;
+	struct client_rate *rate;
 	struct notices notices;
 	struct client *next;
 	struct client **link;
@@ -171,8 +195,7 @@ struct client {
 	} address;
 };
 
-/* Room for "[address]:port". */
-#define CLIENT_ADDRESS_MAX (INET6_ADDRSTRLEN + 10)
+#define CLIENT_ADDRESS_MAX ADDRESS_MAX
 
 /*
  * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as
@@ -225,16 +248,39 @@ void client_send(struct client *client, const void *packet, size_t len);
  */
 void client_answer(struct client *client, const void *packet, size_t len, u64 ticket);
 
+/* Below: client_publish.c */
+
 /*
- * Queues a message; drops it, and counts that, if the queue is full or the client
- * does not take packets so long.
+ * Queues a message at QoS 0; drops it, and counts that, if the queue is full or the
+ * client does not take packets so long. Not if the client may not read it.
  */
-void client_deliver(struct client *client, struct message *msg);
+void client_deliver(struct client *client, struct message *msg,
+		    const struct delivery *delivery);
+
+/**
+ * client_publish() - queue a PUBLISH packet
+ * @client: connected
+ * @msg: what it carries
+ * @delivery: how
+ * @packet_id: packet identifier, at QoS 1 and 2
+ * @dup: it was sent before
+ *
+ * Return: 0; -ENOMEM; or it is not for this client: -ETIME: it has expired;
+ * -EMSGSIZE: the client takes no packets so long, counted; -EACCES: it may not read
+ * the topic.
+ */
+int client_publish(struct client *client, const struct stored *msg,
+		   const struct delivery *delivery, u16 packet_id, bool dup);
+
+/* After CONNECT, and when the client's permissions have changed. */
+void client_tailor(struct client *client);
 
 /* Below: client_io.c */
 
 void client_handle(struct event_source *source, uint32_t events);
 void client_flush(struct client *client);
+void client_make_dirty(struct client *client);		/* there is something to flush */
+bool client_too_long(const struct client *client, size_t len);	/* may it have such a packet? */
 void client_parse_held(struct client *client);
 void client_watch(struct client *client);
 

@@ -19,7 +19,7 @@
 #include "reload.h"
 
 /* How long after a flood its size is said, at most. */
-#define CHORES_MS 10000
+#define CHORES_MS 5000
 
 static void block_signals(sigset_t *set)
 {
@@ -155,8 +155,10 @@ int daemon_start(struct daemon *daemon)
 
 int daemon_give_control(struct daemon *daemon, const struct identity *who)
 {
-	int err = control_give(daemon->control, who->uid, who->gid);
+	int err = 0;
 
+	if (who->name)
+		err = control_give(daemon->control, who->uid, who->gid);
 	if (err)
 		log_printf(LOG_TYPE_ERROR, "Error: cannot give the control socket away: %s.",
 			   strerror(-err));

@@ -334,7 +334,8 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 		if (filters[i].changed)
 			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
 								 filters[i].len,
-								 filters[i].options };
+								 filters[i].options &
+								 MQTT_SUB_OPTION_NO_LOCAL };
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {

@@ -6,6 +6,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_rate.h"
 #include "handler.h"
 #include "worker.h"
 
@@ -92,5 +93,8 @@ static void count(struct stats *stats, const struct packet *packet)
 void handler_run(struct client *client, struct packet *packet)
 {
 	count(&client->worker->stats, packet);
+	if (client->worker->broker->conf->message_rate &&
+	    mqtt_packet_type(packet->byte1) == MQTT_PKT_PUBLISH)
+		client_rate_charge(client);
 	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
 }

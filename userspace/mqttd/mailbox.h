@@ -20,6 +20,7 @@
 #include "buffer.h"
 
 struct client;
+struct delivery;
 struct message;
 struct worker;
 
@@ -71,8 +72,8 @@ void mailbox_destroy(struct mailbox *box);	/* without mail */
 /* Any thread; @client's worker gets it. */
 void mailbox_notify(struct client *client, enum notice notice);
 
-/* Adds a receiver for the message at hand. Returns 0 or -ENOMEM. */
-int outbox_address(struct outbox *box, struct client *client);
+/* Adds a receiver, at QoS 0, for the message at hand. Returns 0 or -ENOMEM. */
+int outbox_address(struct outbox *box, struct client *client, const struct delivery *delivery);
 
 /*
  * Ends the list of receivers, if there is one: puts @msg behind it. Returns how

@@ -292,6 +292,7 @@ void worker_destroy(struct worker *worker)
 	mailbox_destroy(&worker->mailbox);
 	timer_free(&worker->timers);
 	close(worker->epoll_fd);
+	route_memory_free(&worker->route);
 	free(worker->scratch);
 	free(worker->outboxes);
 }

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "mailbox.h"
 #include "port.h"
+#include "route.h"
 #include "stats.h"
 #include "timer.h"
 
@@ -61,8 +62,9 @@ struct worker_moves {
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
- * @stamp: number of the last message routed
  * @matches: who got messages to a topic, by the topic's hash
+ * @route: memory for routing
+ * @replays: clients that can go on with retained messages
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
  * @rounds: of events that have ended; read by the main thread
  * @thread: valid once worker_start() has succeeded
@@ -84,8 +86,9 @@ struct worker {
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;
-	uint64_t stamp;
 	struct mqtt_match matches[WORKER_MATCHES];
+	struct route_memory route;
+	struct client *replays;
 	uint8_t *scratch;
 	uint64_t rounds;
 	pthread_t thread;
