@@ -52,7 +52,7 @@ quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
 
 objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
 
-.PHONY: all programs modules run check check-full bench unit broker kselftest static install clean help
+.PHONY: all programs modules run check check-full bench bench-native unit broker kselftest static install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -87,6 +87,11 @@ check-full:
 ##            choose (see selftests/bench/run)
 bench: programs build/bench/floor module-$(firstword $(KERNEL))
 	@KERNEL=$(firstword $(KERNEL)) selftests/bench/run
+
+## bench-native  CPU time of the daemon per delivery on this machine, against mosquitto
+##            (see selftests/bench/native); selftests/bench/memory: what it holds
+bench-native: programs
+	@selftests/bench/native
 
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:
