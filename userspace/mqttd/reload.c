@@ -24,10 +24,10 @@ static const char *const live[] = {
 	"use_username_as_clientid", NULL
 };
 
-/* These are applied to the log, or to the listeners. */
+/* These are applied to the log, or looked at listener by listener. */
 static const char *const applied[] = {
-	"allow_anonymous", "allow_zero_length_clientid", "log_dest", "log_facility",
-	"log_timestamp", "log_timestamp_format", NULL
+	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "log_dest", "log_facility",
+	"log_timestamp", "log_timestamp_format", "password_file", NULL
 };
 
 int reload_config(struct config *conf, const struct arguments *args)
@@ -128,6 +128,10 @@ static void update_listeners(struct listener_config *now, const struct listener_
 {
 	for (; now && fresh; now = now->next, fresh = fresh->next) {
 		update_all(SCOPE_LISTENER, now, fresh);
+		if (strings_differ(now->acl_file, fresh->acl_file))
+			takes_restart("acl_file");
+		if (strings_differ(now->password_file, fresh->password_file))
+			takes_restart("password_file");
 		assign(&now->allow_anonymous, fresh->allow_anonymous);
 		assign(&now->allow_zero_length_clientid, fresh->allow_zero_length_clientid);
 	}
@@ -148,4 +152,5 @@ void reload(struct broker *broker, const struct arguments *args)
 		update_listeners(broker->conf->listeners, fresh.listeners);
 	}
 	config_free(&fresh);
+	broker_reload(broker);
 }
