@@ -59,6 +59,7 @@ struct worker_moves {
  * @port: to the kernel's router
  * @port_source: its readiness
  * @moves: clients that have to change between data planes
+ * @permissions: generation of those that its clients have
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
@@ -88,6 +89,7 @@ struct worker {
 	struct port port;
 	struct event_source port_source;
 	struct worker_moves moves;
+	uint32_t permissions;
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;
@@ -108,6 +110,12 @@ struct worker {
 int worker_init(struct worker *worker, struct broker *broker, unsigned int index);
 int worker_start(struct worker *worker);		/* 0 or -errno */
 void worker_stop(struct worker *worker);		/* ends the thread, waits for it */
+
+/*
+ * What the thread does again and again: waits for events for @wait milliseconds at
+ * most, and handles them. Returns how many there were.
+ */
+int worker_round(struct worker *worker, int wait);
 
 /*
  * After all threads have ended, each for all workers before the next: closing
