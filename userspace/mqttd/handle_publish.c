@@ -16,7 +16,7 @@
 
 #include "broker.h"
 #include "client.h"
-#include "client_acl.h"
+#include "acl.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -64,25 +64,11 @@ static bool parse(struct client *client, struct packet *packet, struct mqtt_publ
 	return !err;
 }
 
-/* The option message_rate; a second is one of the worker's clock. */
-static bool within_rate(struct client *client, int64_t limit)
-{
-	uint32_t second = client->worker->now / 1000;
-
-	if (client->rate_second != second) {
-		client->rate_second = second;
-		client->rate_count = 0;
-	}
-	return client->rate_count++ < limit;
-}
-
 /* What CONNACK has said, and for older clients what it would have. */
 static bool granted(struct client *client, const struct mqtt_publish *pub)
 {
 	const struct config *conf = client->worker->broker->conf;
 
-	if (conf->message_rate && !within_rate(client, conf->message_rate))
-		return refuse(client, CLOSE_MESSAGE_RATE, NULL);
 	if (pub->retain && !conf->retain_available)
 		return refuse(client, CLOSE_RETAIN, "PUBLISH");
 	if (pub->qos > client->endpoint->conf->max_qos)
@@ -136,7 +122,7 @@ static u8 check_topic(struct client *client, const struct mqtt_publish *pub)
 {
 	const char *mount = client->endpoint->conf->mount_point;
 
-	if (!client_allows(client, ACL_WRITE, pub->topic, pub->topic_len))
+	if (!acl_allows(client->rules, ACL_WRITE, pub->topic, pub->topic_len))
 		return REASON_NOT_AUTHORIZED;
 	return mount && strlen(mount) + pub->topic_len > TOPIC_MAX ? REASON_TOPIC_NAME :
 								       REASON_SUCCESS;
@@ -237,16 +223,10 @@ static void answer(struct client *client, const struct mqtt_publish *pub, u8 cod
 }
 
 /*
- * It came before and was routed then. What says so may not be durable yet: the answer
- * waits for that once more.
+ * Is it new? Otherwise 0, or -errno if there is no answer. One that is known was routed
+ * then, and what says so is durable: over this connection the first answer
+ * has waited for that, and this one is behind it; or else CONNACK has.
  */
-static void store_again(struct client *client, u16 packet_id)
-{
-	if (client->session->key)
-		store_incoming_put(client->worker->broker->store, client->session->key, packet_id);
-}
-
-/* Is it new? Otherwise 0, or -errno if there is no answer. */
 static int take_qos2(struct client *client, u16 packet_id)
 {
 	int ret = session_incoming_add(client->session, packet_id);
@@ -255,8 +235,6 @@ static int take_qos2(struct client *client, u16 packet_id)
 		session_incoming_del(client->session, packet_id);
 		return -EDQUOT;
 	}
-	if (!ret)
-		store_again(client, packet_id);
 	return ret;
 }
 

@@ -131,7 +131,7 @@ static int load_sub(void *ctx, u64 key, const struct store_sub *sub)
 	};
 
 	(void)key;
-	return route_subscribe(&restore->broker->routes, restore->session, &filter);
+	return session_resubscribe(restore->session, &filter);
 }
 
 static int load_entry(void *ctx, u64 key, const struct store_entry *entry)

@@ -44,6 +44,7 @@
 #include "session_will.h"
 #include "share.h"
 #include "store.h"
+#include "subscribe.h"
 #include "stored.h"
 #include "worker.h"
 
@@ -170,7 +171,7 @@ static void session_finish(struct worker *worker, struct session *session)
 {
 	store_begin(session->broker->store);
 	session_unkeep(session);
-	route_unsubscribe_all(&session->broker->routes, session);
+	session_unsubscribe_all(session);
 	if (session->will)
 		session_will_publish(worker, session->will, session);
 	hand_on(worker, session);
@@ -209,6 +210,7 @@ static void take_terms(struct client *client, struct session *session, char *use
 {
 	session->owner = client;
 	session->heir = NULL;
+	session->history.connections++;
 	session->expiry = client->terms.session_expiry;
 	session->protocol = client->protocol;
 	free(session->username);
@@ -340,11 +342,19 @@ static void keep_locked(struct session *session)
 	session_store(session);
 }
 
+static void note_end(struct session_history *history, u8 reason)
+{
+	history->ended_at = timer_now();
+	history->last_end = reason;
+	history->takeovers += reason == CLOSE_TAKEN_OVER;
+}
+
 /* Returns whether the session has ended. */
 static bool leave_locked(struct session *session)
 {
 	bool ends = !session->expiry || session->doomed;
 
+	note_end(&session->history, session->owner->closing);
 	session->owner = NULL;
 	if (session->heir)
 		mailbox_notify(session->heir, NOTICE_READY);

@@ -72,6 +72,23 @@ struct session_will {
 };
 
 /**
+ * struct session_history - for the operator
+ * @ended_at: when the last connection ended, milliseconds of CLOCK_MONOTONIC; 0: never
+ * @connections: that the session has had
+ * @takeovers: of these those that the next one ended
+ * @not_reading: messages at QoS 0 that were dropped as the client does not read; its
+ *	worker's
+ * @last_end: enum close_reason of the last connection
+ */
+struct session_history {
+	u64 ended_at;
+	u32 connections;
+	u32 takeovers;
+	u32 not_reading;
+	u8 last_end;
+};
+
+/**
  * struct session - state of a client id
  * @broker: constant
  * @id: client id, terminated; constant
@@ -97,6 +114,7 @@ struct session_will {
  * @drops: messages that it did not get, by enum session_drop
  * @window: messages that may be in flight to @client; 0 without one
  * @protocol: enum mqtt_protocol of the last connection
+ * @history: with the registry locked
  * @dead: it has ended
  * @doomed: it ends with its connection, whatever its expiry interval
  * @kept: the agent has its subscriptions, see session_kept.h
@@ -122,6 +140,7 @@ struct session {
 	u64 ends;
 	u32 expiry;
 	u32 drops[DROP_COUNT];
+	struct session_history history;
 	u16 window;
 	u8 protocol;
 	bool dead;

@@ -12,6 +12,7 @@
 #include "client.h"
 #include "log.h"
 #include "session.h"
+#include "subscribe.h"
 #include "session_queue.h"
 #include "worker.h"
 
@@ -29,7 +30,7 @@ static void drop_session(struct hash_node *node, void *ctx)
 	struct session *session = container_of(node, struct session, node);
 
 	(void)ctx;
-	route_unsubscribe_all(&session->broker->routes, session);
+	session_unsubscribe_all(session);
 	session_free(session);
 }
 
@@ -182,4 +183,27 @@ int session_visit(struct session_registry *registry, const char *id,
 	}
 	pthread_mutex_unlock(&registry->lock);
 	return ret;
+}
+
+struct scan {
+	void (*function)(struct session *session, void *ctx);
+	void *ctx;
+};
+
+static void scan_node(struct hash_node *node, void *ctx)
+{
+	struct scan *scan = ctx;
+
+	scan->function(container_of(node, struct session, node), scan->ctx);
+}
+
+size_t session_scan(struct session_registry *registry, size_t cursor,
+		    void (*visit)(struct session *session, void *ctx), void *ctx)
+{
+	struct scan args = { visit, ctx };
+
+	pthread_mutex_lock(&registry->lock);
+	cursor = hash_scan(&registry->by_id, cursor, scan_node, &args);
+	pthread_mutex_unlock(&registry->lock);
+	return cursor;
 }

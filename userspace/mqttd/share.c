@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
-#include "broker.h"
 #include "route.h"
 #include "session.h"
 #include "share.h"
@@ -73,12 +71,6 @@ static struct share *share_new(const u8 *name, size_t len)
 	return share;
 }
 
-/* Messages at QoS 0 come from the kernel's router, which the agent asks for them. */
-static struct broker *broker_of(struct route_table *table)
-{
-	return container_of(table, struct broker, routes);
-}
-
 struct share *share_make(struct route_table *table, const u8 *name, size_t len)
 {
 	struct share *share = share_find(&table->shares, name, len);
@@ -91,8 +83,6 @@ struct share *share_make(struct route_table *table, const u8 *name, size_t len)
 	if (!share)
 		return NULL;
 	subscribe_split(name, len, &topic, &topic_len);
-	if (agent_subscribe(broker_of(table), topic, topic_len))
-		goto fail_agent;
 	if (mqtt_trie_add(&table->trie, topic, topic_len, &share->entry.sub))
 		goto fail_trie;
 	if (hash_add(&table->shares.by_name, &share->node, name_hash(&table->shares, name, len)))
@@ -100,14 +90,11 @@ struct share *share_make(struct route_table *table, const u8 *name, size_t len)
 	return share;
 
 fail_table:
-	agent_unsubscribe(broker_of(table), topic, topic_len);
 	mqtt_trie_del(&table->trie, &share->entry.sub);
 	kfree_rcu(share->members, rcu);
 	kfree_rcu(share, rcu);
 	return NULL;
 fail_trie:
-	agent_unsubscribe(broker_of(table), topic, topic_len);
-fail_agent:
 	free(share->members);
 	free(share);
 	return NULL;
@@ -115,13 +102,8 @@ fail_agent:
 
 void share_drop_empty(struct route_table *table, struct share *share)
 {
-	size_t len;
-	const u8 *topic;
-
 	if (share->n)
 		return;
-	subscribe_split((u8 *)share->name, share->len, &topic, &len);
-	agent_unsubscribe(broker_of(table), topic, len);
 	hash_del(&table->shares.by_name, &share->node);
 	mqtt_trie_del(&table->trie, &share->entry.sub);
 	kfree_rcu(share->members, rcu);

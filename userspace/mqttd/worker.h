@@ -63,6 +63,7 @@ struct worker_moves {
  * @settle_cursor: next client to look at
  * @settle_request: number of the last request for that
  * @settling: there is more of that to do
+ * @permissions: generation of those that its clients have
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
@@ -96,6 +97,7 @@ struct worker {
 	struct client *settle_cursor;
 	unsigned int settle_request;
 	bool settling;
+	uint32_t permissions;
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;
@@ -116,6 +118,12 @@ struct worker {
 int worker_init(struct worker *worker, struct broker *broker, unsigned int index);
 int worker_start(struct worker *worker);		/* 0 or -errno */
 void worker_stop(struct worker *worker);		/* ends the thread, waits for it */
+
+/*
+ * What the thread does again and again: waits for events for @wait milliseconds at
+ * most, and handles them. Returns how many there were.
+ */
+int worker_round(struct worker *worker, int wait);
 
 /*
  * After all threads have ended, each for all workers before the next: closing
