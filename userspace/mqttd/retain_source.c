@@ -30,11 +30,10 @@ static bool same_text(const char *a, const char *b)
 
 static int compile(struct retain_source *source, struct broker *broker, const char *acl_file)
 {
-	uint32_t generation;
 	struct acl *acl;
 	int err;
 
-	acl = permissions_get(&broker->permissions, acl_file, &generation);
+	acl = permissions_get(&broker->permissions, acl_file);
 	err = acl_compile(&source->rules[source->n], acl, source->client_id, source->username);
 	acl_put(acl);
 	if (!err)
