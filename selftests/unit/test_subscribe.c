@@ -69,6 +69,7 @@ static int setup(void **state)
 	worker = (struct worker){ .broker = &broker };
 	client = (struct client){ .worker = &worker, .id = "id" };
 	client.session = calloc(1, sizeof(*client.session) + sizeof(u64));
+	agent_init(&broker.agent);
 	if (client.session)
 		client.session->broker = &broker;
 	return !client.session || route_table_init(&broker.routes);
@@ -82,6 +83,7 @@ static int teardown(void **state)
 	rcu_barrier();
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
+	agent_destroy(&broker.agent);
 	return 0;
 }
 

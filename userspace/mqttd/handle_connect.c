@@ -107,6 +107,9 @@ static void keep_terms(struct client *client, const struct packet_connect *conne
 	terms->max_packet = mqtt_property_number(props, MQTT_PROP_MAXIMUM_PACKET_SIZE, 0);
 	client->aliases.max = min_t(u32, client->endpoint->conf->max_topic_alias,
 				    MQTT_TOPIC_ALIAS_MAX);
+	client->aliases_out.max =
+		min_t(u32, mqtt_property_number(props, MQTT_PROP_TOPIC_ALIAS_MAXIMUM, 0),
+		      ALIAS_OUT_MAX);
 }
 
 /* Each of the checks returns whether the client may go on. */

@@ -110,7 +110,7 @@ static u8 check_payload(const struct client *client, const struct mqtt_publish *
 	const struct config *conf = client->worker->broker->conf;
 
 	if (conf->message_size_limit && pub->payload_len > conf->message_size_limit)
-		return REASON_TOO_LARGE;
+		return REASON_QUOTA;
 	if (conf->check_payload_format && client->protocol == MQTT_PROTOCOL_V5 &&
 	    mqtt_property_number(&pub->props, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 0) &&
 	    pub->payload_len && !payload_is_utf8(pub->payload, pub->payload_len))

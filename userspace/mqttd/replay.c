@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client_acl.h"
 #include "broker.h"
 #include "client.h"
 #include "delivery.h"
 #include "packet.h"
 #include "replay.h"
+#include "retain_source.h"
 #include "retained.h"
 #include "session.h"
 #include "stored.h"
@@ -34,12 +34,14 @@
  * struct replay - what one filter matches
  * @next: another one of the client's, to come later
  * @cursor: where it is
+ * @source: who has published the last one
  * @id: subscription identifier, 0: none
  * @options: FILTER_* bits
  */
 struct replay {
 	struct replay *next;
 	struct retained_cursor cursor;
+	struct retain_source source;
 	u32 id;
 	u8 options;
 };
@@ -47,6 +49,7 @@ struct replay {
 static void replay_free(struct replay *replay)
 {
 	retained_cursor_free(&replay->cursor);
+	retain_source_clear(&replay->source);
 	free(replay);
 }
 
@@ -127,14 +130,13 @@ static u8 replay_qos(const struct client *client, const struct replay *replay,
 										      msg->qos;
 }
 
-/* May its publisher still publish it? mosquitto's check_retain_source. */
-static bool source_allowed(const struct client *client, const struct stored *msg)
+static bool source_allowed(const struct client *client, struct replay *replay,
+			   const struct stored *msg)
 {
-	const struct broker *broker = client->worker->broker;
+	struct broker *broker = client->worker->broker;
 
-	(void)broker;
-	(void)msg;
-	return true;
+	return !broker->conf->check_retain_source ||
+	       retain_source_allowed(&replay->source, broker, msg);
 }
 
 /* [MQTT-3.8.3-3] */
@@ -145,7 +147,7 @@ static bool own(const struct client *client, const struct replay *replay,
 }
 
 /* Returns false if there is no memory. */
-static bool send_one(struct client *client, const struct replay *replay, struct stored *msg)
+static bool send_one(struct client *client, struct replay *replay, struct stored *msg)
 {
 	struct delivery delivery = {
 		.ids = &replay->id,
@@ -154,7 +156,7 @@ static bool send_one(struct client *client, const struct replay *replay, struct 
 		.retain = true,
 	};
 
-	if (own(client, replay, msg) || !source_allowed(client, msg))
+	if (own(client, replay, msg) || !source_allowed(client, replay, msg))
 		return true;
 	if (delivery.qos)
 		return session_enqueue(client->worker, client->session, msg, &delivery) != -ENOMEM;
@@ -162,7 +164,7 @@ static bool send_one(struct client *client, const struct replay *replay, struct 
 }
 
 /* Those that are left when the client was closed or has no memory are lost with it. */
-static void send_batch(struct client *client, const struct replay *replay, struct stored **msgs,
+static void send_batch(struct client *client, struct replay *replay, struct stored **msgs,
 		       int n)
 {
 	int i;
