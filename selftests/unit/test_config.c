@@ -304,7 +304,6 @@ static const struct {
 	{ "plugin_opt_db x\n", 1, "option 'plugin_opt_db' is not supported yet" },
 	{ "connection x\n", 1, "not supported yet" },
 	{ "bridge_cafile x\n", 1, "option 'bridge_cafile' is not supported yet" },
-	{ "include_dir x\n", 1, "not supported yet" },
 };
 
 static void test_mistakes(void **state)
