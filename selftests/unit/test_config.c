@@ -373,11 +373,11 @@ static void test_dataplane(void **state)
 	assert_true(conf.control_socket_set);
 	config_free(&conf);
 
-	memset(text + 20, 'x', CONTROL_SOCKET_PATH_MAX + 1);
-	assert_int_equal(load_bytes(&conf, text, 20 + CONTROL_SOCKET_PATH_MAX + 1), -EINVAL);
+	memset(text + 20, 'x', UNIX_SOCKET_PATH_MAX + 1);
+	assert_int_equal(load_bytes(&conf, text, 20 + UNIX_SOCKET_PATH_MAX + 1), -EINVAL);
 	assert_non_null(strstr(conf.error, "is longer than 107 bytes"));
 	config_free(&conf);
-	assert_int_equal(load_bytes(&conf, text, 20 + CONTROL_SOCKET_PATH_MAX), 0);
+	assert_int_equal(load_bytes(&conf, text, 20 + UNIX_SOCKET_PATH_MAX), 0);
 	config_free(&conf);
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "unix_socket.h"
 
 enum dataplane_mode {
 	DATAPLANE_AUTO,
@@ -152,7 +153,6 @@ struct config {
 	char error[512];			/* why loading failed: FILE:LINE: sentence */
 };
 
-#define CONTROL_SOCKET_PATH_MAX	107	/* struct sockaddr_un */
 #define CONFIG_DEFAULT_PORT	1883	/* registered for MQTT */
 #define CONFIG_DATABASE		"mqttd.db"
 #define CONFIG_TOPIC_ALIASES	10	/* mosquitto's default */

@@ -64,9 +64,9 @@ static int set_unix_listener(struct config *conf, const char *path)
 
 	if (!*path)
 		return config_error(conf, "'0' is for Unix sockets: the path is missing");
-	if (strlen(path) > CONTROL_SOCKET_PATH_MAX)
+	if (strlen(path) > UNIX_SOCKET_PATH_MAX)
 		return config_error(conf, "'%s' is longer than %d bytes", path,
-				    CONTROL_SOCKET_PATH_MAX);
+				    UNIX_SOCKET_PATH_MAX);
 	listener = config_listener_add(conf, NULL, 0);
 	if (!listener)
 		return -ENOMEM;
@@ -173,9 +173,9 @@ static int set_dataplane(struct config *conf, const struct config_option *opt, c
 
 static int set_control_socket(struct config *conf, const struct config_option *opt, char *value)
 {
-	if (strlen(value) > CONTROL_SOCKET_PATH_MAX)
+	if (strlen(value) > UNIX_SOCKET_PATH_MAX)
 		return config_error(conf, "'%s' is longer than %d bytes", value,
-				    CONTROL_SOCKET_PATH_MAX);
+				    UNIX_SOCKET_PATH_MAX);
 	conf->control_socket_set = true;
 	return config_set_string(conf, opt, value);
 }
