@@ -486,13 +486,15 @@ static void test_include(void **state)
 
 	/* what is in front of a file's first listener is for none of the other file's */
 	write_included(directory, "01.conf", "\nmax_connections 1\n");
-	snprintf(says, sizeof(says), "%s/01.conf:2: option 'max_connections' must follow", directory);
+	snprintf(says, sizeof(says), "%s/01.conf:2: option 'max_connections' must follow",
+		 directory);
 	assert_refused(text, says);
 	write_included(directory, "01.conf", "\n\nnonsense 1\n");
 	snprintf(says, sizeof(says), "%s/01.conf:3: unknown option 'nonsense'", directory);
 	assert_refused(text, says);
 	write_included(directory, "01.conf", "include_dir /tmp\n");
-	snprintf(says, sizeof(says), "%s/01.conf:1: only the main file may include others", directory);
+	snprintf(says, sizeof(says), "%s/01.conf:1: only the main file may include others",
+		 directory);
 	assert_refused(text, says);
 
 	for (i = 0; i < sizeof(included) / sizeof(included[0]); i++) {
