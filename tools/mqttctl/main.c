@@ -17,6 +17,7 @@ static const struct command objects[] = {
 	{ "stat", stat_main, "counters" },
 	{ "port", port_main, "ways between mqttd and the router" },
 	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
+	{ "session", session_main, "clients of mqttd, connected or not" },
 	{ "monitor", monitor_main, "events as they happen" },
 	{ "passwd", passwd_main, "users and passwords in a file" },
 	{ 0 }

@@ -43,6 +43,7 @@ int sub_main(struct ctl *ctl, int argc, char **argv);
 int stat_main(struct ctl *ctl, int argc, char **argv);
 int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
+int session_main(struct ctl *ctl, int argc, char **argv);
 int monitor_main(struct ctl *ctl, int argc, char **argv);
 int passwd_main(struct ctl *ctl, int argc, char **argv);
 

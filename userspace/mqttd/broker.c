@@ -10,10 +10,16 @@
 #include "auth.h"
 #include "broker.h"
 #include "dataplane.h"
+#include "incidents.h"
 #include "listener.h"
 #include "log.h"
+#include "restore.h"
 #include "stats.h"
+#include "store.h"
 #include "worker.h"
+
+/* Changes that may wait for the disk. */
+#define STORE_PENDING_MAX	(64u << 20)
 
 static int make_endpoints(struct broker *broker)
 {
@@ -134,17 +140,51 @@ void broker_wake_workers(struct broker *broker)
 		mailbox_wake(&broker->workers[i].mailbox);
 }
 
+static int open_store(struct broker *broker)
+{
+	struct store_config config = {
+		.path = broker->conf->persistence ? broker->conf->persistence_path : NULL,
+		.pending_max = STORE_PENDING_MAX,
+		.committed = broker_committed,
+		.arg = broker,
+	};
+	char why[STORE_WHY_MAX] = "";
+	int err;
+
+	err = store_open(&broker->store, &config, why);
+	if (err) {
+		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
+		return err;
+	}
+	err = retained_init(&broker->retained, broker->store);
+	if (err) {
+		store_close(broker->store);
+		broker->store = NULL;
+	}
+	return err;
+}
+
+/*
+ * Without threads and connections. What is in memory lets go of what is in the
+ * store; the store's thread may wake workers until it ends.
+ */
+static void close_store(struct broker *broker)
+{
+	if (!broker->store)
+		return;
+	session_registry_clear(&broker->sessions);
+	retained_destroy(&broker->retained);
+	store_close(broker->store);
+}
+
 int broker_open(struct broker *broker, struct config *conf)
 {
 	int err;
 
 	*broker = (struct broker){ .conf = conf };
-	err = auth_open(&broker->auth, conf);
-	if (err)
-		return err;
-	err = permissions_open(&broker->permissions, conf);
-	if (err)
-		goto fail_permissions;
+	broker->incidents = incidents_new();
+	if (!broker->incidents)
+		return -ENOMEM;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -181,9 +221,20 @@ fail_routes:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
-	permissions_close(&broker->permissions);
-fail_permissions:
-	auth_close(broker->auth);
+	incidents_free(broker->incidents);
+	return err;
+}
+
+int broker_load(struct broker *broker)
+{
+	int err = auth_open(&broker->auth, broker->conf);
+
+	if (!err)
+		err = permissions_open(&broker->permissions, broker->conf);
+	if (!err)
+		err = open_store(broker);
+	if (!err)
+		err = broker_restore(broker);
 	return err;
 }
 
@@ -223,6 +274,7 @@ void broker_close(struct broker *broker)
 	listeners_close(broker->listeners);
 	close_workers(broker);
 	dataplane_stop(broker, broker->switchover.lost);
+	close_store(broker);
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
 	free(broker->endpoints);
@@ -233,6 +285,7 @@ void broker_close(struct broker *broker)
 	rendezvous_destroy(&broker->rendezvous);
 	permissions_close(&broker->permissions);
 	auth_close(broker->auth);
+	incidents_free(broker->incidents);
 }
 
 void broker_reload(struct broker *broker)
@@ -244,7 +297,7 @@ void broker_reload(struct broker *broker)
 
 void broker_save(struct broker *broker)
 {
-	(void)broker;
+	store_sync(broker->store);
 }
 
 void broker_log_statistics(const struct broker *broker)

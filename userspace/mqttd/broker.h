@@ -8,17 +8,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent.h"
 #include "config.h"
 #include "permissions.h"
 #include "rendezvous.h"
+#include "retained.h"
 #include "route.h"
 #include "session.h"
+#include "stats.h"
 #include "switchover.h"
 
 struct auth;
 struct dataplane;
 struct endpoint;
+struct incidents;
 struct listeners;
+struct store;
 struct worker;
 
 /**
@@ -31,6 +36,7 @@ struct worker;
  * @listeners: sockets
  * @dataplane: the kernel's router, NULL if the daemon routes; changes while the
  *	workers stand still
+ * @routed: what the kernel's routers have counted that are gone; changes likewise
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
@@ -38,8 +44,12 @@ struct worker;
  * @permissions: who may do what
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
+ * @store: what survives the process
+ * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
+ * @incidents: what has happened to clients lately
+ * @agent: those that are no connection's, for the router
  */
 struct broker {
 	struct config *conf;
@@ -49,18 +59,23 @@ struct broker {
 	unsigned int n_endpoints;
 	struct listeners *listeners;
 	struct dataplane *dataplane;
+	struct stats routed;
 	enum dataplane_mode mode;
 	bool evacuating;
 	struct auth *auth;
 	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
+	struct store *store;
+	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
+	struct incidents *incidents;
+	struct agent agent;
 };
 
 /**
- * broker_open() - everything but the threads
+ * broker_open() - what may take privileges: sockets, and the kernel's router
  * @broker: result, to be closed with broker_close()
  * @conf: finished; stays the caller's, and lives as long as @broker
  *
@@ -70,6 +85,12 @@ struct broker {
  * Return: 0 or -errno.
  */
 int broker_open(struct broker *broker, struct config *conf);
+
+/*
+ * What belongs to the user that the broker runs as: files. 0, or -errno and the log says
+ * what is wrong.
+ */
+int broker_load(struct broker *broker);
 int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
 void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
@@ -85,6 +106,9 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 
 /* Does anybody want the kernel data plane, be it there or not? */
 bool broker_wants_kernel(const struct broker *broker);
+
+/* For struct store_config: wakes the workers that wait for the store. In client_stored.c. */
+void broker_committed(void *broker);
 
 /* Their rounds of events end soon. */
 void broker_wake_workers(struct broker *broker);

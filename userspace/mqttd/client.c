@@ -17,12 +17,13 @@
 #include "client_plane.h"
 #include "client_rate.h"
 #include "handler.h"
+#include "incidents.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
+#include "replay.h"
 #include "session.h"
-
-#define CONNECT_TIMEOUT_MS 10000
+#include "session_will.h"
 
 struct close_text {
 	enum log_type type;
@@ -46,14 +47,12 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 				    "disconnected due to invalid topic alias" },
 	[CLOSE_RECEIVE_MAXIMUM]	= { LOG_TYPE_NOTICE, false, REASON_RECEIVE_MAXIMUM,
 				    "disconnected: more messages in flight than was granted" },
-	[CLOSE_MESSAGE_RATE]	= { LOG_TYPE_NOTICE, false, REASON_MESSAGE_RATE,
-				    "disconnected: message rate too high" },
 	[CLOSE_ADMINISTRATIVE]	= { LOG_TYPE_NOTICE, false, REASON_ADMINISTRATIVE,
 				    "disconnected by the operator" },
 	[CLOSE_QOS]		= { LOG_TYPE_ERROR, false, REASON_QOS,
-				    "disconnected: QoS 1 and 2 are not supported yet" },
+				    "disconnected: QoS above max_qos" },
 	[CLOSE_RETAIN]		= { LOG_TYPE_ERROR, false, REASON_RETAIN,
-				    "disconnected: retained messages are not supported yet" },
+				    "disconnected: retain_available is false" },
 	[CLOSE_SUBSCRIPTION_ID]	= { LOG_TYPE_ERROR, false, REASON_SUBSCRIPTION_ID,
 				    "disconnected: no subscription identifiers yet" },
 	[CLOSE_TOO_LARGE]	= { LOG_TYPE_NOTICE, false, REASON_TOO_LARGE,
@@ -129,7 +128,8 @@ static void client_timeout(struct timer *timer)
 	int64_t limit = client->keepalive * 1500ll, idle;
 
 	if (client->state != CLIENT_CONNECTED) {
-		client_close(client, CLOSE_CONNECT_TIMEOUT, NULL);
+		client_close(client, CLOSE_CONNECT_TIMEOUT, client->state == CLIENT_WAITING ?
+			     "its CONNECT could not be answered" : NULL);
 		return;
 	}
 	idle = client->conn.transport->idle(&client->conn);
@@ -175,12 +175,13 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	client->worker = worker;
 	client->endpoint = endpoint;
 	client->refs = 1;
+	client->since = worker->now;
 	client->timer.fire = client_timeout;
 	client->events = EPOLLIN;
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
-	err = timer_set(&worker->timers, &client->timer, worker->now + CONNECT_TIMEOUT_MS);
+	err = timer_set(&worker->timers, &client->timer, worker->now + worker->broker->conf->connect_timeout * 1000);
 	if (err)
 		goto fail_timer;
 	err = worker_watch(worker, fd, EPOLLIN, &client->source);
@@ -202,11 +203,29 @@ fail_timer:
 	return err;
 }
 
+const char *client_close_text(enum close_reason reason)
+{
+	return close_texts[reason].text;
+}
+
+/* Whoever has done nothing wrong and was done no wrong is of no interest later. */
+static void note_close(const struct client *client, const char *detail)
+{
+	struct incidents *incidents = client->worker->broker->incidents;
+
+	if (client->closing == CLOSE_DISCONNECT || client->closing == CLOSE_WITH_WILL ||
+	    client->closing == CLOSE_SHUTDOWN)
+		return;
+	incidents_note(incidents, client->id, client_address(client),
+		       close_texts[client->closing].text, detail);
+}
+
 static void log_close(const struct client *client, const char *detail)
 {
 	static struct log_limit limits[CLOSE_COUNT];
 	const struct close_text *reason = &close_texts[client->closing];
 
+	note_close(client, detail);
 	if (reason->routine && !client->worker->broker->conf->connection_messages)
 		return;
 	__atomic_store_n(&limits[client->closing].what, reason->text, __ATOMIC_RELAXED);
@@ -261,11 +280,10 @@ void client_destroy(struct client *client)
 {
 	struct worker *worker = client->worker;
 
-	if (client->closing != CLOSE_DISCONNECT && client->closing != CLOSE_SHUTDOWN)
-		handler_will(client);
-	blob_put(client->will);
-	client->will = NULL;
+	session_offline(client);
 	alias_clear(&client->aliases);
+	alias_out_clear(&client->aliases_out);
+	replay_end(client);
 	client_plane_leave(client);
 	worker_forget(worker, client);
 
@@ -283,8 +301,10 @@ void client_destroy(struct client *client)
 		client->next->link = client->link;
 	stats_add(&worker->stats, STAT_CLIENTS, -1);
 	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
+	session_will_free(client->will);
 	client_acl_drop(client);
 	outq_clear(&client->out);
+	buffer_free(&client->answers);
 	buffer_free(&client->in);
 	client_put(client);
 }
@@ -297,11 +317,14 @@ void client_notified(struct client *client, unsigned int notices)
 		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)
 		return;
-	if (notices & NOTICE_READY) {
+	if (notices & NOTICE_READY)
 		handler_connect_claim(client);
-		if (client->state == CLIENT_CONNECTED)
-			client_release(client, HOLD_TAKEOVER);
+	if (notices & NOTICE_AUTH) {
+		handler_connect_auth(client, client->auth);
+		client_release(client, HOLD_AUTH);
 	}
+	if (notices & NOTICE_QUEUE)
+		client_pump_later(client);
 	if (notices & NOTICE_PASS)
 		client_release(client, HOLD_FENCE);
 }

@@ -29,17 +29,18 @@ struct endpoint;
 struct message;
 struct replay;
 struct session;
+struct session_will;
 struct stored;
 
 enum client_state {
 	CLIENT_NEW,		/* CONNECT has not come */
-	CLIENT_WAITING,		/* for its client id */
+	CLIENT_WAITING,		/* to be let in, and for its session */
 	CLIENT_CONNECTED,	/* CONNACK was queued */
 };
 
 /* Reasons to leave packets unread for a while. */
 enum client_hold {
-	HOLD_TAKEOVER	= 1 << 0,	/* another connection has the client id */
+	HOLD_SESSION	= 1 << 0,	/* CONNACK waits for another connection, or the store */
 	HOLD_ATTACH	= 1 << 1,	/* CONNACK has to leave, then the kernel takes the socket */
 	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
 	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
@@ -58,7 +59,6 @@ enum close_reason {
 	CLOSE_TOPIC_NAME,	/* wildcards in it */
 	CLOSE_TOPIC_ALIAS,	/* above what was granted */
 	CLOSE_RECEIVE_MAXIMUM,	/* more QoS 1 and 2 at once than was granted */
-	CLOSE_MESSAGE_RATE,
 	CLOSE_ADMINISTRATIVE,	/* the operator wants it */
 	CLOSE_QOS,		/* above max_qos */
 	CLOSE_RETAIN,
@@ -78,17 +78,23 @@ enum close_reason {
 /**
  * struct terms - what was agreed upon with CONNECT and CONNACK
  * @clean: no old session was wanted
+ * @session_present: there was one
  * @id_assigned: the client id is the broker's choice
  * @keepalive_limited: the client wanted a longer one, or none
+ * @expiry_limited: likewise, of the session
  * @no_problem_info: no reason strings
- * @session_expiry: seconds that the client asked for; it got none
+ * @receive_max: messages of QoS 1 and 2 that it takes at once
+ * @session_expiry: seconds, SESSION_NEVER: for ever
  * @max_packet: longest packet that the client takes, 0 for any
  */
 struct terms {
 	bool clean;
+	bool session_present;
 	bool id_assigned;
 	bool keepalive_limited;
+	bool expiry_limited;
 	bool no_problem_info;
+	uint16_t receive_max;
 	uint32_t session_expiry;
 	uint32_t max_packet;
 };
@@ -106,11 +112,17 @@ struct terms {
  * @aliases: topic aliases of the client
  * @rules: what the client may do; NULL: everything
  * @aliases_out: topic aliases of the broker's
- * @tailored: no packet for it may be as it is for others
+ * @tailored: no packet for it may be as it is for others, for client_publish.c
+ * @tailored_known: that was found out
  * @replays: filters whose retained messages it is still to get
  * @next_replay: in the worker's list of those that can go on with that, see replay.h
- * @will: a PUBLISH packet for the client's protocol version, or NULL
- * @will_len: bytes of it
+ * @will: from CONNECT until the session has it, or NULL
+ * @connect_ticket: change of the store that has to be durable before CONNACK, or 0
+ * @answers: those that wait for the store
+ * @next_storing: in the worker's list of those who wait for it, if @storing; with a
+ *	reference
+ * @next_pump: in the worker's list of those whose queue has something new, if @pumping
+ * @receiving: messages of QoS 1 and 2 from the client that it has no answer to
  * @protocol: version, enum mqtt_protocol; from CONNECT on
  * @keepalive: seconds, 0 for none
  * @refs: the connection's own, and one per mailbox it is in; any thread
@@ -129,6 +141,7 @@ struct terms {
  * @busy: how often the kernel was busy when it was to take it
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
+ * @congested: the session's queue waits for @out to become short
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
@@ -137,6 +150,7 @@ struct terms {
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
+ * @since: when it came, milliseconds of CLOCK_MONOTONIC
  * @address: of the other side
  */
 struct client {
@@ -153,8 +167,12 @@ struct client {
 	struct alias_out aliases_out;
 	struct replay *replays;
 	struct client *next_replay;
-	struct blob *will;
-	size_t will_len;
+	struct session_will *will;
+	uint64_t connect_ticket;
+	struct buffer answers;
+	struct client *next_storing;
+	struct client *next_pump;
+	uint32_t receiving;
 	uint8_t protocol;
 	uint16_t keepalive;
 	uint32_t refs;
@@ -169,7 +187,11 @@ struct client {
 	uint8_t busy;
 	bool dirty;
 	bool blocked;
+	bool storing;
+	bool pumping;
+	bool congested;
 	bool tailored;
+	bool tailored_known;
 	bool replaying;
 	const char *close_detail;
 	struct hash_node by_peer;
@@ -186,6 +208,7 @@ struct client {
 	struct client *next_dirty;
 	struct client *next_closing;
 	struct rcu_head rcu;
+	uint64_t since;
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in;
@@ -219,6 +242,9 @@ const char *client_address(const struct client *client);
  */
 void client_close(struct client *client, enum close_reason reason, const char *detail);
 
+/* "has exceeded timeout, disconnecting": constant. */
+const char *client_close_text(enum close_reason reason);
+
 /* Does it, by the worker at the end of the round. */
 void client_destroy(struct client *client);
 
@@ -238,6 +264,11 @@ void client_keepalive_start(struct client *client);
  */
 void client_send(struct client *client, const void *packet, size_t len);
 
+/* The session's queue has something new: session_pump() at the end of this round. */
+void client_pump_later(struct client *client);
+
+/* Below: client_stored.c */
+
 /*
  * An answer that promises something: sent once change number @ticket is durable,
  * 0: now, and in the order of the calls. Without @packet there is only what
@@ -246,7 +277,16 @@ void client_send(struct client *client, const void *packet, size_t len);
  */
 void client_answer(struct client *client, const void *packet, size_t len, u64 ticket);
 
-/* Below: client_publish.c */
+/* After the next commit it is looked at again: its session's queue among others. */
+void client_wait_stored(struct client *client);
+
+/*
+ * A PUBLISH at QoS 1 or 2 has come, which PUBACK, PUBCOMP, or a PUBREC that says no will
+ * end. Returns false if the client was closed, as there are too many of them.
+ */
+bool client_take_quota(struct client *client);
+
+/* Below: client.c */
 
 /*
  * Queues a message at QoS 0; drops it, and counts that, if the queue is full or the
@@ -269,9 +309,6 @@ void client_deliver(struct client *client, struct message *msg,
  */
 int client_publish(struct client *client, const struct stored *msg,
 		   const struct delivery *delivery, u16 packet_id, bool dup);
-
-/* After CONNECT, and when the client's permissions have changed. */
-void client_tailor(struct client *client);
 
 /* Below: client_io.c */
 

@@ -26,6 +26,7 @@ int client_acl_refresh(struct client *client)
 		return err;
 	acl_rules_free(client->rules);
 	client->rules = rules;
+	client->tailored_known = false;
 	return 0;
 }
 

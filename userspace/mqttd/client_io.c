@@ -17,7 +17,7 @@
 #include "client_plane.h"
 #include "handler.h"
 #include "packet.h"
-#include "route.h"
+#include "replay.h"
 #include "stats.h"
 
 /* Before the CONNECT is done: what is behind it has to fit into an attach. */
@@ -252,6 +252,11 @@ void client_flush(struct client *client)
 	client_watch(client);
 	if (!outq_empty(&client->out) || client->closing)
 		return;
+	if (client->congested) {
+		client->congested = false;
+		client_pump_later(client);
+	}
+	replay_resume(client);
 	if (client->holds & HOLD_ATTACH)
 		client_plane_attach(client);
 	else
@@ -287,13 +292,6 @@ void client_send(struct client *client, const void *packet, size_t len)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 	else
 		client_make_dirty(client);
-}
-
-void client_answer(struct client *client, const void *packet, size_t len, u64 ticket)
-{
-	(void)ticket;
-	if (packet)
-		client_send(client, packet, len);
 }
 
 void client_handle(struct event_source *source, uint32_t events)

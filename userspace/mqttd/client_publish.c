@@ -9,11 +9,12 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <linux/compiler.h>
 #include <mqtt/wire.h>
 
-#include "acl.h"
 #include "broker.h"
 #include "client.h"
+#include "acl.h"
 #include "delivery.h"
 #include "listener.h"
 #include "message.h"
@@ -25,10 +26,19 @@
 /* A queue with so much in it is written before the round of events ends. */
 #define FLUSH_EARLY	(256 << 10)
 
-void client_tailor(struct client *client)
+/*
+ * Is there something about the client for which no packet can be as it is for
+ * others? That changes with its permissions.
+ */
+static bool is_tailored(struct client *client)
 {
-	client->tailored = client->aliases_out.max || client->endpoint->conf->mount_point ||
-			   !acl_unlimited(client->rules, ACL_READ);
+	if (unlikely(!client->tailored_known)) {
+		client->tailored = client->aliases_out.max ||
+				   client->endpoint->conf->mount_point ||
+				   !acl_unlimited(client->rules, ACL_READ);
+		client->tailored_known = true;
+	}
+	return client->tailored;
 }
 
 /* The message that is being sent does not count, nor does one that is alone. */
@@ -100,7 +110,7 @@ static int strip_mount(const struct client *client, struct publish_head *head)
 	return 0;
 }
 
-static int describe(const struct client *client, struct outgoing *out, const struct stored *msg,
+static int describe(struct client *client, struct outgoing *out, const struct stored *msg,
 		    const struct delivery *delivery)
 {
 	struct publish_head *head = &out->head;
@@ -282,16 +292,43 @@ static int deliver_plain(struct client *client, struct message *msg)
 	return queue_apart(&client->out, form, msg);
 }
 
+/* What is allowed in general may not be so for "$" topics. */
+static bool is_plain(struct client *client, const struct message *msg,
+		     const struct delivery *delivery)
+{
+	return delivery_plain(delivery) && !is_tailored(client) && !message_wide(msg) &&
+	       msg->topic[0] != '$';
+}
+
+/* Most are those of a client that does not read: its own worker counts them. */
+static void count_drop(struct client *client, int err)
+{
+	struct session *session = client->session;
+	enum session_drop drop = DROP_MEMORY;
+
+	stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
+	if (err == -ENOBUFS) {
+		session->history.not_reading++;
+		return;
+	}
+	if (err == -EMSGSIZE)
+		drop = DROP_TOO_LONG;
+	else if (err == -ETIME)
+		drop = DROP_EXPIRED;
+	pthread_mutex_lock(&session->lock);
+	session->drops[drop]++;
+	pthread_mutex_unlock(&session->lock);
+}
+
 void client_deliver(struct client *client, struct message *msg, const struct delivery *delivery)
 {
-	bool plain = delivery_plain(delivery) && !client->tailored && !message_wide(msg);
 	int err;
 
 	if (client->closing)
 		return;
-	err = plain ? deliver_plain(client, msg) : deliver_tailored(client, msg, delivery);
+	err = is_plain(client, msg, delivery) ? deliver_plain(client, msg) : deliver_tailored(client, msg, delivery);
 	if (!err)
 		queued(client);
 	else if (err != -EACCES)
-		stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
+		count_drop(client, err);
 }

@@ -154,31 +154,53 @@ static void go_on(struct client *client)
  * The flag is set before the store is asked how far it is, and the store's
  * thread looks at it afterwards: one of the two sees the other.
  */
-bool worker_storing(struct worker *worker)
+static bool has_written(struct worker *worker)
 {
 	struct store *store = worker->broker->store;
 	u64 seen = worker->store_seen;
 	bool full = worker->store_full;
 
 	__atomic_store_n(&worker->store_waits, !!worker->storing, __ATOMIC_SEQ_CST);
+	if (!worker->storing)
+		return false;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	worker->store_seen = store_committed(store);
 	worker->store_full = store_full(store);
-	return worker->storing && (worker->store_seen != seen || worker->store_full != full);
+	return worker->store_seen != seen || worker->store_full != full;
 }
 
-void worker_stored(struct worker *worker)
+static struct client *take_storing(struct client **list)
 {
-	struct client *client = worker->storing, *next;
+	struct client *client = *list;
 
-	worker->storing = NULL;
-	for (; client; client = next) {
-		next = client->next_storing;
+	if (client) {
+		*list = client->next_storing;
 		client->storing = false;
+	}
+	return client;
+}
+
+bool worker_stored(struct worker *worker)
+{
+	struct client *list = worker->storing, *client;
+
+	if (!has_written(worker))
+		return false;
+	worker->storing = NULL;
+	while ((client = take_storing(&list))) {
 		if (!client->closing)
 			go_on(client);
 		client_put(client);
 	}
+	return true;
+}
+
+void worker_drop_storing(struct worker *worker)
+{
+	struct client *client;
+
+	while ((client = take_storing(&worker->storing)))
+		client_put(client);
 }
 
 void broker_committed(void *arg)

@@ -84,11 +84,8 @@ void mailbox_wake(struct mailbox *box)
 	pthread_mutex_unlock(&box->lock);
 }
 
-void mailbox_notify(struct client *client, enum notice notice)
+static void notify_locked(struct mailbox *box, struct client *client, enum notice notice)
 {
-	struct mailbox *box = &client->worker->mailbox;
-
-	pthread_mutex_lock(&box->lock);
 	if (!client->notices.flags) {
 		client_get(client);
 		client->notices.next = NULL;
@@ -96,8 +93,26 @@ void mailbox_notify(struct client *client, enum notice notice)
 		box->last = &client->notices.next;
 	}
 	client->notices.flags |= notice;
+}
+
+void mailbox_notify(struct client *client, enum notice notice)
+{
+	struct mailbox *box = &client->worker->mailbox;
+
+	pthread_mutex_lock(&box->lock);
+	notify_locked(box, client, notice);
 	wake_locked(box);
 	pthread_mutex_unlock(&box->lock);
+}
+
+void outbox_notify(struct outbox *outbox, struct client *client, enum notice notice)
+{
+	struct mailbox *box = &client->worker->mailbox;
+
+	pthread_mutex_lock(&box->lock);
+	notify_locked(box, client, notice);
+	pthread_mutex_unlock(&box->lock);
+	outbox->noticed = true;
 }
 
 static struct mail *record_at(const struct buffer *buf, size_t offset)
@@ -290,13 +305,17 @@ static int post_locked(struct outbox *from, struct mailbox *to)
 unsigned int outbox_post(struct outbox *from, struct mailbox *to)
 {
 	unsigned int dropped = 0;
-	int err;
+	int err = 0;
 
-	if (!from->mail.len)
+	if (!from->mail.len && !from->noticed)
 		return 0;
 	pthread_mutex_lock(&to->lock);
-	err = post_locked(from, to);
+	if (from->mail.len)
+		err = post_locked(from, to);
+	if (from->noticed)
+		wake_locked(to);
 	pthread_mutex_unlock(&to->lock);
+	from->noticed = false;
 	if (err)
 		dropped = mail_drop(&from->mail);
 	from->mail.len = 0;

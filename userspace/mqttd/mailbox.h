@@ -52,6 +52,7 @@ struct outbox {
 	size_t pinned;		/* bytes of shared blobs */
 	bool addressing;
 	bool touched;		/* something was added since this was cleared */
+	bool noticed;		/* there are notices, in the mailbox already */
 };
 
 struct mailbox {
@@ -71,6 +72,9 @@ void mailbox_destroy(struct mailbox *box);	/* without mail */
 
 /* Any thread; @client's worker gets it. */
 void mailbox_notify(struct client *client, enum notice notice);
+
+/* Likewise, but without waking that worker before outbox_post(). */
+void outbox_notify(struct outbox *box, struct client *client, enum notice notice);
 
 /* Adds a receiver, at QoS 0, for the message at hand. Returns 0 or -ENOMEM. */
 int outbox_address(struct outbox *box, struct client *client, const struct delivery *delivery);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acl.h"
+#include "client_acl.h"
 #include "broker.h"
 #include "client.h"
 #include "delivery.h"

@@ -73,8 +73,11 @@ void session_free(struct session *session)
 	struct session_queue *queue = queue_take(session);
 	struct session_entry *entry;
 
-	while (queue && (entry = queue_empty(queue)))
+	/* At the end of the process: the store keeps what is left. */
+	while (queue && (entry = queue_empty(queue))) {
+		entry->msg->store = NULL;
 		queue_entry_free(entry);
+	}
 	packet_ids_free(session->incoming);
 	session_will_free(session->will);
 	pthread_mutex_destroy(&session->lock);
@@ -117,8 +120,6 @@ static u64 put_row(struct session *session)
 	if (session->ends)
 		row.expires = stored_now() + session->ends - min_t(u64, session->ends, timer_now());
 	if (session->will) {
-		if (!store_message_put(store, session->will->msg))
-			return 0;
 		row.will = session->will->msg;
 		row.will_at = session_will_time(session->will);
 		row.will_retain = session->will->retain;
@@ -126,7 +127,7 @@ static u64 put_row(struct session *session)
 	return store_session_put(store, session->key, &row);
 }
 
-static void put_row_or_log(struct session *session)
+void session_store(struct session *session)
 {
 	if (!put_row(session))
 		log_limited(LOG_TYPE_ERROR,
@@ -206,6 +207,7 @@ static void take_terms(struct client *client, struct session *session, char *use
 {
 	session->owner = client;
 	session->heir = NULL;
+	session->history.connections++;
 	session->expiry = client->terms.session_expiry;
 	session->protocol = client->protocol;
 	free(session->username);
@@ -334,7 +336,14 @@ static void keep_locked(struct session *session)
 	if (session->will)
 		session->will->at = now + session->will->delay * 1000ull;
 	session_set_timer(session);
-	put_row_or_log(session);
+	session_store(session);
+}
+
+static void note_end(struct session_history *history, u8 reason)
+{
+	history->ended_at = timer_now();
+	history->last_end = reason;
+	history->takeovers += reason == CLOSE_TAKEN_OVER;
 }
 
 /* Returns whether the session has ended. */
@@ -342,6 +351,7 @@ static bool leave_locked(struct session *session)
 {
 	bool ends = !session->expiry || session->doomed;
 
+	note_end(&session->history, session->owner->closing);
 	session->owner = NULL;
 	if (session->heir)
 		mailbox_notify(session->heir, NOTICE_READY);
@@ -381,6 +391,13 @@ void session_leave(struct client *client)
 		session_finish(client->worker, session);
 }
 
+u32 session_expiry_limit(const struct config *conf, u32 asked)
+{
+	int64_t most = conf->persistent_client_expiration;
+
+	return most == CONFIG_UNSET ? asked : min_t(int64_t, most, asked);
+}
+
 void session_set_expiry(struct client *client, u32 expiry)
 {
 	struct session_registry *registry = &client->worker->broker->sessions;
@@ -417,7 +434,7 @@ static bool take_due(struct session_registry *registry, u64 now, struct due *due
 	due->will = session->will;
 	session->will = NULL;
 	session_set_timer(session);
-	put_row_or_log(session);
+	session_store(session);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "packet.h"
 #include "packet_ids.h"
+#include "replay.h"
 #include "session.h"
 #include "session_queue.h"
 #include "session_send.h"
@@ -46,7 +47,7 @@ static void notify(struct worker *worker, struct session *session)
 	if (client->worker == worker)
 		client_pump_later(client);
 	else
-		mailbox_notify_later(worker, client, NOTICE_QUEUE);
+		outbox_notify(&worker->outboxes[client->worker->index], client, NOTICE_QUEUE);
 }
 
 static int enqueue_locked(struct worker *worker, struct session *session,
@@ -145,6 +146,29 @@ static void send_entry(struct client *client, struct session_entry *entry)
 		entry->sent = true;
 }
 
+void client_pump_later(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (client->pumping || client->closing)
+		return;
+	client->pumping = true;
+	client->next_pump = worker->pumps;
+	worker->pumps = client;
+}
+
+/* Those that are closed are not in the list: it is empty before they are destroyed. */
+void worker_pump(struct worker *worker)
+{
+	struct client *client;
+
+	while ((client = worker->pumps)) {
+		worker->pumps = client->next_pump;
+		client->pumping = false;
+		session_pump(client);
+	}
+}
+
 void session_pump(struct client *client)
 {
 	struct session *session = client->session;
@@ -169,6 +193,7 @@ void session_pump(struct client *client)
 		}
 		send_entry(client, entry);
 	}
+	replay_resume(client);
 }
 
 /* Acknowledgements */

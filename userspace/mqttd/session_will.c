@@ -127,7 +127,7 @@ u64 session_will_time(const struct session_will *will)
 	return stored_now() + will->at - min_t(u64, will->at, timer_now());
 }
 
-struct session_will *session_will_restore(struct stored *msg, const struct store_session *row)
+struct session_will *session_will_restore(const struct store_session *row)
 {
 	struct session_will *will = calloc(1, sizeof(*will));
 	u64 delay, now = stored_now();
@@ -139,10 +139,13 @@ struct session_will *session_will_restore(struct stored *msg, const struct store
 	else
 		delay = row->will_at > now ? row->will_at - now : 0;
 	*will = (struct session_will){
-		.msg = stored_get(msg),
+		.msg = stored_new(row->will, row->will->blob),
 		.at = timer_now() + delay,
 		.delay = delay / 1000,
 		.retain = row->will_retain,
 	};
-	return will;
+	if (will->msg)
+		return will;
+	free(will);
+	return NULL;
 }

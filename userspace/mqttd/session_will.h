@@ -12,7 +12,6 @@ struct packet_connect;
 struct session;
 struct session_will;
 struct store_session;
-struct stored;
 struct worker;
 
 /*
@@ -32,10 +31,10 @@ void session_will_publish(struct worker *worker, const struct session_will *will
 
 /*
  * What the store is told for "when": milliseconds of CLOCK_REALTIME, or while
- * there is a connection the delay. And back, for a session whose connection is gone;
- * takes a reference to @msg. NULL without memory.
+ * there is a connection the delay. And back, from a row with a will, for a session whose
+ * connection is gone; NULL without memory.
  */
 u64 session_will_time(const struct session_will *will);
-struct session_will *session_will_restore(struct stored *msg, const struct store_session *row);
+struct session_will *session_will_restore(const struct store_session *row);
 
 #endif /* MQTTD_SESSION_WILL_H */

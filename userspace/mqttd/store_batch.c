@@ -186,9 +186,9 @@ static void fold_state(struct store_batch *batch, struct store_record *put,
 }
 
 /*
- * What is new with its put (messages, entries, incoming packet identifiers) leaves
- * no trace if it is deleted in the same batch. Of what may be there already
- * (sessions, retained messages) the last change counts.
+ * What is new with its put (messages, entries) leaves no trace if it is deleted in
+ * the same batch. Of what may be there already (sessions, incoming packet identifiers,
+ * retained messages) the last change counts.
  */
 static void settle(struct store_batch *batch, struct store_record *rec, const siphash_key_t *key)
 {
@@ -203,7 +203,6 @@ static void settle(struct store_batch *batch, struct store_record *rec, const si
 	switch (rec->op) {
 	case STORE_MESSAGE_DEL:
 	case STORE_ENTRY_DEL:
-	case STORE_INCOMING_DEL:
 		if (put) {
 			kill_found(batch, put);
 			kill_record(batch, rec);
@@ -253,6 +252,12 @@ static void no_drop(struct hash_node *node, void *ctx)
 	(void)ctx;
 }
 
+static void put_blobs(const struct stored *msg)
+{
+	blob_put(msg->properties_blob);
+	blob_put(msg->blob);
+}
+
 static void drop_blobs(struct store_batch *batch)
 {
 	struct store_record *rec = NULL;
@@ -260,9 +265,9 @@ static void drop_blobs(struct store_batch *batch)
 
 	while ((rec = step(batch, &chunk, rec))) {
 		if (rec->op == STORE_MESSAGE_PUT)
-			blob_put(((struct store_record_message *)rec)->msg.blob);
+			put_blobs(&((struct store_record_message *)rec)->msg);
 		else if (rec->op == STORE_SESSION_PUT)
-			blob_put(((struct store_record_session *)rec)->will.blob);
+			put_blobs(&((struct store_record_session *)rec)->will);
 	}
 }
 

@@ -62,7 +62,7 @@ struct store_record {
 	u64 seq;
 };
 
-/* Pointers in these lead to bytes behind them, or into @blob. */
+/* Pointers in these lead to bytes behind them, or into blobs. */
 
 struct store_record_session {
 	struct store_record head;
@@ -77,7 +77,7 @@ struct store_record_sub {		/* STORE_SUB_DEL too: @filter and @len only */
 
 struct store_record_message {
 	struct store_record head;
-	struct stored msg;		/* @msg.blob: a reference, if the bytes were not copied */
+	struct stored msg;		/* its blobs: references, if bytes were not copied */
 };
 
 struct store_record_entry {

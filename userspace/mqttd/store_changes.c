@@ -7,7 +7,7 @@
 
 #include "store_impl.h"
 
-/* Messages up to this size are copied, of longer ones the blob is kept. */
+/* Parts of messages up to this size are copied, of longer ones the blob is kept. */
 #define COPY_MAX	4096
 
 /* The group that a thread is in. */
@@ -108,32 +108,48 @@ static size_t text_size(const char *text)
 	return text ? strlen(text) + 1 : 0;
 }
 
-static bool by_reference(const struct stored *msg)
+static bool by_reference(const struct blob *blob, size_t len)
 {
-	return msg->blob && stored_size(msg) > COPY_MAX;
+	return blob && len > COPY_MAX;
 }
 
 /* Bytes that copy_message() needs behind the record. */
 static size_t message_size(const struct stored *msg)
 {
-	return text_size(msg->client_id) + text_size(msg->username) +
-	       (by_reference(msg) ? 0 : stored_size(msg));
+	size_t size = text_size(msg->client_id) + text_size(msg->username) + msg->topic_len;
+
+	if (!by_reference(msg->properties_blob, msg->properties_len))
+		size += msg->properties_len;
+	if (!by_reference(msg->blob, msg->payload_len))
+		size += msg->payload_len;
+	return size;
+}
+
+/* Returns a reference, or copies the bytes if it would not be worth one. */
+static struct blob *copy_part(const u8 **part, size_t len, struct blob *blob, u8 **tail)
+{
+	if (by_reference(blob, len))
+		return blob_get(blob);
+	*part = copy(tail, *part, len);
+	return NULL;
 }
 
 static void copy_message(struct stored *to, const struct stored *msg, u8 **tail)
 {
 	*to = *msg;
-	to->source = NULL;
 	to->client_id = copy(tail, msg->client_id, text_size(msg->client_id));
 	to->username = copy(tail, msg->username, text_size(msg->username));
-	if (by_reference(msg)) {
-		to->blob = blob_get(msg->blob);
-		return;
-	}
-	to->blob = NULL;
 	to->topic = copy(tail, msg->topic, msg->topic_len);
-	to->properties = copy(tail, msg->properties, msg->properties_len);
-	to->payload = copy(tail, msg->payload, msg->payload_len);
+	to->properties_blob = copy_part(&to->properties, msg->properties_len,
+					msg->properties_blob, tail);
+	to->blob = copy_part(&to->payload, msg->payload_len, msg->blob, tail);
+}
+
+/* Bytes that a copy keeps besides its record. */
+static size_t referred_size(const struct stored *msg)
+{
+	return (msg->blob ? msg->payload_len : 0) +
+	       (msg->properties_blob ? msg->properties_len : 0);
 }
 
 u64 store_session_put(struct store *store, u64 key, const struct store_session *session)
@@ -156,12 +172,11 @@ u64 store_session_put(struct store *store, u64 key, const struct store_session *
 	rec->session = *session;
 	rec->session.client_id = copy(&tail, session->client_id, text_size(session->client_id));
 	rec->session.username = copy(&tail, session->username, text_size(session->username));
-	rec->will.blob = NULL;
+	rec->will = (struct stored){};
 	if (will) {
 		copy_message(&rec->will, will, &tail);
 		rec->session.will = &rec->will;
-		if (rec->will.blob)
-			store->pending.bytes += stored_size(will);
+		store->pending.bytes += referred_size(&rec->will);
 	}
 	return change_end(store);
 }
@@ -229,8 +244,7 @@ u64 store_message_put(struct store *store, struct stored *msg)
 	tail = (u8 *)(rec + 1);
 	rec->head.key = msg->id;
 	copy_message(&rec->msg, msg, &tail);
-	if (rec->msg.blob)
-		store->pending.bytes += stored_size(msg);
+	store->pending.bytes += referred_size(&rec->msg);
 	return change_end(store);
 }
 

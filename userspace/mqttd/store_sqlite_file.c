@@ -137,11 +137,14 @@ static int fill(const char *name, char *why)
 	int ret;
 
 	ret = sqlite3_open_v2(name, &sql, SQLITE_OPEN_READWRITE, NULL);
+	/* No log, in which something could stay: closing does not say if it fails */
 	if (!ret)
 		ret = sqlite3_exec(sql, "PRAGMA locking_mode = EXCLUSIVE;"
-				   "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+				   "PRAGMA journal_mode = MEMORY", NULL, NULL, NULL);
 	if (!ret)
 		ret = store_schema_make(sql);
+	if (!ret)
+		ret = sqlite3_exec(sql, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 	if (ret)
 		snprintf(why, STORE_WHY_MAX, "%s cannot be written: %s", name,
 			 sql ? sqlite3_errmsg(sql) : "no memory");

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store_sqlite.h"
@@ -152,13 +153,22 @@ int store_schema_make(sqlite3 *sql)
 	return store_schema_migrate(sql, steps, 0, SCHEMA_VERSION);
 }
 
+/* A page that could not be read is not a damaged one. */
+static int found_result(const char *found)
+{
+	const char *code = strstr(found, "error code=");
+	int ret = code ? atoi(strchr(code, '=') + 1) : SQLITE_CORRUPT;
+
+	return strcmp(found, "ok") ? ret : SQLITE_OK;
+}
+
 /* Damage that SQLite finds without reading the contents of rows. */
 static int check_pages(struct store_db *db, char *why)
 {
 	u64 pages = 0, page_size = 0;
 	sqlite3_stmt *stmt = NULL;
 	const char *found;
-	int ret, err = 0;
+	int ret;
 
 	ret = store_db_number(db, "PRAGMA page_count", &pages);
 	if (!ret)
@@ -170,15 +180,12 @@ static int check_pages(struct store_db *db, char *why)
 	if (ret)
 		return store_db_fail(db, ret, why);
 	ret = sqlite3_step(stmt);
-	found = ret == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
-	if (!found) {
-		err = store_db_fail(db, ret == SQLITE_ROW ? SQLITE_NOMEM : ret, why);
-	} else if (strcmp(found, "ok")) {
-		err = -EINVAL;
-		snprintf(why, STORE_WHY_MAX, "%s is damaged: %.200s", db->path, found);
+	if (ret == SQLITE_ROW) {
+		found = (const char *)sqlite3_column_text(stmt, 0);
+		ret = found ? found_result(found) : SQLITE_NOMEM;
 	}
 	sqlite3_finalize(stmt);
-	return err;
+	return ret ? store_db_fail(db, ret, why) : 0;
 }
 
 /* What the file's header says may be older than what is in the log. */

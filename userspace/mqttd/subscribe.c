@@ -187,6 +187,9 @@ void session_unsubscribe(struct client *client, struct session_filter *filters, 
 	bool was;
 
 	for (f = filters; f < filters + n; f++) {
+		f->changed = false;
+		if (f->code >= SESSION_SUB_FAILURE)
+			continue;
 		was = route_unsubscribe(routes, client->session, f->filter, f->len);
 		f->code = was ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
 		f->changed = was && !is_shared(f);
