@@ -3,7 +3,6 @@
  * Listening sockets: those that the service manager has opened for us, and our own.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -129,10 +128,10 @@ static int share_path(struct broker *broker, struct listeners *listeners,
 	int err = 0;
 
 	for (i = 0; i < broker->n_workers && !err; i++) {
-		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		int copy = inherited_dup(fd);
 
-		err = copy < 0 ? -errno : listener_add(listeners, &broker->workers[i], endpoint,
-						       copy, true);
+		err = copy < 0 ? copy : listener_add(listeners, &broker->workers[i], endpoint,
+						     copy, true);
 	}
 	close(fd);
 	return err;
