@@ -16,7 +16,7 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson
+PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libcrypto libargon2 libbsd libsystemd libcap-ng
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.
@@ -104,7 +104,8 @@ kselftest:
 static:
 	@selftests/check static
 
-## install    the programs, manual pages and bash completion, below DESTDIR and PREFIX
+## install    the programs, manual pages, bash completion and what systemd needs, below
+##            DESTDIR and PREFIX
 install: programs
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install $(filter-out build/mqttperf,$(programs)) $(DESTDIR)$(PREFIX)/sbin
@@ -116,6 +117,14 @@ install: programs
 	done
 	install -D -m 644 tools/mqttctl/mqttctl.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mqttctl
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,@PREFIX@,$(PREFIX),' userspace/systemd/mqttd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/mqttd.service
+	install -m 644 userspace/systemd/mqttd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -D -m 644 userspace/systemd/mqttd.sysusers \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d/mqttd.conf
+	install -D -m 644 userspace/systemd/mqttd.tmpfiles \
+		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/mqttd.conf
 
 ## clean      remove build/ (downloaded and built kernels stay in ~/.cache)
 clean:
@@ -181,6 +190,7 @@ daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
 mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
+build/unit/test_retained: libs += -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka

@@ -7,12 +7,6 @@
 
 #include "framing.h"
 
-/* Remaining Length in more bytes than needed: not to be passed on as it is. */
-static bool mqtt_frame_length_padded(const struct mqtt_frame *frame)
-{
-	return frame->header.size > 2 && !frame->head[frame->header.size - 1];
-}
-
 /*
  * A PUBLISH at QoS 0 is the kernel's, unless it is to be retained or too long:
  * then the daemon takes it, and because messages of a publisher stay in order,
@@ -32,7 +26,7 @@ static enum mqtt_frame_kind mqtt_frame_publish_flags(const struct mqtt_frame *fr
 	if (frame->header.remaining < 2)
 		return MQTT_FRAME_MALFORMED;
 	if (flags & MQTT_PUBLISH_RETAIN || frame->len > max_packet ||
-	    mqtt_frame_length_padded(frame))
+	    mqtt_fixed_header_padded(frame->head, &frame->header))
 		return MQTT_FRAME_BARRIER;
 	return MQTT_FRAME_FAST;
 }
@@ -109,7 +103,8 @@ static enum mqtt_frame_kind mqtt_frame_pingreq(const struct mqtt_frame *frame)
 {
 	if (frame->header.byte1 & 0x0f || frame->header.remaining)
 		return MQTT_FRAME_MALFORMED;
-	return mqtt_frame_length_padded(frame) ? MQTT_FRAME_SLOW : MQTT_FRAME_PING;
+	return mqtt_fixed_header_padded(frame->head, &frame->header) ? MQTT_FRAME_SLOW :
+								       MQTT_FRAME_PING;
 }
 
 /**

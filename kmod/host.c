@@ -159,26 +159,20 @@ static int mqtt_peer_move(struct mqtt_peer *peer, struct mqtt_port *port)
 
 /**
  * mqtt_peer_host() - give the socket of a peer back, which becomes hosted
- * @router: router; its lock is held
- * @id: the peer's number
+ * @peer: peer of a router whose lock is held
  * @port_id: where its messages go from now on, those in its queue first
  * @extack: is told what is wrong
  *
  * A packet that is half sent is ended first.
  *
- * Return: 0; -ENOENT if there is no such peer or port; -EBUSY if it is hosted;
+ * Return: 0; -ENOENT if there is no such port; -EBUSY if the peer is hosted;
  * -ENOBUFS if the packet could not be ended, and the peer is as before.
  */
-int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
-		   struct netlink_ext_ack *extack)
+int mqtt_peer_host(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *extack)
 {
-	struct mqtt_peer *peer = mqtt_peer_find(router, id, extack);
-	struct mqtt_port *port;
+	struct mqtt_port *port = mqtt_port_find(peer->router, port_id, extack);
 	int err;
 
-	if (IS_ERR(peer))
-		return PTR_ERR(peer);
-	port = mqtt_port_find(router, port_id, extack);
 	if (!port)
 		return -ENOENT;
 	if (mqtt_peer_is_hosted(peer)) {

@@ -60,6 +60,7 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 	msg->longest = len;
 	msg->packets = 1;
 	msg->protocol = protocol;
+	msg->retain = false;
 	msg->nr_pages = 0;
 	msg->owner = NULL;
 	msg->pages = NULL;
@@ -89,7 +90,10 @@ struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 p
 	struct mqtt_msg *owner = msg->owner ?: msg;
 	struct mqtt_msg *twin = mqtt_msg_alloc(head_len, head_len, protocol, gfp);
 
-	if (!twin || !msg->nr_pages)
+	if (!twin)
+		return NULL;
+	twin->retain = msg->retain;
+	if (!msg->nr_pages)
 		return twin;
 	mqtt_msg_hold(owner);
 	twin->owner = owner;

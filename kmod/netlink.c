@@ -93,6 +93,37 @@ int mqtt_nl_dump_done(struct netlink_callback *cb)
 }
 
 /**
+ * mqtt_nl_dump_begin() - begin with one object of a dump
+ * @skb: message that the dump fills
+ * @cb: dump
+ * @cmd: enum mqtt_cmd
+ *
+ * Return: a header for mqtt_nl_dump_end(), or NULL if the message is full.
+ */
+void *mqtt_nl_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			   &mqtt_genl_family, NLM_F_MULTI, cmd);
+}
+
+/**
+ * mqtt_nl_dump_end() - end one object of a dump
+ * @skb: message that the dump fills
+ * @hdr: of mqtt_nl_dump_begin()
+ * @err: 0, or why it is not to be in this message
+ *
+ * Return: @err.
+ */
+int mqtt_nl_dump_end(struct sk_buff *skb, void *hdr, int err)
+{
+	if (err)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+	return err;
+}
+
+/**
  * mqtt_nl_reply_new() - begin the reply to a request
  * @info: request
  * @hdr: result, for genlmsg_end()

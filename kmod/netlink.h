@@ -20,6 +20,8 @@ extern struct netlink_range_validation mqtt_nl_queue_limit_range;
 struct mqtt_router *mqtt_nl_router(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_dump_start(struct netlink_callback *cb);
 int mqtt_nl_dump_done(struct netlink_callback *cb);
+void *mqtt_nl_dump_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
+int mqtt_nl_dump_end(struct sk_buff *skb, void *hdr, int err);
 struct sk_buff *mqtt_nl_reply_new(struct genl_info *info, void **hdr);
 int mqtt_nl_reply_end(struct sk_buff *reply, void *hdr, struct genl_info *info, int err);
 
@@ -29,6 +31,8 @@ extern const struct nla_policy mqtt_nl_peer_attach_policy[MQTT_A_PEER + 1];
 extern const struct nla_policy mqtt_nl_peer_detach_policy[MQTT_A_PEER + 1];
 extern const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1];
 
+int mqtt_nl_peer_nest(struct nlattr **tb, struct nlattr **attrs,
+		      const struct nla_policy *policy, struct netlink_ext_ack *extack);
 int mqtt_nl_peer_parse(struct nlattr **tb, struct nlattr **attrs,
 		       const struct nla_policy *policy, struct netlink_ext_ack *extack);
 int mqtt_nl_peer_id(struct nlattr **attrs, struct netlink_ext_ack *extack, u32 *id);

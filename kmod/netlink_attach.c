@@ -112,18 +112,11 @@ static int mqtt_nl_attach_check(struct nlattr **tb, struct nlattr *nest,
 
 static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
 {
-	struct nlattr *nest = info->attrs[MQTT_A_PEER];
-	int err;
+	int err = mqtt_nl_peer_nest(tb, info->attrs, mqtt_nl_attach_nest, info->extack);
 
-	if (!nest) {
-		NL_SET_ERR_ATTR_MISS(info->extack, NULL, MQTT_A_PEER);
-		NL_SET_ERR_MSG(info->extack, "the peer is missing");
-		return -EINVAL;
-	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, nest, mqtt_nl_attach_nest, info->extack);
 	if (err)
 		return err;
-	return mqtt_nl_attach_check(tb, nest, info->extack);
+	return mqtt_nl_attach_check(tb, info->attrs[MQTT_A_PEER], info->extack);
 }
 
 /* @tb has been checked; the socket's file is held by the caller; NULL without. */
@@ -281,15 +274,31 @@ out:
 	return err;
 }
 
-static int mqtt_nl_host(struct mqtt_router *router, struct nlattr **tb,
-			struct netlink_ext_ack *extack)
+static int mqtt_nl_host(struct mqtt_router *router, struct nlattr **tb, struct genl_info *info)
 {
+	struct mqtt_peer *peer;
 	int err;
 
 	mutex_lock(&router->lock);
-	err = mqtt_peer_host(router, nla_get_u32(tb[MQTT_A_PEER_ID]),
-			     nla_get_u32(tb[MQTT_A_PEER_PORT]), extack);
+	peer = mqtt_peer_find(router, nla_get_u32(tb[MQTT_A_PEER_ID]), info->extack);
+	if (IS_ERR(peer)) {
+		err = PTR_ERR(peer);
+		mqtt_nl_bad_peer_id(info);
+	} else {
+		err = mqtt_peer_host(peer, nla_get_u32(tb[MQTT_A_PEER_PORT]), info->extack);
+		if (err == -ENOENT)
+			NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_PORT]);
+	}
 	mutex_unlock(&router->lock);
+	return err;
+}
+
+static int mqtt_nl_detach(struct mqtt_router *router, struct nlattr **tb, struct genl_info *info)
+{
+	int err = mqtt_peer_detach(router, nla_get_u32(tb[MQTT_A_PEER_ID]), info->extack);
+
+	if (err == -ENOENT)
+		mqtt_nl_bad_peer_id(info);
 	return err;
 }
 
@@ -306,11 +315,9 @@ int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(router))
 		return PTR_ERR(router);
 	if (tb[MQTT_A_PEER_PORT])
-		err = mqtt_nl_host(router, tb, info->extack);
+		err = mqtt_nl_host(router, tb, info);
 	else
-		err = mqtt_peer_detach(router, nla_get_u32(tb[MQTT_A_PEER_ID]), info->extack);
-	if (err == -ENOENT)
-		mqtt_nl_bad_peer_id(info);
+		err = mqtt_nl_detach(router, tb, info);
 	mqtt_router_put(router);
 	return err;
 }

@@ -20,6 +20,26 @@ const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
 };
 
 /**
+ * mqtt_nl_peer_nest() - what a request says of its peer
+ * @tb: result
+ * @attrs: the request's attributes
+ * @policy: what may be in the nest
+ * @extack: is told what is wrong
+ *
+ * Return: 0, or an errno of validation.
+ */
+int mqtt_nl_peer_nest(struct nlattr **tb, struct nlattr **attrs,
+		      const struct nla_policy *policy, struct netlink_ext_ack *extack)
+{
+	if (!attrs[MQTT_A_PEER]) {
+		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
+		NL_SET_ERR_MSG(extack, "the peer is missing");
+		return -EINVAL;
+	}
+	return nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], policy, extack);
+}
+
+/**
  * mqtt_nl_peer_parse() - what a request says of the peer that it names
  * @tb: result; the id is among it
  * @attrs: the request's attributes
@@ -31,14 +51,8 @@ const struct nla_policy mqtt_nl_peer_id_policy[MQTT_A_PEER + 1] = {
 int mqtt_nl_peer_parse(struct nlattr **tb, struct nlattr **attrs,
 		       const struct nla_policy *policy, struct netlink_ext_ack *extack)
 {
-	int err;
+	int err = mqtt_nl_peer_nest(tb, attrs, policy, extack);
 
-	if (!attrs[MQTT_A_PEER]) {
-		NL_SET_ERR_ATTR_MISS(extack, NULL, MQTT_A_PEER);
-		NL_SET_ERR_MSG(extack, "the peer is missing");
-		return -EINVAL;
-	}
-	err = nla_parse_nested(tb, MQTT_A_PEER_MAX, attrs[MQTT_A_PEER], policy, extack);
 	if (err)
 		return err;
 	if (!tb[MQTT_A_PEER_ID]) {
@@ -234,17 +248,9 @@ out:
 static int mqtt_nl_dump_peer(struct sk_buff *skb, struct netlink_callback *cb,
 			     const struct mqtt_peer *peer)
 {
-	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				&mqtt_genl_family, NLM_F_MULTI, MQTT_CMD_PEER_GET);
+	void *hdr = mqtt_nl_dump_begin(skb, cb, MQTT_CMD_PEER_GET);
 
-	if (!hdr)
-		return -EMSGSIZE;
-	if (mqtt_nl_put_peer(skb, peer)) {
-		genlmsg_cancel(skb, hdr);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, hdr);
-	return 0;
+	return hdr ? mqtt_nl_dump_end(skb, hdr, mqtt_nl_put_peer(skb, peer)) : -EMSGSIZE;
 }
 
 int mqtt_nl_peer_dump(struct sk_buff *skb, struct netlink_callback *cb)

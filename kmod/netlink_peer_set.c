@@ -12,22 +12,44 @@ static const struct nla_policy mqtt_nl_peer_set_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
 	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
-	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 0),
+	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1] = {
 	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_set_nest),
 };
 
-/* The router's lock is held. */
-static void mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb)
+static int mqtt_nl_peer_hold(struct mqtt_peer *peer, bool hold, struct netlink_ext_ack *extack)
 {
+	int err = 0;
+
+	if (mqtt_peer_is_hosted(peer))
+		return 0;
+	if (hold)
+		err = mqtt_tx_hold(peer);
+	else
+		mqtt_tx_release(peer);
+	if (err)
+		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
+	return err;
+}
+
+/* The router's lock is held. */
+static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
+			       struct netlink_ext_ack *extack)
+{
+	int err = 0;
+
+	/* Alone in being able to fail. */
+	if (tb[MQTT_A_PEER_TX_HOLD])
+		err = mqtt_nl_peer_hold(peer, nla_get_u8(tb[MQTT_A_PEER_TX_HOLD]), extack);
+	if (err)
+		return err;
 	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
 		mqtt_tx_set_limit(&peer->tx, nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]));
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
 		mqtt_keepalive_set(peer, nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]));
-	if (tb[MQTT_A_PEER_TX_HOLD] && !mqtt_peer_is_hosted(peer))
-		mqtt_tx_release(peer);
+	return 0;
 }
 
 int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info)
@@ -50,7 +72,7 @@ int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(peer);
 		mqtt_nl_bad_peer_id(info);
 	} else {
-		mqtt_nl_peer_change(peer, tb);
+		err = mqtt_nl_peer_change(peer, tb, info->extack);
 	}
 	mutex_unlock(&router->lock);
 	mqtt_router_put(router);

@@ -204,17 +204,9 @@ out:
 static int mqtt_nl_dump_port(struct sk_buff *skb, struct netlink_callback *cb,
 			     struct mqtt_port *port)
 {
-	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				&mqtt_genl_family, NLM_F_MULTI, MQTT_CMD_PORT_GET);
+	void *hdr = mqtt_nl_dump_begin(skb, cb, MQTT_CMD_PORT_GET);
 
-	if (!hdr)
-		return -EMSGSIZE;
-	if (mqtt_nl_put_port(skb, port)) {
-		genlmsg_cancel(skb, hdr);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, hdr);
-	return 0;
+	return hdr ? mqtt_nl_dump_end(skb, hdr, mqtt_nl_put_port(skb, port)) : -EMSGSIZE;
 }
 
 int mqtt_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb)

@@ -204,17 +204,9 @@ static int mqtt_nl_put_sub(struct sk_buff *skb, const struct mqtt_peer_sub *sub)
 static int mqtt_nl_dump_sub(struct sk_buff *skb, struct netlink_callback *cb,
 			    const struct mqtt_peer_sub *sub)
 {
-	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				&mqtt_genl_family, NLM_F_MULTI, MQTT_CMD_SUB_GET);
+	void *hdr = mqtt_nl_dump_begin(skb, cb, MQTT_CMD_SUB_GET);
 
-	if (!hdr)
-		return -EMSGSIZE;
-	if (mqtt_nl_put_sub(skb, sub)) {
-		genlmsg_cancel(skb, hdr);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, hdr);
-	return 0;
+	return hdr ? mqtt_nl_dump_end(skb, hdr, mqtt_nl_put_sub(skb, sub)) : -EMSGSIZE;
 }
 
 /* Returns -EMSGSIZE if the message is full. */

@@ -141,8 +141,7 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 			    struct netlink_ext_ack *extack);
 int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
 		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
-int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
-		   struct netlink_ext_ack *extack);
+int mqtt_peer_host(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *extack);
 void mqtt_peer_unhost(struct mqtt_peer *peer);
 void mqtt_peer_end_hosted(struct mqtt_port *port);
 void mqtt_peer_forget_flush(struct socket *sock);

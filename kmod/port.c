@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/mqtt.h>
+#include <mqtt/wire.h>
 
 #include "msg.h"
 #include "peer.h"
@@ -148,6 +149,14 @@ static bool mqtt_port_peek(struct mqtt_port *port, struct mqtt_port_out *out)
 static bool mqtt_port_copy_packet(const struct mqtt_msg *msg, u32 off, u32 len,
 				  struct iov_iter *to)
 {
+	u8 byte1 = msg->head[off];
+
+	if (msg->retain)
+		byte1 |= MQTT_PUBLISH_RETAIN;
+	if (copy_to_iter(&byte1, 1, to) != 1)
+		return false;
+	off++;
+	len--;
 	while (len) {
 		struct bio_vec bv;
 		u32 bytes = 0;

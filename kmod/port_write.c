@@ -65,7 +65,8 @@ static int mqtt_port_head_len(const struct iov_iter *from, u32 len, u8 protocol,
 	int size;
 
 	n = mqtt_port_peek_at(*from, 0, buf, min_t(u32, len, sizeof(buf)));
-	if (mqtt_fixed_header_parse(buf, n, fh) || fh->byte1 != MQTT_PKT_PUBLISH << 4 ||
+	if (mqtt_fixed_header_parse(buf, n, fh) ||
+	    (fh->byte1 & ~MQTT_PUBLISH_RETAIN) != MQTT_PKT_PUBLISH << 4 ||
 	    fh->size + fh->remaining != len || n < fh->size + 2)
 		return -EBADMSG;
 	head_len = fh->size + 2 + (buf[fh->size] << 8 | buf[fh->size + 1]);
@@ -112,8 +113,11 @@ static int mqtt_port_parse(struct mqtt_port_in *in)
 	head_len = mqtt_port_head_len(&head, in->msg->len, in->protocol, &fh);
 	if (head_len < 0 || head_len > in->msg->head_len)
 		return -EBADMSG;
-	err = mqtt_publish_parse(in->msg->head + fh.size, fh.remaining, fh.byte1, in->protocol,
-				 &in->pub);
+	/* Whoever subscribed before it came gets it without. MQTT 3.3.1.3 */
+	in->msg->retain = fh.byte1 & MQTT_PUBLISH_RETAIN;
+	in->msg->head[0] = MQTT_PKT_PUBLISH << 4;
+	err = mqtt_publish_parse(in->msg->head + fh.size, fh.remaining, in->msg->head[0],
+				 in->protocol, &in->pub);
 	/* An alias means nothing here. */
 	return err || in->pub.topic_alias ? -EBADMSG : 0;
 }
@@ -214,8 +218,9 @@ static void mqtt_port_route(struct mqtt_port *port, struct mqtt_port_in *in, uns
  *
  * Return: bytes of the records that were routed; fewer than given if one was
  * refused. If it was the first: -EBADMSG for a malformed record or packet,
- * -EMSGSIZE for a packet longer than offload-max-packet, -ENOMEM, -EFAULT,
- * -ENODEV after the end of the router.
+ * -EMSGSIZE for a packet longer than offload-max-packet, -ENOMEM, -EFAULT for
+ * memory that cannot be read or a head of a record that is cut short, -ENODEV
+ * after the end of the router.
  */
 ssize_t mqtt_port_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {

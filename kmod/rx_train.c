@@ -40,7 +40,7 @@ static bool mqtt_train_header(const u8 *p, u32 left, u32 max_packet,
 {
 	if (left < 2 || p[0] != MQTT_PKT_PUBLISH << 4)
 		return false;
-	if (mqtt_fixed_header_parse(p, left, fh) || (fh->size > 2 && !p[fh->size - 1]))
+	if (mqtt_fixed_header_parse(p, left, fh) || mqtt_fixed_header_padded(p, fh))
 		return false;
 	return fh->remaining <= left - fh->size && fh->size + fh->remaining <= max_packet;
 }

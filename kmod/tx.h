@@ -43,7 +43,8 @@ enum mqtt_tx_flag {
  * @user_lock: serialises the daemon's senders, held while one sends
  * @off: bytes of the first message that TCP has taken; not zero means that a
  *	kernel packet is open and the daemon has to wait
- * @held: the daemon has kept the socket to itself so far (tx-hold)
+ * @held: the daemon keeps the socket to itself (tx-hold)
+ * @user_unseen: it has done so since the attach: where its packets begin is unknown
  * @running: the kernel is sending; release_cb must not begin again
  * @user_open: the daemon is sending or stands in the middle of a packet
  * @user_raw: what the daemon sends is not MQTT, so no border can be found
@@ -56,7 +57,7 @@ enum mqtt_tx_flag {
  * @drop_no_memory: not queued, no memory; under @lock
  * @drop_too_large: not queued, @max_packet; under @lock
  *
- * @off, @held, @running, @user_open and @sent_* change under the socket's lock;
+ * @off, @held, @user_unseen, @running, @user_open and @sent_* change under the socket's lock;
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
  */
 struct mqtt_tx {
@@ -76,6 +77,7 @@ struct mqtt_tx {
 	struct mutex user_lock;	/* see above */
 	u32 off;
 	bool held;
+	bool user_unseen;
 	bool running;
 	bool user_open;
 	bool user_raw;
@@ -114,6 +116,7 @@ void mqtt_tx_ping(struct mqtt_peer *peer);
 /* tx_host.c */
 void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port);
 int mqtt_tx_begin(struct mqtt_peer *peer, bool held);
+int mqtt_tx_hold(struct mqtt_peer *peer);
 void mqtt_tx_release(struct mqtt_peer *peer);
 
 /* tx_user.c */

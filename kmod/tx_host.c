@@ -69,6 +69,7 @@ int mqtt_tx_begin(struct mqtt_peer *peer, bool held)
 
 	tx->flags = 0;
 	tx->held = held;
+	tx->user_unseen = held;
 	tx->user_open = false;
 	tx->user_raw = false;
 	tx->user_left = 0;
@@ -77,8 +78,30 @@ int mqtt_tx_begin(struct mqtt_peer *peer, bool held)
 }
 
 /**
+ * mqtt_tx_hold() - from now on the kernel only queues
+ * @peer: receiver, offloaded
+ *
+ * What is in the queue is sent first as far as TCP takes it, and a packet that is
+ * half sent is ended.
+ *
+ * Context: process, the socket not locked.
+ * Return: 0, or -ENOBUFS if there is no memory to end the packet.
+ */
+int mqtt_tx_hold(struct mqtt_peer *peer)
+{
+	int err;
+
+	lock_sock(peer->sk);
+	err = mqtt_tx_finish(peer);
+	if (!err)
+		peer->tx.held = true;
+	release_sock(peer->sk);
+	return err;
+}
+
+/**
  * mqtt_tx_release() - the daemon stands between two packets: the kernel may send
- * @peer: receiver, attached with tx-hold or not
+ * @peer: receiver, offloaded, held or not
  *
  * Context: process, the socket not locked.
  */
@@ -86,6 +109,7 @@ void mqtt_tx_release(struct mqtt_peer *peer)
 {
 	lock_sock(peer->sk);
 	peer->tx.held = false;
+	peer->tx.user_unseen = false;
 	mqtt_tx_flush(peer);
 	release_sock(peer->sk);
 }

@@ -140,7 +140,7 @@ void mqtt_tx_user_end(struct mqtt_peer *peer, struct iov_iter *from, size_t sent
 	struct sock *sk = peer->sk;
 
 	/* Where the packets begin that go before the kernel's first is not known. */
-	if (!READ_ONCE(tx->held))
+	if (!READ_ONCE(tx->user_unseen))
 		mqtt_tx_user_follow(tx, from, sent);
 
 	lock_sock(sk);

@@ -144,6 +144,19 @@ static inline int mqtt_fixed_header_parse(const u8 *buf, size_t len,
 }
 
 /**
+ * mqtt_fixed_header_padded() - is Remaining Length longer than it needs to be?
+ * @buf: the bytes that were decoded
+ * @fh: what they say
+ *
+ * The standards forbid it (MQTT 2.2.3, 5.0: 1.5.5), so such a packet is not to be
+ * passed on as it is.
+ */
+static inline bool mqtt_fixed_header_padded(const u8 *buf, const struct mqtt_fixed_header *fh)
+{
+	return fh->size > 2 && !buf[fh->size - 1];
+}
+
+/**
  * mqtt_fixed_header_write() - encode a fixed header in the fewest bytes
  * @buf: room for MQTT_FIXED_HEADER_MAX bytes
  * @byte1: type and flags

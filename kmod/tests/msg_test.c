@@ -160,10 +160,13 @@ static void translate(struct kunit *test, u8 from, u8 to, const char *wanted, u3
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct mqtt_msg *msg = message_new(test, from, sizes[i], &pub);
-		struct mqtt_msg *twin = mqtt_translate(msg, &pub, to, GFP_KERNEL);
+		struct mqtt_msg *twin;
 
+		msg->retain = i % 2;
+		twin = mqtt_translate(msg, &pub, to, GFP_KERNEL);
 		KUNIT_EXPECT_NOT_NULL(test, twin);
 		if (twin) {
+			KUNIT_EXPECT_EQ(test, twin->retain, i % 2);
 			KUNIT_EXPECT_GE(test, twin->truesize, twin->len);
 			KUNIT_EXPECT_EQ(test, !!twin->owner, !!msg->nr_pages);
 			check_twin(test, twin, wanted, wanted_len, sizes[i]);

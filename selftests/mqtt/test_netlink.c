@@ -368,6 +368,32 @@ static void invalid_filters(void)
 	CHECK_EQ(rig_peer_get(&p, MQTT_A_PEER_SUBSCRIPTIONS), 2);
 }
 
+/* What a refusal points at: 0: the peer's id, 1: the port's. */
+static void host_refused(unsigned int peer, unsigned int port, unsigned int culprit)
+{
+	size_t nest = begin_peer(MQTT_CMD_PEER_DETACH), at[2];
+
+	at[0] = rawnl_put_u32(&req, MQTT_A_PEER_ID, peer);
+	at[1] = rawnl_put_u32(&req, MQTT_A_PEER_PORT, port);
+	rawnl_nest_end(&req, nest);
+	check_refusal(ENOENT, culprit ? "port" : "peer", at[culprit]);
+}
+
+static void host_nobody_or_nowhere(void)
+{
+	struct rig_peer p;
+	unsigned int port;
+	int fd;
+
+	rig_start();
+	rawnl_open(&nl);
+	rig_open(&p);
+	CHECK_EQ(mqtt_nl_port_add(rig_nl, 0, &port, &fd), 0);
+	host_refused(4711, port, 0);
+	host_refused(p.id, 4711, 1);
+	host_refused(4711, 4711, 0);
+}
+
 static const struct ksft_case cases[] = {
 	{ "attach_wrong_files", attach_wrong_files },
 	{ "attach_wrong_sockets", attach_wrong_sockets },
@@ -377,6 +403,7 @@ static const struct ksft_case cases[] = {
 	{ "router_limits", router_limits },
 	{ "second_router", second_router },
 	{ "unknown_peer", unknown_peer },
+	{ "host_nobody_or_nowhere", host_nobody_or_nowhere },
 	{ "invalid_filters", invalid_filters },
 };
 

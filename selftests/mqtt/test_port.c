@@ -127,7 +127,7 @@ static void refuse(struct bytes *records, int want)
 
 static void bad_records_are_refused(void)
 {
-	static const unsigned int first_bytes[] = { 0x31, 0x32, 0x38, 0x20, 0xc0 };
+	static const unsigned int first_bytes[] = { 0x32, 0x33, 0x38, 0x39, 0x20, 0xc0 };
 	struct mqtt_port_record *head;
 	struct bytes b = { 0 }, r = { 0 };
 	size_t i;

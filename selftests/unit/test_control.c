@@ -128,7 +128,7 @@ static int setup(void **state)
 		assert_non_null(mkdtemp(path));
 	*slash = '/';
 	assert_int_equal(mainloop_init(&loop), 0);
-	return control_open(&control, NULL, &loop, path);
+	return control_open(&control, NULL, &loop, path, NULL);
 }
 
 static int teardown(void **state)
@@ -302,8 +302,8 @@ static void test_socket(void **state)
 
 	(void)state;
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(control_open(&other, NULL, &loop, path), -EADDRINUSE);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(control_open(&other, NULL, &loop, path, NULL), -EADDRINUSE);
 	assert_null(other);
 
 	/* One that a daemon has left behind is replaced, another file is not. */
@@ -312,14 +312,16 @@ static void test_socket(void **state)
 	strcpy(address.sun_path, left);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	assert_int_equal(control_open(&other, NULL, &loop, left), 0);
+	assert_int_equal(control_open(&other, NULL, &loop, left, NULL), 0);
 	close(ask_at(left));
 	run_loop();
 	control_close(other);
 	fclose(fopen(taken, "w"));
-	assert_int_equal(control_open(&other, NULL, &loop, taken), -EEXIST);
+	assert_int_equal(control_open(&other, NULL, &loop, taken, NULL), -EEXIST);
 	assert_int_equal(unlink(taken), 0);
-	assert_int_equal(control_open(&other, NULL, &loop, "/nonexistent/dir/sock"), -ENOENT);
+	assert_int_equal(control_open(&other, NULL, &loop, "/nonexistent/dir/sock", NULL),
+			 -ENOENT);
+	assert_int_equal(control_open(&other, NULL, &loop, left, "no such group"), -ESRCH);
 }
 
 static int remove_directory(void **state)

@@ -148,8 +148,8 @@ static void test_bad_options(void **state)
 	static const char *const lines[] = {
 		"", "p2p fanin", "star", "-n 0 p2p", "-n 10001 p2p", "-n -1 p2p", "-n 1x p2p",
 		"-n", "-s 15 p2p", "-c 99999999999999999999 p2p", "-c 1 -t 1 p2p",
-		"-b 33 -w 32 p2p", "-b 65536 -s 16777216 p2p", "-V 3 p2p", "-q 1 p2p",
-		"-x p2p", "--bare fanout",
+		"-b 33 -w 32 p2p", "-b 65536 -s 16777216 p2p", "-V 3 p2p", "-q 3 p2p",
+		"-x p2p", "--bare fanout", "--bare -q 1 p2p", "-q 1 -w 65536 p2p", "-D p2p",
 	};
 	struct options opt;
 	FILE *null, *old = stderr;
@@ -247,27 +247,56 @@ static void test_packets(void **state)
 	uint8_t buf[PACKET_MAX];
 
 	(void)state;
-	check_packet(buf, pkt_connect(buf, 4, "id"),
+	check_packet(buf, pkt_connect(buf, 4, "id", 0),
 		     PACKET("\x10\x0e\0\4MQTT\4\2\0\0\0\2id"));
-	check_packet(buf, pkt_connect(buf, 5, "id"),
+	check_packet(buf, pkt_connect(buf, 5, "id", 0),
 		     PACKET("\x10\x0f\0\4MQTT\5\2\0\0\0\0\2id"));
 	check_packet(buf, pkt_subscribe(buf, 4, "a/b", 0), PACKET("\x82\x08\0\1\0\3a/b\0"));
 	check_packet(buf, pkt_subscribe(buf, 5, "a/b", 0), PACKET("\x82\x09\0\1\0\0\3a/b\0"));
-	check_packet(buf, pkt_publish(buf, 4, "a/b", 16), PACKET("\x30\x15\0\3a/b"));
-	check_packet(buf, pkt_publish(buf, 5, "a/b", 200), PACKET("\x30\xce\1\0\3a/b\0"));
+	check_packet(buf, pkt_connect(buf, 5, "id", 0x01020304),
+		     PACKET("\x10\x14\0\4MQTT\5\2\0\0\5\x11\1\2\3\4\0\2id"));
+	check_packet(buf, pkt_end_session(buf), PACKET("\xe0\7\0\5\x11\0\0\0\0"));
+	check_packet(buf, pkt_publish(buf, 4, "a/b", 0, 16), PACKET("\x30\x15\0\3a/b"));
+	check_packet(buf, pkt_publish(buf, 5, "a/b", 0, 200), PACKET("\x30\xce\1\0\3a/b\0"));
+	check_packet(buf, pkt_publish(buf, 4, "a/b", 1, 16), PACKET("\x32\x17\0\3a/b\0\0"));
+	check_packet(buf, pkt_publish(buf, 5, "a/b", 2, 200),
+		     PACKET("\x34\xd0\1\0\3a/b\0\0\0"));
+	assert_int_equal(pkt_publish_id("a/b", 16, 4), 7);
+	assert_int_equal(pkt_publish_id("a/b", 200, 5), 8);
+}
+
+static void test_acks(void **state)
+{
+	uint8_t buf[PKT_ACK_SIZE];
+
+	(void)state;
+	pkt_ack(buf, MQTT_PKT_PUBACK, 0x102);
+	assert_memory_equal(buf, "\x40\2\1\2", 4);
+	pkt_ack(buf, MQTT_PKT_PUBREL, 0x102);
+	assert_memory_equal(buf, "\x62\2\1\2", 4);
+	assert_int_equal(pkt_ack_id((const uint8_t *)"\1\2", 2), 0x102);
+	assert_int_equal(pkt_ack_id((const uint8_t *)"\1\2\x10\0", 4), 0x102);
+	assert_int_equal(pkt_ack_id((const uint8_t *)"\1\2\x87\0", 4), 0);
+	assert_int_equal(pkt_ack_id((const uint8_t *)"\1", 1), 0);
 }
 
 static void test_payload_offset(void **state)
 {
+	uint16_t id;
+
 	(void)state;
-	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/bX", 6, 4), 5);
-	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b", 5, 4), 5);
-	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/", 4, 4), 0);
-	assert_int_equal(pkt_payload((const uint8_t *)"\0", 1, 4), 0);
-	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\0X", 7, 5), 6);
-	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\2\1\1X", 9, 5), 8);
-	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\3\1\1", 8, 5), 0);
-	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b", 5, 5), 0);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/bX", 6, 4, 0, &id), 5);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b", 5, 4, 0, &id), 5);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/", 4, 4, 0, &id), 0);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0", 1, 4, 0, &id), 0);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\0X", 7, 5, 0, &id), 6);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\2\1\1X", 9, 5, 0, &id), 8);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\3\1\1", 8, 5, 0, &id), 0);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b", 5, 5, 0, &id), 0);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\1\2X", 8, 4, 1, &id), 7);
+	assert_int_equal(id, 0x102);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\1\2\0X", 9, 5, 2, &id), 8);
+	assert_int_equal(pkt_payload((const uint8_t *)"\0\3a/b\1", 6, 4, 1, &id), 0);
 }
 
 int main(void)
@@ -282,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_packets),
+		cmocka_unit_test(test_acks),
 		cmocka_unit_test(test_payload_offset),
 	};
 

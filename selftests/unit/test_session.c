@@ -15,6 +15,7 @@
 #include "reason.h"
 #include "route.h"
 #include "session.h"
+#include "store.h"
 #include "worker.h"
 
 #define NL MQTT_SUB_OPTION_NO_LOCAL
@@ -117,6 +118,10 @@ int dataplane_send(struct worker *w, uint32_t peer)
 
 static int setup(void **state)
 {
+	const struct store_config in_memory = {};
+	char why[STORE_WHY_MAX];
+	u64 ticket;
+
 	(void)state;
 	memset(kernel, -1, sizeof(kernel));
 	refused = -1;
@@ -125,7 +130,8 @@ static int setup(void **state)
 	worker = (struct worker){ .broker = &broker };
 	client = (struct client){ .worker = &worker, .id = "id" };
 	session_registry_init(&broker.sessions);
-	return route_table_init(&broker.routes) || session_claim(&client, "id");
+	return store_open(&broker.store, &in_memory, why) || route_table_init(&broker.routes) ||
+	       session_claim(&client, &ticket);
 }
 
 static int teardown(void **state)
@@ -136,6 +142,7 @@ static int teardown(void **state)
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
 	session_registry_destroy(&broker.sessions);
+	store_close(broker.store);
 	return 0;
 }
 

@@ -16,6 +16,9 @@
 
 #include "loop.h"
 
+/* How long durable sessions outlive us if we cannot end them */
+#define SESSION_SECONDS	3600
+
 static int try_address(const struct addrinfo *ai, const struct options *opt)
 {
 	struct timeval patience = { .tv_sec = opt->patience };
@@ -96,7 +99,7 @@ static int request(struct loop *loop, const struct conn *conn, const uint8_t *pa
 	reason = pkt_reason(loop->room, loop->opt->version, &fh);
 	if (mqtt_packet_type(fh.byte1) != answer || reason < 0)
 		return loop_fail(loop, conn, "got a packet that begins with 0x%02x", fh.byte1);
-	if (reason > (answer == MQTT_PKT_SUBACK ? (int)loop->opt->qos : 0))
+	if (reason != (answer == MQTT_PKT_SUBACK ? (int)loop->opt->qos : 0))
 		return loop_fail(loop, conn, "the broker refuses, reason %d", reason);
 	return 0;
 }
@@ -109,7 +112,9 @@ static int introduce(struct loop *loop, const struct conn *conn)
 	snprintf(id, sizeof(id), "perf%d-%s-%s-%u", (int)getpid(),
 		 scenario_names[loop->opt->scenario], conn->publisher ? "pub" : "sub",
 		 conn->index);
-	return request(loop, conn, packet, pkt_connect(packet, loop->opt->version, id),
+	return request(loop, conn, packet,
+		       pkt_connect(packet, loop->opt->version, id,
+				   loop->opt->durable && !conn->publisher ? SESSION_SECONDS : 0),
 		       MQTT_PKT_CONNACK);
 }
 

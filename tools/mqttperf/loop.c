@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,11 +44,19 @@ uint64_t loop_clock(void)
  * Making and unmaking
  */
 
+static int new_conn(struct loop *loop, struct conn *conn, uint32_t index)
+{
+	*conn = (struct conn){ .fd = -1, .index = index, .carry = malloc(loop->room_size) };
+	return conn->carry ? 0 : loop_fail(loop, conn, "no memory");
+}
+
 static int new_publisher(struct loop *loop, uint32_t index)
 {
 	struct publisher *pub = &loop->publishers[index];
 
-	pub->conn = (struct conn){ .fd = -1, .index = index, .publisher = true };
+	if (new_conn(loop, &pub->conn, index))
+		return -1;
+	pub->conn.publisher = true;
 	pub->topic_len = (uint32_t)snprintf(pub->topic, sizeof(pub->topic), "perf/%d/%u",
 					    (int)getpid(), index);
 	return send_prepare(loop, pub);
@@ -57,12 +66,12 @@ static int new_subscriber(struct loop *loop, uint32_t index)
 {
 	struct subscriber *sub = &loop->subscribers[index];
 
-	sub->conn = (struct conn){ .fd = -1, .index = index };
+	if (new_conn(loop, &sub->conn, index))
+		return -1;
 	sub->first = loop->opt->scenario == P2P ? index : 0;
 	sub->stream_count = loop->opt->scenario == FANIN ? loop->opt->clients : 1;
 	sub->streams = calloc(sub->stream_count, sizeof(*sub->streams));
-	sub->carry = malloc(loop->room_size);
-	return sub->streams && sub->carry ? 0 : loop_fail(loop, &sub->conn, "no memory");
+	return sub->streams ? 0 : loop_fail(loop, &sub->conn, "no memory");
 }
 
 static int loop_init(struct loop *loop, const struct options *opt)
@@ -96,7 +105,7 @@ static int loop_init(struct loop *loop, const struct options *opt)
 static int watch(struct loop *loop, struct conn *conn)
 {
 	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLET | (conn->publisher ? EPOLLOUT : 0),
+		.events = EPOLLIN | EPOLLET | (conn->publisher || loop->opt->qos ? EPOLLOUT : 0),
 		.data.ptr = conn,
 	};
 
@@ -118,22 +127,30 @@ int loop_connect(struct loop *loop, const struct options *opt)
 	return 0;
 }
 
-static void close_conn(struct conn *conn)
+static void close_conn(const struct loop *loop, struct conn *conn)
 {
-	if (conn->fd >= 0)
+	uint8_t packet[PACKET_MAX];
+	size_t len = pkt_end_session(packet);
+
+	if (conn->fd >= 0) {
+		/* in vain if something is in front of it that was not sent */
+		if (loop->opt->durable && !conn->publisher)
+			send(conn->fd, packet, len, MSG_NOSIGNAL);
 		close(conn->fd);
+	}
+	free(conn->carry);
+	free(conn->acks);
 }
 
 void loop_free(struct loop *loop)
 {
 	for (uint32_t i = 0; loop->publishers && i < options_publishers(loop->opt); i++) {
-		close_conn(&loop->publishers[i].conn);
+		close_conn(loop, &loop->publishers[i].conn);
 		free(loop->publishers[i].batch);
 	}
 	for (uint32_t i = 0; loop->subscribers && i < options_subscribers(loop->opt); i++) {
-		close_conn(&loop->subscribers[i].conn);
+		close_conn(loop, &loop->subscribers[i].conn);
 		free(loop->subscribers[i].streams);
-		free(loop->subscribers[i].carry);
 	}
 	free(loop->publishers);
 	free(loop->subscribers);
@@ -152,16 +169,23 @@ static void handle(struct loop *loop, const struct epoll_event *event)
 {
 	struct conn *conn = event->data.ptr;
 
-	if (!conn->publisher) {
-		receive_messages(loop, (struct subscriber *)conn);
-		return;
-	}
 	if (event->events & ~EPOLLOUT)
-		receive_nothing(loop, (struct publisher *)conn);
-	if (event->events & EPOLLOUT) {
+		receive_packets(loop, conn);
+	if (!(event->events & EPOLLOUT))
+		return;
+	if (conn->publisher) {
 		send_pending(loop, (struct publisher *)conn);
 		send_window(loop, (struct publisher *)conn);
 	}
+	acks_send(loop, conn);
+}
+
+void loop_ready(struct loop *loop, struct publisher *pub)
+{
+	if (pub->queued)
+		return;
+	pub->queued = true;
+	loop->ready[loop->ready_count++] = pub->conn.index;
 }
 
 /* False if nothing has happened for too long */
@@ -205,7 +229,7 @@ void loop_run(struct loop *loop, uint32_t count, uint32_t seconds)
 	loop->now = loop_clock();
 	end = loop->now + (uint64_t)seconds * NS_PER_S;
 	set_targets(loop, count ? count : COUNT_MAX);
-	while (loop->to_send || loop->under_way) {
+	while (loop->to_send || loop->under_way || loop->unacked) {
 		if (!loop_round(loop))
 			break;
 		if (seconds && loop->now >= end) {
@@ -216,6 +240,9 @@ void loop_run(struct loop *loop, uint32_t count, uint32_t seconds)
 	if (loop->under_way && !loop->failed)
 		loop_fail(loop, NULL, "%llu deliveries did not come in %u s",
 			  (unsigned long long)loop->under_way, loop->opt->patience);
+	if (loop->unacked && !loop->failed)
+		loop_fail(loop, NULL, "%llu acknowledgements did not come in %u s",
+			  (unsigned long long)loop->unacked, loop->opt->patience);
 	loop->tally.lost += loop->under_way;
 }
 

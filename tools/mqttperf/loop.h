@@ -25,11 +25,22 @@
  * @fd: nonblocking once the broker has accepted us; -1: none
  * @index: among those of its kind
  * @publisher: it is embedded in a publisher, else in a subscriber
+ * @carry: the beginning of a packet whose end has not come yet
+ * @carry_len: bytes of it
+ * @acks: acknowledgements that the socket has not taken; they wait for the end
+ *	of a batch
+ * @acks_len: bytes of them
+ * @acks_size: bytes that they have room for
  */
 struct conn {
 	int fd;
 	uint32_t index;
 	bool publisher;
+	uint8_t *carry;
+	size_t carry_len;
+	uint8_t *acks;
+	size_t acks_len;
+	size_t acks_size;
 };
 
 /**
@@ -41,8 +52,11 @@ struct conn {
  * @sent: messages so far, which is the next one's sequence number
  * @target: messages after which it stops
  * @settled: deliveries of its messages that have come, or never will
+ * @received: at QoS 2: messages that PUBREC has come for
+ * @acked: at QoS 1 and 2: messages that the broker is done with
  * @batch: room for a batch of packets; all but the payloads is in it for good
  * @packet: bytes of each packet
+ * @id: the packet identifier's place in it
  * @offset: the payload's place in it
  * @pending: the part of the batch that the socket did not take
  * @pending_len: bytes of it; nothing else is sent before them
@@ -55,8 +69,11 @@ struct publisher {
 	uint32_t sent;
 	uint32_t target;
 	uint64_t settled;
+	uint32_t received;
+	uint32_t acked;
 	uint8_t *batch;
 	size_t packet;
+	size_t id;
 	size_t offset;
 	const uint8_t *pending;
 	size_t pending_len;
@@ -68,16 +85,12 @@ struct publisher {
  * @first: the first publisher whose messages it gets
  * @streams: one for each of these publishers
  * @stream_count: how many
- * @carry: the beginning of a packet whose end has not come yet
- * @carry_len: bytes of it
  */
 struct subscriber {
 	struct conn conn;
 	uint32_t first;
 	struct stream *streams;
 	uint32_t stream_count;
-	uint8_t *carry;
-	size_t carry_len;
 };
 
 /**
@@ -96,6 +109,7 @@ struct subscriber {
  * @latency: how long it took
  * @to_send: messages that publishers have not sent yet
  * @under_way: deliveries that have not come and are not known to be lost
+ * @unacked: messages that the broker has not acknowledged, at QoS 1 and 2
  * @published: messages that were sent
  * @writes: calls of send()
  * @reads: calls of recv()
@@ -116,6 +130,7 @@ struct loop {
 	struct histogram latency;
 	uint64_t to_send;
 	uint64_t under_way;
+	uint64_t unacked;
 	uint64_t published;
 	uint64_t writes;
 	uint64_t reads;
@@ -146,9 +161,23 @@ void loop_reset(struct loop *loop);
 /* Monotonic, ns */
 uint64_t loop_clock(void);
 
+/* The publisher may be able to send: it will be asked at the end of the round. */
+void loop_ready(struct loop *loop, struct publisher *pub);
+
 /* receive.c: everything that a subscriber's, or a publisher's socket has. */
-void receive_messages(struct loop *loop, struct subscriber *sub);
-void receive_nothing(struct loop *loop, struct publisher *pub);
+void receive_packets(struct loop *loop, struct conn *conn);
+
+/* acks.c: of QoS 1 and 2. A packet from the broker other than PUBLISH; */
+void acks_take(struct loop *loop, struct conn *conn, const struct mqtt_fixed_header *fh,
+	       const uint8_t *body);
+/* one to it, sent with others by acks_send(). */
+void acks_add(struct loop *loop, struct conn *conn, enum mqtt_packet_type type, uint16_t id);
+void acks_send(struct loop *loop, struct conn *conn);
+
+static inline uint16_t acks_id(uint32_t sequence)
+{
+	return (uint16_t)(sequence % IDS_MAX + 1);
+}
 
 /* send.c */
 int send_prepare(struct loop *loop, struct publisher *pub);

@@ -35,7 +35,7 @@ static const struct number numbers[] = {
 	{ 'b', 1, BATCH_MAX, offsetof(struct options, batch) },
 	{ 'w', 1, COUNT_MAX, offsetof(struct options, window) },
 	{ 'W', 1, 86400, offsetof(struct options, patience) },
-	{ 'q', 0, 0, offsetof(struct options, qos) },
+	{ 'q', 0, 2, offsetof(struct options, qos) },
 	{ 'P', 1, INT_MAX, offsetof(struct options, pid) },
 	{ 0 }
 };
@@ -54,6 +54,7 @@ static const struct option names[] = {
 	{ "window", required_argument, NULL, 'w' },
 	{ "patience", required_argument, NULL, 'W' },
 	{ "qos", required_argument, NULL, 'q' },
+	{ "durable", no_argument, NULL, 'D' },
 	{ "mqtt", required_argument, NULL, 'V' },
 	{ "pid", required_argument, NULL, 'P' },
 	{ "bare", no_argument, NULL, 'B' },
@@ -78,7 +79,8 @@ static const char usage[] =
 	"    -u, --warm-up COUNT  messages of each publisher before (100)\n"
 	"    -b, --batch COUNT    PUBLISH packets per write (1)\n"
 	"    -w, --window COUNT   messages of a publisher under way (the batch)\n"
-	"    -q, --qos QOS        0 (0)\n"
+	"    -q, --qos QOS        of messages and subscriptions: 0, 1 or 2 (0)\n"
+	"    -D, --durable        the subscribers' sessions outlive connections (5.0)\n"
 	"    -V, --mqtt VERSION   3.1.1 or 5.0 (3.1.1)\n"
 	"    -P, --pid PID        the broker's process, to tell its CPU time\n"
 	"    -W, --patience S     give up after that long without a message (10)\n"
@@ -129,6 +131,9 @@ static enum options_result parse_option(struct options *opt, int letter, const c
 	case 'B':
 		opt->bare = true;
 		return OPTIONS_RUN;
+	case 'D':
+		opt->durable = true;
+		return OPTIONS_RUN;
 	case 'j':
 		opt->json = true;
 		return OPTIONS_RUN;
@@ -175,6 +180,13 @@ static enum options_result check(struct options *opt)
 			   opt->payload);
 	if (opt->bare && opt->scenario != P2P)
 		return bad("--bare connects each publisher to one subscriber: it goes with p2p");
+	if (opt->bare && opt->qos)
+		return bad("--bare has nobody who acknowledges: it goes with -q 0");
+	if (opt->qos && opt->window > IDS_MAX)
+		return bad("there are only %u packet identifiers for a window of %u", IDS_MAX,
+			   opt->window);
+	if (opt->durable && opt->version < 5)
+		return bad("-D goes with -V 5.0");
 	return OPTIONS_RUN;
 }
 
@@ -195,7 +207,7 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 	};
 	optind = 0;
 	while (result == OPTIONS_RUN &&
-	       (letter = getopt_long(argc, argv, "h:p:n:s:c:t:u:b:w:W:q:V:P:Bj", names,
+	       (letter = getopt_long(argc, argv, "h:p:n:s:c:t:u:b:w:W:q:V:P:BDj", names,
 				     NULL)) != -1)
 		result = parse_option(opt, letter, optarg);
 	if (result != OPTIONS_RUN)

@@ -21,6 +21,7 @@ extern const char *const scenario_names[SCENARIOS];
 #define PAYLOAD_MAX	(16u << 20)
 #define CLIENTS_MAX	10000u
 #define COUNT_MAX	1000000000u	/* sequence numbers have 32 bits */
+#define IDS_MAX		65535u		/* packet identifiers */
 #define BATCH_MAX	65536u
 #define BATCH_BYTES_MAX	(256u << 20)
 
@@ -36,10 +37,11 @@ extern const char *const scenario_names[SCENARIOS];
  * @warmup: messages that each publisher sends before, which are not measured
  * @batch: PUBLISH packets per write
  * @window: messages that a publisher may have under way
- * @qos: 0
+ * @qos: of messages and subscriptions
  * @version: protocol level, 4 (3.1.1) or 5 (5.0)
  * @patience: seconds without a message after which what is missing is lost
  * @pid: the broker's process, or 0
+ * @durable: the subscribers' sessions outlive their connections
  * @bare: no broker: each publisher's socket is connected to its subscriber's
  * @json: print JSON
  */
@@ -58,6 +60,7 @@ struct options {
 	uint32_t version;
 	uint32_t patience;
 	pid_t pid;
+	bool durable;
 	bool bare;
 	bool json;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A subscriber takes what there is and looks whether it is what was sent. */
+/* A client takes what there is, a subscriber looks whether it is what was sent. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,10 +11,7 @@ static void settle(struct loop *loop, struct publisher *pub, uint32_t n)
 {
 	pub->settled += n;
 	loop->under_way -= n;
-	if (pub->queued)
-		return;
-	pub->queued = true;
-	loop->ready[loop->ready_count++] = pub->conn.index;
+	loop_ready(loop, pub);
 }
 
 static bool topic_is(const uint8_t *body, const struct publisher *pub)
@@ -26,12 +23,14 @@ static bool topic_is(const uint8_t *body, const struct publisher *pub)
 static void take_publish(struct loop *loop, struct subscriber *sub, const uint8_t *body,
 			 uint32_t remaining)
 {
-	uint32_t offset = pkt_payload(body, remaining, loop->opt->version);
+	const struct options *opt = loop->opt;
 	struct payload_head head;
 	struct publisher *pub;
-	uint32_t stream, steps;
+	uint32_t stream, steps, offset;
+	uint16_t id;
 
-	if (!offset || remaining - offset != loop->opt->payload ||
+	offset = pkt_payload(body, remaining, opt->version, opt->qos, &id);
+	if (!offset || remaining - offset != opt->payload ||
 	    !payload_read(body + offset, remaining - offset, &head, loop->pattern)) {
 		loop->tally.corrupt++;
 		return;
@@ -42,15 +41,27 @@ static void take_publish(struct loop *loop, struct subscriber *sub, const uint8_
 		loop->tally.corrupt++;
 		return;
 	}
+	if (opt->qos)
+		acks_add(loop, &sub->conn, opt->qos == 1 ? MQTT_PKT_PUBACK : MQTT_PKT_PUBREC, id);
 	steps = stream_advance(&sub->streams[stream], head.sequence, &loop->tally);
 	histogram_record(&loop->latency, loop->now > head.sent ? loop->now - head.sent : 0);
 	if (steps)
 		settle(loop, pub, steps);
 }
 
+static void take(struct loop *loop, struct conn *conn, const struct mqtt_fixed_header *fh,
+		 const uint8_t *body)
+{
+	if (fh->byte1 == (MQTT_PKT_PUBLISH << 4 | loop->opt->qos << 1) && !conn->publisher)
+		take_publish(loop, (struct subscriber *)conn, body, fh->remaining);
+	else if (loop->opt->qos)
+		acks_take(loop, conn, fh, body);
+	else
+		loop_fail(loop, conn, "got a packet that begins with 0x%02x", fh->byte1);
+}
+
 /* Whole packets from @p on. Returns how many bytes they are. */
-static size_t take_packets(struct loop *loop, struct subscriber *sub, const uint8_t *p,
-			   size_t len)
+static size_t take_packets(struct loop *loop, struct conn *conn, const uint8_t *p, size_t len)
 {
 	struct mqtt_fixed_header fh;
 	size_t done = 0;
@@ -62,12 +73,11 @@ static size_t take_packets(struct loop *loop, struct subscriber *sub, const uint
 			err = -EBADMSG;		/* nothing of ours is as large */
 		if (err == -EAGAIN || (!err && fh.size + fh.remaining > len - done))
 			break;
-		if (err || fh.byte1 != MQTT_PKT_PUBLISH << 4) {
-			loop_fail(loop, &sub->conn, "got a packet that begins with 0x%02x",
-				  p[done]);
+		if (err) {
+			loop_fail(loop, conn, "got a malformed packet");
 			break;
 		}
-		take_publish(loop, sub, p + done + fh.size, fh.remaining);
+		take(loop, conn, &fh, p + done + fh.size);
 		done += fh.size + fh.remaining;
 	}
 	return done;
@@ -86,31 +96,22 @@ static ssize_t receive(struct loop *loop, const struct conn *conn, uint8_t *to, 
 }
 
 /* The event comes again only after a read that found less than it asked for */
-void receive_messages(struct loop *loop, struct subscriber *sub)
+void receive_packets(struct loop *loop, struct conn *conn)
 {
 	size_t len, room, done;
 	ssize_t n;
 
 	do {
-		len = sub->carry_len;
-		memcpy(loop->room, sub->carry, len);
+		len = conn->carry_len;
+		memcpy(loop->room, conn->carry, len);
 		room = loop->room_size - len;
-		n = receive(loop, &sub->conn, loop->room + len, room);
+		n = receive(loop, conn, loop->room + len, room);
 		if (n < 0)
-			return;
+			break;
 		len += (size_t)n;
-		done = take_packets(loop, sub, loop->room, len);
-		sub->carry_len = len - done;
-		memcpy(sub->carry, loop->room + done, sub->carry_len);
+		done = take_packets(loop, conn, loop->room, len);
+		conn->carry_len = len - done;
+		memcpy(conn->carry, loop->room + done, conn->carry_len);
 	} while ((size_t)n == room && !loop->failed);
-}
-
-/* At QoS 0 nobody tells a publisher anything but the end */
-void receive_nothing(struct loop *loop, struct publisher *pub)
-{
-	ssize_t n = receive(loop, &pub->conn, loop->room, loop->room_size);
-
-	if (n > 0)
-		loop_fail(loop, &pub->conn, "got a packet that begins with 0x%02x",
-			  loop->room[0]);
+	acks_send(loop, conn);
 }

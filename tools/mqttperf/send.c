@@ -13,7 +13,8 @@ int send_prepare(struct loop *loop, struct publisher *pub)
 	const struct options *opt = loop->opt;
 	uint8_t head[PACKET_MAX];
 
-	pub->offset = pkt_publish(head, opt->version, pub->topic, opt->payload);
+	pub->offset = pkt_publish(head, opt->version, pub->topic, opt->qos, opt->payload);
+	pub->id = pkt_publish_id(pub->topic, opt->payload, opt->version);
 	pub->packet = pub->offset + opt->payload;
 	pub->batch = malloc(pub->packet * opt->batch);
 	if (!pub->batch)
@@ -40,6 +41,7 @@ void send_pending(struct loop *loop, struct publisher *pub)
 		pub->pending += n;
 		pub->pending_len -= (size_t)n;
 	}
+	acks_send(loop, &pub->conn);
 }
 
 /* Messages that go with the next write; 0 if they do not fit into the window yet */
@@ -51,17 +53,23 @@ static uint32_t batch_size(const struct options *opt, const struct publisher *pu
 
 	if (((uint64_t)pub->sent + n) * copies > pub->settled + (uint64_t)opt->window * copies)
 		return 0;
+	if (opt->qos && pub->sent + n - pub->acked > opt->window)
+		return 0;
 	return n;
 }
 
 static void fill_batch(struct loop *loop, struct publisher *pub, uint32_t n)
 {
 	struct payload_head head = { .publisher = pub->conn.index, .sent = loop->now };
-	uint8_t *payload = pub->batch + pub->offset;
+	uint8_t *packet = pub->batch;
 
-	for (; n; n--, payload += pub->packet) {
+	for (; n; n--, packet += pub->packet) {
 		head.sequence = pub->sent++;
-		payload_write(payload, loop->opt->payload, &head, loop->pattern);
+		payload_write(packet + pub->offset, loop->opt->payload, &head, loop->pattern);
+		if (loop->opt->qos) {
+			packet[pub->id] = (uint8_t)(acks_id(head.sequence) >> 8);
+			packet[pub->id + 1] = (uint8_t)acks_id(head.sequence);
+		}
 	}
 }
 
@@ -78,6 +86,8 @@ void send_window(struct loop *loop, struct publisher *pub)
 		loop->to_send -= n;
 		loop->published += n;
 		loop->under_way += (uint64_t)n * copies;
+		if (loop->opt->qos)
+			loop->unacked += n;
 		pub->pending = pub->batch;
 		pub->pending_len = n * pub->packet;
 		send_pending(loop, pub);

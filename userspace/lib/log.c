@@ -5,24 +5,68 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
+#include <systemd/sd-journal.h>
 
 #include "log.h"
 
-#define LINE_MAX_BYTES 1024
+#define LINE_MAX_BYTES	1024
+#define STAMP_MAX_BYTES	128
 
-static struct log_config conf = {
-	.types = LOG_TYPE_DEFAULT,
+/**
+ * struct sinks - where lines go
+ * @lock: protects the rest: writers of lines read it
+ * @dests: enum log_dest bits
+ * @timestamp: see struct log_config
+ * @format: likewise, ours
+ * @file_fd: the log file, or -1
+ * @facility: of syslog(3)
+ * @stderr_journal: stderr is the journal's
+ * @stdout_journal: stdout is
+ */
+static struct sinks {
+	pthread_rwlock_t lock;
+	unsigned int dests;
+	bool timestamp;
+	char *format;
+	int file_fd;
+	int facility;
+	bool stderr_journal;
+	bool stdout_journal;
+} sinks = {
+	.lock = PTHREAD_RWLOCK_INITIALIZER,
 	.dests = LOG_DEST_STDERR,
 	.timestamp = true,
+	.file_fd = -1,
+	.facility = LOG_DAEMON,
 };
 
-static int file_fd = -1;
+/* What is written at all, 0 without a destination; any thread. */
+static unsigned int enabled = LOG_TYPE_DEFAULT;
+
+/* Limits that were exceeded; only grows. */
+static struct log_limit *exceeded;
+
+/* Configuration */
+
+/* The service manager says which device and inode the journal's stream has. */
+static bool is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 && !fstat(fd, &st) &&
+	       st.st_dev == dev && st.st_ino == ino;
+}
 
 static int file_open(const char *path)
 {
@@ -31,8 +75,28 @@ static int file_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+static void apply(const struct log_config *config, int fd, char *format)
+{
+	pthread_rwlock_wrlock(&sinks.lock);
+	if (sinks.file_fd >= 0)
+		close(sinks.file_fd);
+	free(sinks.format);
+	sinks.dests = config->dests;
+	sinks.timestamp = config->timestamp;
+	sinks.format = format;
+	sinks.file_fd = fd;
+	sinks.facility = config->facility ? config->facility : LOG_DAEMON;
+	sinks.stderr_journal = is_journal(STDERR_FILENO);
+	sinks.stdout_journal = is_journal(STDOUT_FILENO);
+	if (config->dests & LOG_DEST_SYSLOG)
+		openlog("mqttd", LOG_PID, sinks.facility);
+	__atomic_store_n(&enabled, config->dests ? config->types : 0, __ATOMIC_RELAXED);
+	pthread_rwlock_unlock(&sinks.lock);
+}
+
 int log_configure(const struct log_config *config)
 {
+	char *format = NULL;
 	int fd = -1;
 
 	if (config->dests & LOG_DEST_FILE) {
@@ -40,42 +104,37 @@ int log_configure(const struct log_config *config)
 		if (fd < 0)
 			return fd;
 	}
-	if (file_fd >= 0)
-		close(file_fd);
-	file_fd = fd;
-	conf = *config;
-	if (conf.dests & LOG_DEST_SYSLOG)
-		openlog("mqttd", LOG_PID, LOG_DAEMON);
+	if (config->timestamp_format) {
+		format = strdup(config->timestamp_format);
+		if (!format) {
+			if (fd >= 0)
+				close(fd);
+			return -ENOMEM;
+		}
+	}
+	apply(config, fd, format);
 	return 0;
 }
 
-/* Other threads may be writing: the descriptor's number stays the same. */
-int log_reopen(void)
+int log_give(uid_t uid, gid_t gid)
 {
-	int fd, err = 0;
+	int err = 0;
 
-	if (file_fd < 0)
-		return 0;
-	fd = file_open(conf.file);
-	if (fd < 0)
-		return fd;
-	if (dup3(fd, file_fd, O_CLOEXEC) < 0)
+	pthread_rwlock_rdlock(&sinks.lock);
+	if (sinks.file_fd >= 0 && fchown(sinks.file_fd, uid, gid))
 		err = -errno;
-	close(fd);
+	pthread_rwlock_unlock(&sinks.lock);
 	return err;
-}
-
-void log_set_types(unsigned int types)
-{
-	__atomic_store_n(&conf.types, types, __ATOMIC_RELAXED);
 }
 
 bool log_enabled(enum log_type type)
 {
-	return conf.dests && (__atomic_load_n(&conf.types, __ATOMIC_RELAXED) & type);
+	return __atomic_load_n(&enabled, __ATOMIC_RELAXED) & type;
 }
 
-static int syslog_priority(enum log_type type)
+/* Lines */
+
+static int priority(enum log_type type)
 {
 	switch (type) {
 	case LOG_TYPE_ERROR:
@@ -91,64 +150,160 @@ static int syslog_priority(enum log_type type)
 	}
 }
 
-/* A log that cannot be written has nobody to tell: the result is ignored. */
-static void line_write(int fd, const char *line, size_t len)
+/**
+ * struct line - a line with room for what is in front of it
+ * @bytes: stamp, text, newline
+ * @text: first byte of the text
+ * @end: of the text; the newline is there
+ */
+struct line {
+	char bytes[STAMP_MAX_BYTES + LINE_MAX_BYTES];
+	char *text;
+	char *end;
+};
+
+/* Puts the text where it stays, with room for a stamp in front of it. */
+static bool line_format(struct line *line, const char *fmt, va_list ap)
 {
-	if (write(fd, line, len) < 0)
+	int len;
+	char *c;
+
+	line->text = line->bytes + STAMP_MAX_BYTES;
+	len = vsnprintf(line->text, LINE_MAX_BYTES - 1, fmt, ap);
+	if (len < 0)
+		return false;
+	line->end = line->text + (len < LINE_MAX_BYTES - 1 ? len : LINE_MAX_BYTES - 2);
+	for (c = line->text; c < line->end; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	*line->end = '\n';
+	return true;
+}
+
+/* A log that cannot be written has nobody to tell: the result is ignored. */
+static void line_write(int fd, struct line *line, const char *stamp, size_t len)
+{
+	char *start = line->text - len;
+
+	memcpy(start, stamp, len);
+	if (write(fd, start, line->end + 1 - start) < 0)
 		return;
+}
+
+static size_t stamp_write(char *stamp)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t len;
+
+	if (!sinks.timestamp)
+		return 0;
+	if (!sinks.format)
+		return snprintf(stamp, STAMP_MAX_BYTES, "%lld: ", (long long)now);
+	localtime_r(&now, &tm);
+	len = strftime(stamp, STAMP_MAX_BYTES - 3, sinks.format, &tm);
+	memcpy(stamp + len, ": ", 3);
+	return len + 2;
+}
+
+static void write_everywhere(enum log_type type, struct line *line)
+{
+	int len = line->end - line->text;
+	char stamp[STAMP_MAX_BYTES], level[8];
+	size_t stamp_len = stamp_write(stamp);
+	size_t level_len = snprintf(level, sizeof(level), "<%d>", priority(type));
+
+	if (sinks.dests & LOG_DEST_SYSLOG)
+		syslog(sinks.facility | priority(type), "%.*s", len, line->text);
+	if (sinks.dests & LOG_DEST_JOURNAL)
+		sd_journal_send("MESSAGE=%.*s", len, line->text, "PRIORITY=%d", priority(type),
+				"SYSLOG_IDENTIFIER=mqttd", NULL);
+	if (sinks.dests & LOG_DEST_STDERR)
+		line_write(STDERR_FILENO, line, sinks.stderr_journal ? level : stamp,
+			   sinks.stderr_journal ? level_len : stamp_len);
+	if (sinks.dests & LOG_DEST_STDOUT)
+		line_write(STDOUT_FILENO, line, sinks.stdout_journal ? level : stamp,
+			   sinks.stdout_journal ? level_len : stamp_len);
+	if (sinks.dests & LOG_DEST_FILE)
+		line_write(sinks.file_fd, line, stamp, stamp_len);
 }
 
 void log_printf(enum log_type type, const char *fmt, ...)
 {
-	char line[LINE_MAX_BYTES];
-	size_t stamp = 0, len, i;
+	struct line line;
 	va_list ap;
-	int n;
+	bool good;
 
 	if (!log_enabled(type))
 		return;
-	if (conf.timestamp)
-		stamp = snprintf(line, sizeof(line), "%lld: ", (long long)time(NULL));
 	va_start(ap, fmt);
-	n = vsnprintf(line + stamp, sizeof(line) - stamp, fmt, ap);
+	good = line_format(&line, fmt, ap);
 	va_end(ap);
-	if (n < 0)
+	if (!good)
 		return;
-	len = stamp + n;
-	if (len > sizeof(line) - 1)
-		len = sizeof(line) - 1;
-	for (i = stamp; i < len; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
-	if (conf.dests & LOG_DEST_SYSLOG)
-		syslog(syslog_priority(type), "%.*s", (int)(len - stamp), line + stamp);
-	line[len++] = '\n';
-	if (conf.dests & LOG_DEST_STDERR)
-		line_write(STDERR_FILENO, line, len);
-	if (conf.dests & LOG_DEST_STDOUT)
-		line_write(STDOUT_FILENO, line, len);
-	if (conf.dests & LOG_DEST_FILE)
-		line_write(file_fd, line, len);
+	pthread_rwlock_rdlock(&sinks.lock);
+	write_everywhere(type, &line);
+	pthread_rwlock_unlock(&sinks.lock);
+}
+
+/* Limits */
+
+static void tell(struct log_limit *limit)
+{
+	uint32_t suppressed = __atomic_exchange_n(&limit->suppressed, 0, __ATOMIC_RELAXED);
+
+	if (suppressed && limit->what)
+		log_printf(limit->type, "%u similar messages suppressed: \"%s\".", suppressed,
+			   limit->what);
+	else if (suppressed)
+		log_printf(limit->type, "%u similar messages suppressed.", suppressed);
+}
+
+static void list(struct log_limit *limit)
+{
+	if (__atomic_exchange_n(&limit->listed, true, __ATOMIC_ACQ_REL))
+		return;
+	limit->next = __atomic_load_n(&exceeded, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&exceeded, &limit->next, limit, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+static uint64_t this_second(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
 }
 
 /* Races between threads can let a few lines more through; that is harmless. */
 bool log_allowed(struct log_limit *limit, enum log_type type)
 {
-	struct timespec now;
-	uint32_t suppressed;
+	uint32_t max = type & LOG_TYPE_PACKETS ? LOG_PACKETS_PER_SECOND : LOG_LIMIT_PER_SECOND;
+	uint64_t now;
 
 	if (!log_enabled(type))
 		return false;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (__atomic_exchange_n(&limit->second, now.tv_sec, __ATOMIC_RELAXED) !=
-	    (uint64_t)now.tv_sec) {
+	now = this_second();
+	if (__atomic_exchange_n(&limit->second, now, __ATOMIC_RELAXED) != now) {
 		__atomic_store_n(&limit->count, 0, __ATOMIC_RELAXED);
-		suppressed = __atomic_exchange_n(&limit->suppressed, 0, __ATOMIC_RELAXED);
-		if (suppressed)
-			log_printf(type, "%u similar messages suppressed.", suppressed);
+		__atomic_store_n(&limit->type, type, __ATOMIC_RELAXED);
+		tell(limit);
 	}
-	if (__atomic_fetch_add(&limit->count, 1, __ATOMIC_RELAXED) < LOG_LIMIT_PER_SECOND)
+	if (__atomic_fetch_add(&limit->count, 1, __ATOMIC_RELAXED) < max)
 		return true;
 	__atomic_fetch_add(&limit->suppressed, 1, __ATOMIC_RELAXED);
+	list(limit);
 	return false;
+}
+
+void log_tell_suppressed(void)
+{
+	struct log_limit *limit = __atomic_load_n(&exceeded, __ATOMIC_ACQUIRE);
+	uint64_t now = this_second();
+
+	for (; limit; limit = limit->next)
+		if (__atomic_load_n(&limit->second, __ATOMIC_RELAXED) != now)
+			tell(limit);
 }

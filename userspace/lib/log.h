@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum log_type {
 	LOG_TYPE_ERROR		= 1 << 0,
@@ -21,6 +22,8 @@ enum log_type {
 	LOG_TYPE_DEBUG		= 1 << 6,
 	LOG_TYPE_DEFAULT	= LOG_TYPE_ERROR | LOG_TYPE_WARNING | LOG_TYPE_NOTICE |
 				  LOG_TYPE_INFORMATION,
+	/* A line for each packet: who wants these wants many */
+	LOG_TYPE_PACKETS	= LOG_TYPE_SUBSCRIBE | LOG_TYPE_UNSUBSCRIBE | LOG_TYPE_DEBUG,
 	LOG_TYPE_ALL		= (1 << 7) - 1,
 };
 
@@ -29,56 +32,85 @@ enum log_dest {
 	LOG_DEST_STDOUT	= 1 << 1,
 	LOG_DEST_FILE	= 1 << 2,
 	LOG_DEST_SYSLOG	= 1 << 3,
+	LOG_DEST_JOURNAL = 1 << 4,
 };
 
 /**
  * struct log_config - where log lines go
  * @types: enum log_type bits that are written at all
  * @dests: enum log_dest bits; none is allowed
- * @file: path for LOG_DEST_FILE; must outlive the logging
- * @timestamp: seconds since 1970 in front of each line (not in syslog)
+ * @file: path for LOG_DEST_FILE, copied
+ * @timestamp: something in front of each line: seconds since 1970, or
+ * @timestamp_format: local time as in strftime(3), copied; NULL: seconds
+ * @facility: of syslog(3), 0 for LOG_DAEMON
+ *
+ * The system's logs have time stamps of their own. Lines for stderr and stdout have
+ * a priority instead ("<4>") if the service manager says that they go to the journal.
  */
 struct log_config {
 	unsigned int types;
 	unsigned int dests;
 	const char *file;
 	bool timestamp;
+	const char *timestamp_format;
+	int facility;
 };
 
 /* Lines that one call site may write per second before it is silenced. */
-#define LOG_LIMIT_PER_SECOND 10
+#define LOG_LIMIT_PER_SECOND	10
+#define LOG_PACKETS_PER_SECOND	1000	/* of LOG_TYPE_PACKETS */
 
+/**
+ * struct log_limit - of one kind of line
+ * @what: what these lines look like
+ * @next: another one that was exceeded some time
+ * @second: when @count began
+ * @count: lines since
+ * @suppressed: lines that were not written and not told of yet
+ * @type: enum log_type
+ * @listed: it was exceeded some time, is in the list of these, and has to stay
+ */
 struct log_limit {
+	const char *what;
+	struct log_limit *next;
 	uint64_t second;
 	uint32_t count;
 	uint32_t suppressed;
+	int type;
+	bool listed;
 };
 
-/* Before the first call: default types to stderr. Returns -errno of the file. */
+/*
+ * Any time; before the first call: default types to stderr. With -errno, of
+ * the file, all stays as it was. The file is opened anew if it is the same.
+ */
 int log_configure(const struct log_config *config);
 
-/* Opens the log file again, after it was moved away. Returns -errno. */
-int log_reopen(void);
-
-/* Any time: enum log_type bits instead of those configured. */
-void log_set_types(unsigned int types);
+/* Whom the log file belongs to, before the process becomes this user: 0 or -errno. */
+int log_give(uid_t uid, gid_t gid);
 
 bool log_enabled(enum log_type type);
 void log_printf(enum log_type type, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * False: say nothing now. True after silence writes how many messages were
- * suppressed first.
+ * suppressed first. @limit lives as long as the process.
  */
 bool log_allowed(struct log_limit *limit, enum log_type type);
 
-/* For everything that a client can cause. */
-#define log_limited(type, ...)					\
-	do {							\
-		static struct log_limit log_limit_;		\
-								\
-		if (log_allowed(&log_limit_, type))		\
-			log_printf(type, __VA_ARGS__);		\
+/* Says how many lines were suppressed of kinds that have become silent. */
+void log_tell_suppressed(void);
+
+/* For everything that a client can cause; the format is a literal. */
+#define LOG_FIRST_(first, ...) first
+#define log_limited(type, ...)							\
+	do {									\
+		static struct log_limit log_limit_ = {				\
+			.what = LOG_FIRST_(__VA_ARGS__, 0)			\
+		};								\
+										\
+		if (log_allowed(&log_limit_, type))				\
+			log_printf(type, __VA_ARGS__);				\
 	} while (0)
 
 #endif /* MQTT_LIB_LOG_H */

@@ -62,7 +62,7 @@ struct mqtt_nl_attach {
 struct mqtt_nl_peer_set {
 	const uint64_t *queue_limit;
 	const uint16_t *keep_alive;
-	const uint8_t *tx_hold;		/* 0 */
+	const uint8_t *tx_hold;		/* 0 or 1 */
 };
 
 /*

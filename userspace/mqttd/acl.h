@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may do what: access control lists in mosquitto's format.
+ * Who may do what: access control lists in mosquitto's format, with its meaning.
+ *
+ * What a file does not allow is forbidden. The "topic" lines behind a "user" line
+ * are for that user, those in front of the first one for clients without a user
+ * name. Of these "deny" is looked at first, and where they say nothing about a
+ * topic the "pattern" lines do, which are for everybody; again "deny" first.
+ * A client whose user name or client id has a '+' or '#' could be meant by a
+ * pattern that is for others, so patterns forbid it everything.
+ *
+ * Topics that begin with "$SYS" or "$share" are nobody's to publish to, whatever
+ * a list says and also without one, except what bridges tell about themselves.
  *
  * A list is read as a whole, and never changed but replaced by another one.
  * What it says about one client is compiled when the client connects, and again
@@ -23,11 +33,13 @@ enum acl_access {
 
 /* In place of a list where none is configured: NULL allows everything. */
 
+#define ACL_WHY_MAX 512
+
 /**
  * acl_load() - read a file
  * @acl: result, with one reference
  * @path: of the file
- * @why: room for 512 bytes: "FILE:LINE: what is wrong"
+ * @why: room for ACL_WHY_MAX bytes: "FILE:LINE: what is wrong"
  *
  * Return: 0, -EINVAL for what is in it, or why it cannot be read.
  */
@@ -37,22 +49,28 @@ void acl_put(struct acl *acl);			/* likewise */
 
 /**
  * acl_compile() - what a list says about one client
- * @rules: result, to be given to acl_rules_free(); NULL: everything is allowed
- * @acl: the list, or NULL
- * @client_id: terminated. One with '+', '#' or '/' makes patterns with %c match nothing
- * @username: likewise for %u, or NULL for an anonymous client
+ * @rules: result, to be given to acl_rules_free(); NULL: there is no list
+ * @acl: the list, or NULL; the result has a reference
+ * @client_id: terminated
+ * @username: likewise, or NULL for an anonymous client
  *
  * Return: 0 or -ENOMEM.
  */
-int acl_compile(struct acl_rules **rules, const struct acl *acl, const char *client_id,
+int acl_compile(struct acl_rules **rules, struct acl *acl, const char *client_id,
 		const char *username);
 void acl_rules_free(struct acl_rules *rules);	/* NULL is fine */
 
-/* May the client do this with @topic, a topic name without its mount point? Never blocks. */
+/*
+ * May the client do this with @topic, a topic name without its mount point? Never
+ * blocks. By a thread that is registered with RCU.
+ */
 bool acl_allows(const struct acl_rules *rules, enum acl_access access, const u8 *topic,
 		size_t len);
 
-/* Is everything allowed, or is there something that is not? */
+/*
+ * Need not be asked about any topic that does not begin with '$'? The answer about
+ * those is always worth asking for ACL_WRITE, and with a list for ACL_READ.
+ */
 bool acl_unlimited(const struct acl_rules *rules, enum acl_access access);
 
 #endif /* MQTTD_ACL_H */

@@ -14,23 +14,28 @@ struct client;
 struct config;
 
 /**
- * struct auth_result - what became of auth_check()
+ * enum auth_result - what became of auth_check()
  */
 enum auth_result {
 	AUTH_OK,
 	AUTH_DENIED,		/* CONNACK 0x86, 3.x: 4 */
-	AUTH_ANONYMOUS,		/* no user name, and that is not allowed: 0x87, 3.x: 5 */
+	AUTH_ANONYMOUS,		/* nothing to check, and that is not allowed: 0x87, 3.x: 5 */
 	AUTH_BUSY,		/* too many wait to be checked: 0x89, 3.x: 3 */
 	AUTH_PENDING,		/* NOTICE_AUTH comes, and client->auth holds the result */
 };
 
 struct auth;
 
-/* Threads, and the password files of all listeners. The log says what is wrong. 0 or -errno. */
+/* Reads the password files of all listeners. The log says what is wrong. 0 or -errno. */
 int auth_open(struct auth **auth, const struct config *conf);
-/* Reads the files again; those that cannot be read stay as they were. Main thread. */
-int auth_reload(struct auth *auth, const struct config *conf);
-void auth_close(struct auth *auth);
+void auth_close(struct auth *auth);	/* without threads; NULL is fine */
+
+/* The threads. What waits to be checked when they end never is. */
+int auth_start(struct auth *auth);	/* 0 or -errno */
+void auth_stop(struct auth *auth);
+
+/* Reads the files again; one that cannot be read stays as it was, as the log says. */
+void auth_reload(struct auth *auth);
 
 /**
  * auth_check() - may this client in?

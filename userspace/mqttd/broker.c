@@ -7,12 +7,18 @@
 #include <string.h>
 #include <linux/rcupdate.h>
 
+#include "auth.h"
 #include "broker.h"
 #include "dataplane.h"
 #include "listener.h"
 #include "log.h"
+#include "restore.h"
 #include "stats.h"
+#include "store.h"
 #include "worker.h"
+
+/* Changes that may wait for the disk. */
+#define STORE_PENDING_MAX	(64u << 20)
 
 static int make_endpoints(struct broker *broker)
 {
@@ -120,6 +126,11 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
 }
 
+bool broker_wants_kernel(const struct broker *broker)
+{
+	return wanted_mode(broker) != DATAPLANE_USER;
+}
+
 void broker_wake_workers(struct broker *broker)
 {
 	unsigned int i;
@@ -128,11 +139,50 @@ void broker_wake_workers(struct broker *broker)
 		mailbox_wake(&broker->workers[i].mailbox);
 }
 
+static int open_store(struct broker *broker)
+{
+	struct store_config config = {
+		.path = broker->conf->persistence ? broker->conf->persistence_path : NULL,
+		.pending_max = STORE_PENDING_MAX,
+		.committed = broker_committed,
+		.arg = broker,
+	};
+	char why[STORE_WHY_MAX] = "";
+	int err;
+
+	err = store_open(&broker->store, &config, why);
+	if (err) {
+		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
+		return err;
+	}
+	err = retained_init(&broker->retained, broker->store);
+	if (err)
+		store_close(broker->store);
+	return err;
+}
+
+/*
+ * Without threads and connections. What is in memory lets go of what is in the
+ * store; the store's thread may wake workers until it ends.
+ */
+static void close_store(struct broker *broker)
+{
+	session_registry_clear(&broker->sessions);
+	retained_destroy(&broker->retained);
+	store_close(broker->store);
+}
+
 int broker_open(struct broker *broker, struct config *conf)
 {
 	int err;
 
 	*broker = (struct broker){ .conf = conf };
+	err = auth_open(&broker->auth, conf);
+	if (err)
+		return err;
+	err = permissions_open(&broker->permissions, conf);
+	if (err)
+		goto fail_permissions;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -144,9 +194,15 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = make_endpoints(broker);
 	if (err)
 		goto fail_endpoints;
+	err = open_store(broker);
+	if (err)
+		goto fail_store;
 	err = make_workers(broker);
 	if (err)
 		goto fail_workers;
+	err = broker_restore(broker);
+	if (err)
+		goto fail_restore;
 	err = listeners_open(broker, &broker->listeners);
 	if (err)
 		goto fail_listeners;
@@ -158,9 +214,14 @@ int broker_open(struct broker *broker, struct config *conf)
 fail_dataplane:
 	listeners_close(broker->listeners);
 fail_listeners:
+fail_restore:
 	close_workers(broker);
+	close_store(broker);
 	destroy_workers(broker);
+	goto fail_store;
 fail_workers:
+	close_store(broker);
+fail_store:
 	free(broker->endpoints);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
@@ -169,6 +230,9 @@ fail_routes:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	permissions_close(&broker->permissions);
+fail_permissions:
+	auth_close(broker->auth);
 	return err;
 }
 
@@ -183,9 +247,13 @@ int broker_start(struct broker *broker)
 	unsigned int i;
 	int err;
 
+	err = auth_start(broker->auth);
+	if (err)
+		return err;
 	for (i = 0; i < broker->n_workers; i++) {
 		err = worker_start(&broker->workers[i]);
 		if (err) {
+			auth_stop(broker->auth);
 			stop_workers(broker, i);
 			return err;
 		}
@@ -195,6 +263,7 @@ int broker_start(struct broker *broker)
 
 void broker_stop(struct broker *broker)
 {
+	auth_stop(broker->auth);
 	stop_workers(broker, broker->n_workers);
 }
 
@@ -203,6 +272,7 @@ void broker_close(struct broker *broker)
 	listeners_close(broker->listeners);
 	close_workers(broker);
 	dataplane_stop(broker, broker->switchover.lost);
+	close_store(broker);
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
 	free(broker->endpoints);
@@ -211,6 +281,19 @@ void broker_close(struct broker *broker)
 	rcu_barrier();
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	permissions_close(&broker->permissions);
+	auth_close(broker->auth);
+}
+
+void broker_reload(struct broker *broker)
+{
+	auth_reload(broker->auth);
+	permissions_reload(&broker->permissions);
+}
+
+void broker_save(struct broker *broker)
+{
+	store_sync(broker->store);
 }
 
 void broker_log_statistics(const struct broker *broker)

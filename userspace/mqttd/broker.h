@@ -9,14 +9,18 @@
 #include <stddef.h>
 
 #include "config.h"
+#include "permissions.h"
 #include "rendezvous.h"
+#include "retained.h"
 #include "route.h"
 #include "session.h"
 #include "switchover.h"
 
+struct auth;
 struct dataplane;
 struct endpoint;
 struct listeners;
+struct store;
 struct worker;
 
 /**
@@ -32,8 +36,12 @@ struct worker;
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
+ * @auth: passwords
+ * @permissions: who may do what
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
+ * @store: what survives the process
+ * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
  */
@@ -47,8 +55,12 @@ struct broker {
 	struct dataplane *dataplane;
 	enum dataplane_mode mode;
 	bool evacuating;
+	struct auth *auth;
+	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
+	struct store *store;
+	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
 };
@@ -68,11 +80,26 @@ int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
 void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
 
+/*
+ * Reads password files and permissions again. Clients stay; what they may do from now
+ * on is what is written there now. Main thread.
+ */
+void broker_reload(struct broker *broker);
+
 /* Any thread. Should the kernel have the connections of this listener's clients? */
 bool broker_offloads(const struct broker *broker, const struct listener_config *listener);
 
+/* Does anybody want the kernel data plane, be it there or not? */
+bool broker_wants_kernel(const struct broker *broker);
+
+/* For struct store_config: wakes the workers that wait for the store. In client_stored.c. */
+void broker_committed(void *broker);
+
 /* Their rounds of events end soon. */
 void broker_wake_workers(struct broker *broker);
+
+/* Any time: what is to survive is written now. */
+void broker_save(struct broker *broker);
 
 /* Any time: "statistics: ..." lines. */
 void broker_log_statistics(const struct broker *broker);

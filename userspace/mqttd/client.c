@@ -2,7 +2,6 @@
 /*
  * A client's life: begin, references, timeouts, end.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,16 +10,19 @@
 #include <unistd.h>
 #include <linux/container_of.h>
 
+#include "address.h"
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
+#include "client_rate.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
+#include "replay.h"
 #include "session.h"
-
-#define CONNECT_TIMEOUT_MS 10000
+#include "session_will.h"
 
 struct close_text {
 	enum log_type type;
@@ -42,10 +44,16 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 				    "disconnected due to invalid topic name" },
 	[CLOSE_TOPIC_ALIAS]	= { LOG_TYPE_NOTICE, false, REASON_TOPIC_ALIAS,
 				    "disconnected due to invalid topic alias" },
+	[CLOSE_RECEIVE_MAXIMUM]	= { LOG_TYPE_NOTICE, false, REASON_RECEIVE_MAXIMUM,
+				    "disconnected: more messages in flight than was granted" },
+	[CLOSE_MESSAGE_RATE]	= { LOG_TYPE_NOTICE, false, REASON_MESSAGE_RATE,
+				    "disconnected: message rate too high" },
+	[CLOSE_ADMINISTRATIVE]	= { LOG_TYPE_NOTICE, false, REASON_ADMINISTRATIVE,
+				    "disconnected by the operator" },
 	[CLOSE_QOS]		= { LOG_TYPE_ERROR, false, REASON_QOS,
-				    "disconnected: QoS 1 and 2 are not supported yet" },
+				    "disconnected: QoS above max_qos" },
 	[CLOSE_RETAIN]		= { LOG_TYPE_ERROR, false, REASON_RETAIN,
-				    "disconnected: retained messages are not supported yet" },
+				    "disconnected: retain_available is false" },
 	[CLOSE_SUBSCRIPTION_ID]	= { LOG_TYPE_ERROR, false, REASON_SUBSCRIPTION_ID,
 				    "disconnected: no subscription identifiers yet" },
 	[CLOSE_TOO_LARGE]	= { LOG_TYPE_NOTICE, false, REASON_TOO_LARGE,
@@ -87,6 +95,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 	struct client *client = container_of(rcu, struct client, rcu);
 
 	free(client->id);
+	free(client->username);
 	free(client);
 }
 
@@ -99,16 +108,8 @@ void client_put(struct client *client)
 const char *client_address(const struct client *client)
 {
 	static __thread char text[CLIENT_ADDRESS_MAX];
-	char host[INET6_ADDRSTRLEN] = "";
 
-	if (client->address.sa.sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &client->address.in6.sin6_addr, host, sizeof(host));
-		snprintf(text, sizeof(text), "[%s]:%u", host,
-			 ntohs(client->address.in6.sin6_port));
-	} else {
-		inet_ntop(AF_INET, &client->address.in.sin_addr, host, sizeof(host));
-		snprintf(text, sizeof(text), "%s:%u", host, ntohs(client->address.in.sin_port));
-	}
+	address_format(text, &client->address.sa);
 	return text;
 }
 
@@ -128,7 +129,8 @@ static void client_timeout(struct timer *timer)
 	int64_t limit = client->keepalive * 1500ll, idle;
 
 	if (client->state != CLIENT_CONNECTED) {
-		client_close(client, CLOSE_CONNECT_TIMEOUT, NULL);
+		client_close(client, CLOSE_CONNECT_TIMEOUT, client->state == CLIENT_WAITING ?
+			     "its CONNECT could not be answered" : NULL);
 		return;
 	}
 	idle = transport_idle(&client->conn);
@@ -178,7 +180,7 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
-	err = timer_set(&worker->timers, &client->timer, worker->now + CONNECT_TIMEOUT_MS);
+	err = timer_set(&worker->timers, &client->timer, worker->now + worker->broker->conf->connect_timeout * 1000);
 	if (err)
 		goto fail_timer;
 	err = worker_watch(worker, fd, EPOLLIN, &client->source);
@@ -207,6 +209,7 @@ static void log_close(const struct client *client, const char *detail)
 
 	if (reason->routine && !client->worker->broker->conf->connection_messages)
 		return;
+	__atomic_store_n(&limits[client->closing].what, reason->text, __ATOMIC_RELAXED);
 	if (log_allowed(&limits[client->closing], reason->type))
 		log_printf(reason->type, "Client %s %s%s%s%s.", client_name(client), reason->text,
 			   detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
@@ -258,15 +261,15 @@ void client_destroy(struct client *client)
 {
 	struct worker *worker = client->worker;
 
-	if (client->closing != CLOSE_DISCONNECT && client->closing != CLOSE_SHUTDOWN)
-		handler_will(client);
-	blob_put(client->will);
-	client->will = NULL;
+	session_offline(client);
 	alias_clear(&client->aliases);
+	alias_out_clear(&client->aliases_out);
+	replay_end(client);
 	client_plane_leave(client);
 	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
+	client_rate_free(client);
 	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
 		drain(client);
 	if (client->events)
@@ -279,7 +282,10 @@ void client_destroy(struct client *client)
 		client->next->link = client->link;
 	stats_add(&worker->stats, STAT_CLIENTS, -1);
 	__atomic_fetch_sub(&client->endpoint->connections, 1, __ATOMIC_RELAXED);
+	session_will_free(client->will);
+	client_acl_drop(client);
 	outq_clear(&client->out);
+	buffer_free(&client->answers);
 	buffer_free(&client->in);
 	client_put(client);
 }
@@ -288,12 +294,18 @@ void client_notified(struct client *client, unsigned int notices)
 {
 	if (notices & NOTICE_KICK)
 		client_close(client, CLOSE_TAKEN_OVER, NULL);
+	if (notices & NOTICE_END)
+		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)
 		return;
-	if (notices & NOTICE_READY) {
-		handler_connect_finish(client);
-		client_release(client, HOLD_TAKEOVER);
+	if (notices & NOTICE_READY)
+		handler_connect_claim(client);
+	if (notices & NOTICE_AUTH) {
+		handler_connect_auth(client, client->auth);
+		client_release(client, HOLD_AUTH);
 	}
+	if (notices & NOTICE_QUEUE)
+		client_pump_later(client);
 	if (notices & NOTICE_PASS)
 		client_release(client, HOLD_FENCE);
 }

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <linux/rcupdate.h>
 
+#include "address.h"
 #include "alias.h"
 #include "buffer.h"
 #include "hash.h"
@@ -21,21 +22,30 @@
 #include "transport.h"
 #include "worker.h"
 
+struct acl_rules;
+struct client_rate;
+struct delivery;
 struct endpoint;
 struct message;
+struct replay;
 struct session;
+struct session_will;
+struct stored;
 
 enum client_state {
 	CLIENT_NEW,		/* CONNECT has not come */
-	CLIENT_WAITING,		/* for its client id */
+	CLIENT_WAITING,		/* to be let in, and for its session */
 	CLIENT_CONNECTED,	/* CONNACK was queued */
 };
 
 /* Reasons to leave packets unread for a while. */
 enum client_hold {
-	HOLD_TAKEOVER	= 1 << 0,	/* another connection has the client id */
+	HOLD_SESSION	= 1 << 0,	/* CONNACK waits for another connection, or the store */
 	HOLD_ATTACH	= 1 << 1,	/* CONNACK has to leave, then the kernel takes the socket */
 	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
+	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
+	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
+	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate */
 };
 
 enum close_reason {
@@ -48,7 +58,10 @@ enum close_reason {
 	CLOSE_PROTOCOL,		/* one that must not come, or not so */
 	CLOSE_TOPIC_NAME,	/* wildcards in it */
 	CLOSE_TOPIC_ALIAS,	/* above what was granted */
-	CLOSE_QOS,		/* this and the next two: not in this broker yet */
+	CLOSE_RECEIVE_MAXIMUM,	/* more QoS 1 and 2 at once than was granted */
+	CLOSE_MESSAGE_RATE,
+	CLOSE_ADMINISTRATIVE,	/* the operator wants it */
+	CLOSE_QOS,		/* above max_qos */
 	CLOSE_RETAIN,
 	CLOSE_SUBSCRIPTION_ID,
 	CLOSE_TOO_LARGE,
@@ -66,17 +79,23 @@ enum close_reason {
 /**
  * struct terms - what was agreed upon with CONNECT and CONNACK
  * @clean: no old session was wanted
+ * @session_present: there was one
  * @id_assigned: the client id is the broker's choice
  * @keepalive_limited: the client wanted a longer one, or none
+ * @expiry_limited: likewise, of the session
  * @no_problem_info: no reason strings
- * @session_expiry: seconds that the client asked for; it got none
+ * @receive_max: messages of QoS 1 and 2 that it takes at once
+ * @session_expiry: seconds, SESSION_NEVER: for ever
  * @max_packet: longest packet that the client takes, 0 for any
  */
 struct terms {
 	bool clean;
+	bool session_present;
 	bool id_assigned;
 	bool keepalive_limited;
+	bool expiry_limited;
 	bool no_problem_info;
+	uint16_t receive_max;
 	uint32_t session_expiry;
 	uint32_t max_packet;
 };
@@ -89,15 +108,27 @@ struct terms {
  * @endpoint: how it came in; constant
  * @session: from CONNECT on
  * @id: client id, NULL before CONNECT
+ * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
- * @will: a PUBLISH packet for the client's protocol version, or NULL
- * @will_len: bytes of it
+ * @aliases_out: topic aliases of the broker's
+ * @tailored: no packet for it may be as it is for others, for client_publish.c
+ * @tailored_known: that was found out
+ * @replays: filters whose retained messages it is still to get
+ * @next_replay: in the worker's list of those that can go on with that, see replay.h
+ * @will: from CONNECT until the session has it, or NULL
+ * @connect_ticket: change of the store that has to be durable before CONNACK, or 0
+ * @answers: those that wait for the store
+ * @next_storing: in the worker's list of those who wait for it, if @storing; with a
+ *	reference
+ * @next_pump: in the worker's list of those whose queue has something new, if @pumping
+ * @receiving: messages of QoS 1 and 2 from the client that it has no answer to
  * @protocol: version, enum mqtt_protocol; from CONNECT on
  * @keepalive: seconds, 0 for none
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -110,10 +141,16 @@ struct terms {
  * @busy: how often the kernel was busy when it was to take it
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
+ * @congested: the session's queue waits for @out to become short
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @rate_second: when the last PUBLISH came, seconds of the worker's clock
+ * @rate_count: how many have come in that second
+ * @rules: what it may do, for client_acl.c
+ * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
+ * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
@@ -126,15 +163,24 @@ struct client {
 	struct endpoint *endpoint;
 	struct session *session;
 	char *id;
+	char *username;
 	struct terms terms;
 	struct alias_table aliases;
-	struct blob *will;
-	size_t will_len;
+	struct alias_out aliases_out;
+	struct replay *replays;
+	struct client *next_replay;
+	struct session_will *will;
+	uint64_t connect_ticket;
+	struct buffer answers;
+	struct client *next_storing;
+	struct client *next_pump;
+	uint32_t receiving;
 	uint8_t protocol;
 	uint16_t keepalive;
 	uint32_t refs;
 	uint32_t fences;
 	uint8_t state;
+	uint8_t auth;
 	uint8_t closing;
 	uint8_t holds;
 	bool tx_held;
@@ -143,6 +189,12 @@ struct client {
 	uint8_t busy;
 	bool dirty;
 	bool blocked;
+	bool storing;
+	bool pumping;
+	bool congested;
+	bool tailored;
+	bool tailored_known;
+	bool replaying;
 	const char *close_detail;
 	struct hash_node by_peer;
 	unsigned int borders;
@@ -150,7 +202,12 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	uint32_t rate_second;
+	uint32_t rate_count;
+	struct acl_rules *rules;
+	uint32_t rules_generation;
 	struct timer timer;
+	struct client_rate *rate;
 	struct notices notices;
 	struct client *next;
 	struct client **link;
@@ -164,8 +221,7 @@ struct client {
 	} address;
 };
 
-/* Room for "[address]:port". */
-#define CLIENT_ADDRESS_MAX (INET6_ADDRSTRLEN + 10)
+#define CLIENT_ADDRESS_MAX ADDRESS_MAX
 
 /*
  * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as
@@ -210,16 +266,58 @@ void client_keepalive_start(struct client *client);
  */
 void client_send(struct client *client, const void *packet, size_t len);
 
+/* The session's queue has something new: session_pump() at the end of this round. */
+void client_pump_later(struct client *client);
+
+/* Below: client_stored.c */
+
 /*
- * Queues a message; drops it, and counts that, if the queue is full or the client
- * does not take packets so long.
+ * An answer that promises something: sent once change number @ticket is durable,
+ * 0: now, and in the order of the calls. Without @packet there is only what
+ * follows from it: while the store is full the client is not read from, if
+ * @ticket is not 0.
  */
-void client_deliver(struct client *client, struct message *msg);
+void client_answer(struct client *client, const void *packet, size_t len, u64 ticket);
+
+/* After the next commit it is looked at again: its session's queue among others. */
+void client_wait_stored(struct client *client);
+
+/*
+ * A PUBLISH at QoS 1 or 2 has come, which PUBACK, PUBCOMP, or a PUBREC that says no will
+ * end. Returns false if the client was closed, as there are too many of them.
+ */
+bool client_take_quota(struct client *client);
+
+/* Below: client.c */
+
+/*
+ * Queues a message at QoS 0; drops it, and counts that, if the queue is full or the
+ * client does not take packets so long. Not if the client may not read it.
+ */
+void client_deliver(struct client *client, struct message *msg,
+		    const struct delivery *delivery);
+
+/**
+ * client_publish() - queue a PUBLISH packet
+ * @client: connected
+ * @msg: what it carries
+ * @delivery: how
+ * @packet_id: packet identifier, at QoS 1 and 2
+ * @dup: it was sent before
+ *
+ * Return: 0; -ENOMEM; or it is not for this client: -ETIME: it has expired;
+ * -EMSGSIZE: the client takes no packets so long, counted; -EACCES: it may not read
+ * the topic.
+ */
+int client_publish(struct client *client, const struct stored *msg,
+		   const struct delivery *delivery, u16 packet_id, bool dup);
 
 /* Below: client_io.c */
 
 void client_handle(struct event_source *source, uint32_t events);
 void client_flush(struct client *client);
+void client_make_dirty(struct client *client);		/* there is something to flush */
+bool client_too_long(const struct client *client, size_t len);	/* may it have such a packet? */
 void client_parse_held(struct client *client);
 void client_watch(struct client *client);
 

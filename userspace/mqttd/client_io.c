@@ -17,7 +17,7 @@
 #include "client_plane.h"
 #include "handler.h"
 #include "packet.h"
-#include "route.h"
+#include "replay.h"
 #include "stats.h"
 
 /* Before the CONNECT is done: what is behind it has to fit into an attach. */
@@ -30,8 +30,6 @@
 #define READ_ROUNDS	16
 /* Entries of one writev(). */
 #define IOV_COUNT	128
-/* A queue with so much in it is written before the round of events ends. */
-#define FLUSH_EARLY	(256 << 10)
 /* Answers may exceed the queue's limit by this. */
 #define ANSWERS_MAX	(1 << 20)
 
@@ -254,13 +252,18 @@ void client_flush(struct client *client)
 	client_watch(client);
 	if (!outq_empty(&client->out) || client->closing)
 		return;
+	if (client->congested) {
+		client->congested = false;
+		client_pump_later(client);
+	}
+	replay_resume(client);
 	if (client->holds & HOLD_ATTACH)
 		client_plane_attach(client);
 	else
 		client_plane_sent(client);
 }
 
-static void make_dirty(struct client *client)
+void client_make_dirty(struct client *client)
 {
 	if (client->dirty)
 		return;
@@ -270,75 +273,25 @@ static void make_dirty(struct client *client)
 }
 
 /* MQTT 5.0 [MQTT-3.1.2-24] */
-static bool too_long(const struct client *client, size_t len)
+bool client_too_long(const struct client *client, size_t len)
 {
 	return client->terms.max_packet && len > client->terms.max_packet;
 }
 
 void client_send(struct client *client, const void *packet, size_t len)
 {
-	size_t limit = client->worker->broker->conf->max_queued_bytes + ANSWERS_MAX;
+	size_t limit = client->worker->broker->conf->output_bytes + ANSWERS_MAX;
 
 	if (client->closing)
 		return;
-	if (too_long(client, len))
+	if (client_too_long(client, len))
 		client_close(client, CLOSE_TOO_LARGE, "the answer");
 	else if (client->out.bytes + len > limit && client->out.bytes)
 		client_close(client, CLOSE_NOT_READING, NULL);
 	else if (outq_copy(&client->out, packet, len))
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 	else
-		make_dirty(client);
-}
-
-/* The message that is being sent does not count, nor does one that is alone. */
-static bool queue_full(const struct client *client, size_t len)
-{
-	size_t limit = client->worker->broker->conf->max_queued_bytes;
-	size_t waiting = outq_waiting(&client->out);
-
-	/* It had two queues, one here and one in the kernel. */
-	if (client->backlog)
-		limit *= 2;
-	return !outq_empty(&client->out) && waiting + len > limit;
-}
-
-static int queue_message(struct client *client, struct message *msg)
-{
-	struct message_form *form = message_form(msg, client->protocol);
-	struct outq *q = &client->out;
-	struct blob *blob;
-
-	if (!form)
-		return -ENOMEM;
-	if (too_long(client, form->len)) {
-		stats_add(&client->worker->stats, STAT_PUBLISH_TOO_LONG, 1);
-		return -EMSGSIZE;
-	}
-	if (queue_full(client, form->len) && !client->blocked)
-		client_flush(client);
-	if (queue_full(client, form->len))
-		return -ENOBUFS;
-	if (form->len <= MESSAGE_COPY_MAX)
-		return outq_copy(q, form->packet, form->len);
-	blob = message_blob(form);
-	return blob ? outq_share(q, blob, form->packet, form->len) : -ENOMEM;
-}
-
-void client_deliver(struct client *client, struct message *msg)
-{
-	struct stats *stats = &client->worker->stats;
-
-	if (client->closing)
-		return;
-	if (queue_message(client, msg)) {
-		stats_add(stats, STAT_PUBLISH_DROPPED, 1);
-		return;
-	}
-	stats_add(stats, STAT_PUBLISH_SENT, 1);
-	make_dirty(client);
-	if (client->out.bytes > FLUSH_EARLY && !client->blocked)
-		client_flush(client);
+		client_make_dirty(client);
 }
 
 void client_handle(struct event_source *source, uint32_t events)

@@ -11,14 +11,56 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "control_path.h"
 
 #define WORKERS_DEFAULT_MAX	4
-#define QUEUED_BYTES_DEFAULT	(16 << 20)
+#define OUTPUT_BYTES_DEFAULT	(16 << 20)
+#define OUTPUT_BYTES_MIN	4096
 #define NAME_MAX_BYTES		64
+
+/* Strings that are owned: in a listener, and in the whole. */
+static const size_t listener_strings[] = {
+	offsetof(struct listener_config, address),
+	offsetof(struct listener_config, interface),
+	offsetof(struct listener_config, auto_id_prefix),
+	offsetof(struct listener_config, mount_point),
+	offsetof(struct listener_config, password_file),
+	offsetof(struct listener_config, acl_file),
+};
+
+static const size_t config_strings[] = {
+	offsetof(struct config, log_file),
+	offsetof(struct config, log_timestamp_format),
+	offsetof(struct config, acl_file),
+	offsetof(struct config, auto_id_prefix),
+	offsetof(struct config, password_file),
+	offsetof(struct config, clientid_prefixes),
+	offsetof(struct config, persistence_file),
+	offsetof(struct config, persistence_location),
+	offsetof(struct config, persistence_path),
+	offsetof(struct config, server_reference),
+	offsetof(struct config, control_socket_group),
+	offsetof(struct config, control_socket_path),
+	offsetof(struct config, pid_file),
+	offsetof(struct config, user),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static char **string_at(void *base, size_t offset)
+{
+	return (char **)((char *)base + offset);
+}
+
+static void strings_free(void *base, const size_t *offsets, size_t n)
+{
+	while (n--)
+		free(*string_at(base, offsets[n]));
+}
 
 int config_error(struct config *conf, const char *fmt, ...)
 {
@@ -54,6 +96,32 @@ int config_set_number(struct config *conf, const struct config_option *opt, char
 	return 0;
 }
 
+/* A number of seconds with a unit, which has to be there; months have 30 days. */
+int config_set_duration(struct config *conf, const struct config_option *opt, char *value)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = {
+		{ 'h', 3600 }, { 'd', 86400 }, { 'w', 7 * 86400 }, { 'm', 30 * 86400 },
+		{ 'y', 365 * 86400 },
+	};
+	int64_t *target = option_target(conf, opt);
+	long long number;
+	char *end;
+	size_t i;
+
+	errno = 0;
+	number = strtoll(value, &end, 10);
+	for (i = 0; i < COUNT(units) && end[0] != units[i].letter; i++)
+		;
+	if (errno || end == value || i == COUNT(units) || end[1] || number < 1 ||
+	    number > opt->max / units[i].seconds)
+		return config_error(conf, "'%s' is not a number of h, d, w, m or y", value);
+	*target = number * units[i].seconds;
+	return 0;
+}
+
 int config_set_word(struct config *conf, const struct config_option *opt, char *value)
 {
 	int64_t *target = option_target(conf, opt);
@@ -84,14 +152,26 @@ int config_set_string(struct config *conf, const struct config_option *opt, char
 	return 0;
 }
 
+static const struct listener_config listener_defaults = {
+	.port = CONFIG_DEFAULT_PORT,
+	.family = AF_UNSPEC,
+	.max_connections = CONFIG_UNSET,
+	.allow_anonymous = CONFIG_UNSET,
+	.allow_zero_length_clientid = CONFIG_UNSET,
+	.dataplane = CONFIG_UNSET,
+	.max_qos = 2,
+	.max_topic_alias = CONFIG_TOPIC_ALIASES,
+};
+
 /* Owned by @conf. NULL without memory. */
 struct listener_config *config_listener_add(struct config *conf, const char *address,
 					    int64_t port)
 {
-	struct listener_config *listener = calloc(1, sizeof(*listener));
+	struct listener_config *listener = malloc(sizeof(*listener));
 
 	if (!listener)
 		return NULL;
+	*listener = listener_defaults;
 	if (address) {
 		listener->address = strdup(address);
 		if (!listener->address) {
@@ -100,11 +180,6 @@ struct listener_config *config_listener_add(struct config *conf, const char *add
 		}
 	}
 	listener->port = port;
-	listener->family = AF_UNSPEC;
-	listener->max_connections = CONFIG_UNSET;
-	listener->allow_anonymous = CONFIG_UNSET;
-	listener->dataplane = CONFIG_UNSET;
-	listener->max_topic_alias = CONFIG_TOPIC_ALIASES;
 	if (conf->current)
 		conf->current->next = listener;
 	else
@@ -271,26 +346,37 @@ int config_load(struct config *conf, const char *path)
 	return err;
 }
 
+/* A copy of @value, unless there is something already or nothing to copy. */
+static int string_fill(char **target, const char *value)
+{
+	if (*target || !value)
+		return 0;
+	*target = strdup(value);
+	return *target ? 0 : -ENOMEM;
+}
+
 /* A listener with the standard one's settings. */
 static int standard_add(struct config *conf, const char *address)
 {
-	const struct listener_config *standard = &conf->standard;
-	struct listener_config *listener;
+	struct listener_config *standard = &conf->standard, *listener;
+	size_t i;
 
-	listener = config_listener_add(conf, address, standard->port);
+	listener = config_listener_add(conf, NULL, standard->port);
 	if (!listener)
 		return -ENOMEM;
-	listener->family = standard->family;
-	listener->max_connections = standard->max_connections;
-	listener->allow_anonymous = standard->allow_anonymous;
-	listener->dataplane = standard->dataplane;
-	listener->max_topic_alias = standard->max_topic_alias;
-	if (standard->interface) {
-		listener->interface = strdup(standard->interface);
-		if (!listener->interface)
+	*listener = *standard;
+	listener->next = NULL;
+	for (i = 0; i < COUNT(listener_strings); i++)
+		*string_at(listener, listener_strings[i]) = NULL;
+	for (i = 0; i < COUNT(listener_strings); i++)
+		if (string_fill(string_at(listener, listener_strings[i]),
+				*string_at(standard, listener_strings[i])))
 			return -ENOMEM;
-	}
-	return 0;
+	if (!address)
+		return 0;
+	free(listener->address);
+	listener->address = strdup(address);
+	return listener->address ? 0 : -ENOMEM;
 }
 
 static int loopback_add(struct config *conf)
@@ -315,7 +401,7 @@ static int listeners_finish(struct config *conf, unsigned int port)
 		conf->standard_listens |= !!conf->listeners;
 	}
 	if (conf->standard_listens)
-		return standard_add(conf, conf->standard.address);
+		return standard_add(conf, NULL);
 	if (!conf->listeners)
 		return loopback_add(conf);
 	if (conf->standard_option)
@@ -324,18 +410,50 @@ static int listeners_finish(struct config *conf, unsigned int port)
 	return 0;
 }
 
+/* Settings of all listeners for those that have none of their own. */
+static int listener_finish(const struct config *conf, struct listener_config *listener)
+{
+	bool anonymous = conf->allow_anonymous == CONFIG_UNSET ? conf->local_only :
+								 conf->allow_anonymous;
+	int err;
+
+	if (listener->allow_anonymous == CONFIG_UNSET)
+		listener->allow_anonymous = anonymous;
+	if (listener->allow_zero_length_clientid == CONFIG_UNSET)
+		listener->allow_zero_length_clientid = conf->allow_zero_length_clientid;
+	err = string_fill(&listener->password_file, conf->password_file);
+	if (!err)
+		err = string_fill(&listener->acl_file, conf->acl_file);
+	if (!err)
+		err = string_fill(&listener->auto_id_prefix, conf->auto_id_prefix);
+	return err;
+}
+
+static int persistence_finish(struct config *conf)
+{
+	const char *dir = conf->persistence_location ? conf->persistence_location : "";
+	bool slash = *dir && dir[strlen(dir) - 1] != '/';
+
+	if (asprintf(&conf->persistence_path, "%s%s%s", dir, slash ? "/" : "",
+		     conf->persistence_file) >= 0)
+		return 0;
+	conf->persistence_path = NULL;
+	return -ENOMEM;
+}
+
 int config_finish(struct config *conf, unsigned int port)
 {
 	struct listener_config *listener;
-	bool anonymous;
 	int err;
 
 	err = listeners_finish(conf, port);
-	anonymous = conf->allow_anonymous == CONFIG_UNSET ? conf->local_only :
-							    conf->allow_anonymous;
-	for (listener = conf->listeners; listener; listener = listener->next)
-		if (!conf->per_listener_settings || listener->allow_anonymous == CONFIG_UNSET)
-			listener->allow_anonymous = anonymous;
+	for (listener = conf->listeners; listener && !err; listener = listener->next)
+		err = listener_finish(conf, listener);
+	if (!err)
+		err = persistence_finish(conf);
+	conf->output_bytes = !conf->max_queued_bytes ? OUTPUT_BYTES_DEFAULT :
+			     conf->max_queued_bytes < OUTPUT_BYTES_MIN ? OUTPUT_BYTES_MIN :
+								       conf->max_queued_bytes;
 	if (!conf->log_types_set)
 		conf->log_types = LOG_TYPE_DEFAULT;
 	if (!conf->log_dests_set)
@@ -350,24 +468,33 @@ int config_init(struct config *conf)
 	*conf = (struct config){
 		.allow_anonymous = CONFIG_UNSET,
 		.allow_zero_length_clientid = true,
+		.auth_threads = 2,
+		.check_retain_source = true,
+		.connect_timeout = 10,
 		.connection_messages = true,
 		.dataplane = DATAPLANE_AUTO,
-		.standard = {
-			.port = CONFIG_DEFAULT_PORT,
-			.family = AF_UNSPEC,
-			.max_connections = CONFIG_UNSET,
-			.allow_anonymous = CONFIG_UNSET,
-			.dataplane = CONFIG_UNSET,
-			.max_topic_alias = CONFIG_TOPIC_ALIASES,
-		},
-		.max_queued_bytes = QUEUED_BYTES_DEFAULT,
-		.set_tcp_nodelay = true,
+		.log_facility = LOG_DAEMON,
 		.log_timestamp = true,
+		.max_connect_packet = 100000,
+		.max_connections_total = CONFIG_UNSET,
+		.max_inflight_messages = 20,
+		.max_queued_messages = 1000,
+		.offload_max_packet = 256 << 10,
+		.persistent_client_expiration = CONFIG_UNSET,
+		.receive_maximum = 10000,
+		.retain_available = true,
+		.set_tcp_nodelay = true,
+		.slow_consumer_policy = SLOW_DROP_NEW,
+		.standard = listener_defaults,
+		.sys_interval = 10,
 		.workers = cpus < 1 ? 1 : cpus > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : cpus,
 	};
 	conf->auto_id_prefix = strdup("auto-");
 	conf->control_socket_path = strdup(CONTROL_SOCKET_PATH);
-	return conf->auto_id_prefix && conf->control_socket_path ? 0 : -ENOMEM;
+	conf->persistence_file = strdup(CONFIG_DATABASE);
+	if (!conf->auto_id_prefix || !conf->control_socket_path || !conf->persistence_file)
+		return -ENOMEM;
+	return 0;
 }
 
 void config_free(struct config *conf)
@@ -376,16 +503,10 @@ void config_free(struct config *conf)
 
 	while ((listener = conf->listeners)) {
 		conf->listeners = listener->next;
-		free(listener->address);
-		free(listener->interface);
+		strings_free(listener, listener_strings, COUNT(listener_strings));
 		free(listener);
 	}
-	free(conf->standard.address);
-	free(conf->standard.interface);
-	free(conf->log_file);
-	free(conf->auto_id_prefix);
-	free(conf->control_socket_path);
-	free(conf->pid_file);
-	free(conf->user);
+	strings_free(&conf->standard, listener_strings, COUNT(listener_strings));
+	strings_free(conf, config_strings, COUNT(config_strings));
 	*conf = (struct config){};
 }

@@ -20,6 +20,11 @@ enum dataplane_mode {
 	DATAPLANE_USER,
 };
 
+/* What happens to messages for a client that does not read. */
+enum slow_consumer_policy {
+	SLOW_DROP_NEW,
+};
+
 #define CONFIG_UNSET (-1)
 
 /**
@@ -33,6 +38,13 @@ enum dataplane_mode {
  * @allow_anonymous: after loading: true or false
  * @dataplane: enum dataplane_mode, CONFIG_UNSET for the broker's
  * @max_topic_alias: aliases that a client with MQTT 5.0 may set
+ * @max_qos: 0, 1 or 2: of what clients publish and subscribe to
+ * @use_username_as_clientid: the user name is the client id
+ * @allow_zero_length_clientid: as @allow_anonymous
+ * @auto_id_prefix: of client ids that the broker chooses; set after loading
+ * @mount_point: goes in front of all topics of the clients, or NULL
+ * @password_file: after loading: who may connect, or NULL
+ * @acl_file: after loading: who may do what, or NULL
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
  */
 struct listener_config {
@@ -45,11 +57,19 @@ struct listener_config {
 	int64_t allow_anonymous;
 	int64_t dataplane;
 	int64_t max_topic_alias;
+	int64_t max_qos;
+	int64_t use_username_as_clientid;
+	int64_t allow_zero_length_clientid;
+	char *auto_id_prefix;
+	char *mount_point;
+	char *password_file;
+	char *acl_file;
 	bool optional;
 };
 
 /*
- * Numbers are int64_t, whatever their range: one setter serves them all.
+ * Numbers are int64_t, whatever their range: one setter serves them all. Fields
+ * have the names of the options; what is not said here is in mqttd.conf(5).
  *
  * Options of listeners go to @current, the last of @listeners. Those in front of
  * the first "listener" line, and "port" and "bind_address" wherever they are,
@@ -62,25 +82,61 @@ struct config {
 	struct listener_config standard;
 	const char *standard_option;		/* that was set there, in the table */
 	bool standard_listens;
+	const char *shared_option;		/* set for all listeners that may be theirs */
 	const char *name;			/* of the option that is being set */
-	int64_t allow_anonymous;
+	int64_t allow_anonymous;		/* this, and the next, for listeners without */
 	int64_t allow_zero_length_clientid;
+	int64_t auth_threads;
+	int64_t check_payload_format;
+	int64_t check_retain_source;
+	int64_t connect_timeout;		/* seconds */
 	int64_t connection_messages;
+	int64_t connection_rate;		/* per address and second, 0 for no limit */
 	int64_t dataplane;			/* enum dataplane_mode */
+	int64_t max_connect_packet;		/* bytes, fixed header included */
+	int64_t max_connections_total;		/* CONFIG_UNSET for no limit */
+	int64_t max_inflight_bytes;		/* per client, 0 for no limit */
+	int64_t max_inflight_messages;		/* likewise */
 	int64_t max_keepalive;			/* seconds, 0 for no limit */
 	int64_t max_packet_size;		/* bytes, fixed header included */
-	int64_t max_queued_bytes;
+	int64_t max_queued_bytes;		/* QoS 1 and 2, per session, 0 for no limit */
+	int64_t max_queued_messages;		/* likewise */
+	int64_t max_queued_bytes_total;		/* of all sessions, 0 for no limit */
+	int64_t max_queued_messages_total;	/* likewise */
+	int64_t memory_limit;			/* bytes, 0 for no limit */
+	int64_t message_rate;			/* per client and second, 0 for no limit */
+	int64_t message_size_limit;		/* bytes of payload, 0 for no limit */
+	int64_t offload_max_packet;		/* bytes, fixed header included */
+	int64_t output_bytes;			/* no option: what may wait for a socket, QoS 0 */
 	int64_t per_listener_settings;
+	int64_t persistence;
+	int64_t persistent_client_expiration;	/* seconds, CONFIG_UNSET for never */
+	int64_t queue_qos0_messages;
+	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
+	int64_t retain_available;
 	int64_t set_tcp_nodelay;
+	int64_t slow_consumer_policy;		/* enum slow_consumer_policy */
+	int64_t sys_interval;			/* seconds, 0 for no $SYS topics */
+	int64_t upgrade_outgoing_qos;
 	int64_t workers;
+	int64_t log_facility;			/* of syslog(3) */
 	int64_t log_timestamp;
+	char *log_timestamp_format;		/* of strftime(3), or NULL: seconds since 1970 */
 	unsigned int log_types;
 	unsigned int log_dests;
-	uint64_t warned[2];			/* ignored options, by index in the table */
+	uint64_t warned[4];			/* ignored options, by index in the table */
 	bool log_types_set;
 	bool log_dests_set;
 	char *log_file;
-	char *auto_id_prefix;
+	char *acl_file;				/* for listeners without */
+	char *auto_id_prefix;			/* likewise */
+	char *password_file;			/* likewise */
+	char *clientid_prefixes;		/* what client ids have to begin with, or NULL */
+	char *persistence_file;
+	char *persistence_location;		/* directory, NULL for the working directory */
+	char *persistence_path;			/* no option: these two together */
+	char *server_reference;			/* where clients should go, or NULL */
+	char *control_socket_group;		/* who may use it, or NULL */
 	char *control_socket_path;		/* "none" for none */
 	bool control_socket_set;
 	char *pid_file;
@@ -91,6 +147,7 @@ struct config {
 
 #define CONTROL_SOCKET_PATH_MAX	107	/* struct sockaddr_un */
 #define CONFIG_DEFAULT_PORT	1883	/* registered for MQTT */
+#define CONFIG_DATABASE		"mqttd.db"
 #define CONFIG_TOPIC_ALIASES	10	/* mosquitto's default */
 #define CONFIG_WORKERS_MAX	64
 
@@ -174,6 +231,7 @@ extern const size_t config_options_count;
 int config_error(struct config *conf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int config_set_number(struct config *conf, const struct config_option *opt, char *value);
+int config_set_duration(struct config *conf, const struct config_option *opt, char *value);
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
 struct listener_config *config_listener_add(struct config *conf, const char *address,

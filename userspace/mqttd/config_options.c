@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <syslog.h>
 
 #include "config.h"
 
@@ -25,9 +26,19 @@ static const struct option_word words_family[] = {
 	{ "ipv4", AF_INET }, { "ipv6", AF_INET6 }, { }
 };
 
+/* mosquitto's numbers */
+static const struct option_word words_facility[] = {
+	{ "0", LOG_LOCAL0 }, { "1", LOG_LOCAL1 }, { "2", LOG_LOCAL2 }, { "3", LOG_LOCAL3 },
+	{ "4", LOG_LOCAL4 }, { "5", LOG_LOCAL5 }, { "6", LOG_LOCAL6 }, { "7", LOG_LOCAL7 }, { }
+};
+
+static const struct option_word words_slow_consumer[] = {
+	{ "drop-new", SLOW_DROP_NEW }, { }
+};
+
 static const struct option_word words_log_dest[] = {
 	{ "stderr", LOG_DEST_STDERR }, { "stdout", LOG_DEST_STDOUT },
-	{ "syslog", LOG_DEST_SYSLOG }, { "none", 0 }, { }
+	{ "syslog", LOG_DEST_SYSLOG }, { "journal", LOG_DEST_JOURNAL }, { "none", 0 }, { }
 };
 
 static const struct option_word words_log_type[] = {
@@ -74,15 +85,63 @@ static int set_bind_address(struct config *conf, const struct config_option *opt
 }
 
 /* For all listeners, or with per_listener_settings for the one at hand. */
-static int set_allow_anonymous(struct config *conf, const struct config_option *opt, char *value)
+static int set_secured(struct config *conf, const struct config_option *opt, char *value,
+		       size_t listener_offset, config_option_set set)
 {
 	struct config_option one = *opt;
 
-	if (!conf->per_listener_settings)
-		return config_set_word(conf, opt, value);
+	if (!conf->per_listener_settings) {
+		conf->shared_option = opt->name;
+		return set(conf, opt, value);
+	}
+	if (!conf->current)
+		conf->standard_option = opt->name;
 	one.scope = SCOPE_LISTENER;
-	one.offset = offsetof(struct listener_config, allow_anonymous);
-	return config_set_word(conf, &one, value);
+	one.offset = listener_offset;
+	return set(conf, &one, value);
+}
+
+static int set_allow_anonymous(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, allow_anonymous),
+			   config_set_word);
+}
+
+static int set_zero_length(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value,
+			   offsetof(struct listener_config, allow_zero_length_clientid),
+			   config_set_word);
+}
+
+static int set_auto_id_prefix(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, auto_id_prefix),
+			   config_set_string);
+}
+
+static int set_password_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, password_file),
+			   config_set_string);
+}
+
+static int set_acl_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, acl_file),
+			   config_set_string);
+}
+
+/* An existing configuration may name mosquitto's database, which stays mosquitto's. */
+static int set_persistence_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	if (!strcmp(value, "mosquitto.db")) {
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: persistence_file mosquitto.db is mosquitto's: using %s.",
+			   CONFIG_DATABASE);
+		value = CONFIG_DATABASE;
+	}
+	return config_set_string(conf, opt, value);
 }
 
 /* For the listener at hand, if there is one. */
@@ -111,6 +170,9 @@ static int set_per_listener(struct config *conf, const struct config_option *opt
 	if (conf->current)
 		return config_error(conf, "option '%s' must come before the first 'listener'",
 				    conf->name);
+	if (conf->shared_option)
+		return config_error(conf, "option '%s' must come before '%s'", conf->name,
+				    conf->shared_option);
 	return config_set_word(conf, opt, value);
 }
 
@@ -131,7 +193,7 @@ static int set_log_dest(struct config *conf, const struct config_option *opt, ch
 	word = word_find(words_log_dest, value);
 	if (!word)
 		return config_error(conf,
-				    "'%s' is not one of stderr, stdout, syslog, none, file PATH",
+				    "'%s' is not one of stderr, stdout, syslog, journal, none, file PATH",
 				    value);
 	conf->log_dests_set = true;
 	conf->log_dests = word->value ? conf->log_dests | word->value : 0;
@@ -189,57 +251,94 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define NUMBER(member, low, high) .set = config_set_number, AT(member), .min = low, .max = high
 #define WORD(member, list) .set = config_set_word, AT(member), .words = list
 #define STRING(member)	.set = config_set_string, AT(member)
+#define FLAG(member)	WORD(member, words_bool)
 
 #define AUTH	"without it clients would get in whom it keeps out"
-#define ACL	"without it clients could do what it forbids"
 #define TLS	"without it the traffic would not be protected as it asks"
 #define BRIDGE	"bridges are not there, and their messages would be missing"
-#define LIMIT	"what it limits would not be limited"
-#define STORE	"nothing is kept beyond a connection yet"
-#define QOS0	"messages are delivered at QoS 0 only"
+#define COMMIT	"what is acknowledged is on disk already"
+#define OLD	"it has no meaning any more, as in mosquitto"
 #define WEB	"it concerns WebSockets only"
-#define SYS	"there is no $SYS tree yet"
+
+/* Limits that are sizes: none of them is anywhere near this. */
+#define BYTES_MAX	(INT64_C(1) << 50)
 
 const struct config_option config_options[] = {
 	/* what works */
+	{ "acl_file", .set = set_acl_file, AT(acl_file) },
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
-	{ "allow_zero_length_clientid", WORD(allow_zero_length_clientid, words_bool) },
-	{ "auto_id_prefix", STRING(auto_id_prefix) },
+	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
+	  .words = words_bool },
+	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
+	{ "auto_id_prefix", .set = set_auto_id_prefix, AT(auto_id_prefix) },
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
 	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
-	{ "connection_messages", WORD(connection_messages, words_bool) },
+	{ "check_payload_format", FLAG(check_payload_format) },
+	{ "check_retain_source", FLAG(check_retain_source) },
+	{ "clientid_prefixes", STRING(clientid_prefixes) },
+	{ "connect_timeout", NUMBER(connect_timeout, 1, 3600) },
+	{ "connection_messages", FLAG(connection_messages) },
+	{ "connection_rate", NUMBER(connection_rate, 0, INT32_MAX) },
+	{ "control_socket_group", STRING(control_socket_group) },
 	{ "control_socket_path", .set = set_control_socket, AT(control_socket_path) },
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },
-	{ "log_timestamp", WORD(log_timestamp, words_bool) },
+	{ "log_facility", WORD(log_facility, words_facility) },
+	{ "log_timestamp", FLAG(log_timestamp) },
+	{ "log_timestamp_format", STRING(log_timestamp_format) },
 	{ "log_type", .set = set_log_type },
+	{ "max_connect_packet", NUMBER(max_connect_packet, 1024, 268435460) },
 	{ "max_connections", .set = config_set_number, AT_LISTENER(max_connections),
 	  .min = CONFIG_UNSET, .max = INT32_MAX },
+	{ "max_connections_total", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
+	{ "max_inflight_bytes", NUMBER(max_inflight_bytes, 0, BYTES_MAX) },
+	{ "max_inflight_messages", NUMBER(max_inflight_messages, 0, UINT16_MAX) },
 	{ "max_keepalive", NUMBER(max_keepalive, 0, UINT16_MAX) },
 	{ "max_packet_size", NUMBER(max_packet_size, 0, 268435460) },
-	{ "max_queued_bytes", NUMBER(max_queued_bytes, 4096, UINT32_MAX) },
+	{ "max_qos", .set = config_set_number, AT_LISTENER(max_qos), .min = 0, .max = 2 },
+	{ "max_queued_bytes", NUMBER(max_queued_bytes, 0, UINT32_MAX) },
+	{ "max_queued_bytes_total", NUMBER(max_queued_bytes_total, 0, BYTES_MAX) },
+	{ "max_queued_messages", NUMBER(max_queued_messages, 0, INT32_MAX) },
+	{ "max_queued_messages_total", NUMBER(max_queued_messages_total, 0, BYTES_MAX) },
 	{ "max_topic_alias", .set = config_set_number, AT_LISTENER(max_topic_alias),
 	  .min = 0, .max = UINT16_MAX },
+	{ "memory_limit", NUMBER(memory_limit, 0, BYTES_MAX) },
+	{ "message_rate", NUMBER(message_rate, 0, INT32_MAX) },
+	{ "message_size_limit", NUMBER(message_size_limit, 0, 268435455) },
+	{ "mount_point", .set = config_set_string, AT_LISTENER(mount_point) },
+	{ "offload_max_packet", NUMBER(offload_max_packet, 64, 268435460) },
+	{ "password_file", .set = set_password_file, AT(password_file) },
 	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),
 	  .words = words_bool },
+	{ "persistence", FLAG(persistence) },
+	{ "persistence_file", .set = set_persistence_file, AT(persistence_file) },
+	{ "persistence_location", STRING(persistence_location) },
+	{ "persistent_client_expiration", .set = config_set_duration,
+	  AT(persistent_client_expiration), .max = UINT32_MAX },
 	{ "pid_file", STRING(pid_file) },
 	{ "port", .set = set_port, AT_LISTENER(port), .min = 1, .max = 65535 },
 	{ "protocol", .set = set_protocol },
-	{ "set_tcp_nodelay", WORD(set_tcp_nodelay, words_bool) },
+	{ "queue_qos0_messages", FLAG(queue_qos0_messages) },
+	{ "receive_maximum", NUMBER(receive_maximum, 1, UINT16_MAX) },
+	{ "retain_available", FLAG(retain_available) },
+	{ "retained_persistence", FLAG(persistence) },
+	{ "server_reference", STRING(server_reference) },
+	{ "set_tcp_nodelay", FLAG(set_tcp_nodelay) },
+	{ "slow_consumer_policy", WORD(slow_consumer_policy, words_slow_consumer) },
 	{ "socket_domain", .set = config_set_word, AT_LISTENER(family), .words = words_family },
+	{ "sys_interval", NUMBER(sys_interval, 0, UINT16_MAX) },
+	{ "upgrade_outgoing_qos", FLAG(upgrade_outgoing_qos) },
+	{ "use_username_as_clientid", .set = config_set_word,
+	  AT_LISTENER(use_username_as_clientid), .words = words_bool },
 	{ "user", STRING(user) },
 	{ "workers", NUMBER(workers, 1, CONFIG_WORKERS_MAX) },
 
 	/* who may connect, and what they may do */
-	{ "acl_file", .set = refuse, .why = ACL },
 	{ "auth_opt_*", .set = refuse, .why = AUTH },
 	{ "auth_plugin", .set = refuse, .why = AUTH },
 	{ "auth_plugin_deny_special_chars", .set = refuse, .why = AUTH },
-	{ "clientid_prefixes", .set = refuse, .why = AUTH },
 	{ "global_plugin", .set = refuse, .why = AUTH },
-	{ "mount_point", .set = refuse, .why = "without it clients could reach all topics" },
-	{ "password_file", .set = refuse, .why = AUTH },
 	{ "plugin", .set = refuse, .why = AUTH },
 	{ "plugin_opt_*", .set = refuse, .why = AUTH },
 	{ "psk_file", .set = refuse, .why = AUTH },
@@ -247,7 +346,6 @@ const struct config_option config_options[] = {
 	{ "require_certificate", .set = refuse, .why = AUTH },
 	{ "use_identity_as_username", .set = refuse, .why = AUTH },
 	{ "use_subject_as_username", .set = refuse, .why = AUTH },
-	{ "use_username_as_clientid", .set = refuse, .why = AUTH },
 
 	/* TLS */
 	{ "cafile", .set = refuse, .why = TLS },
@@ -270,42 +368,24 @@ const struct config_option config_options[] = {
 	{ "connection", .set = refuse, .why = BRIDGE },
 	{ "topic", .set = refuse, .why = BRIDGE },
 
-	/* limits and files that cannot be left out silently */
+	/* files that cannot be left out silently */
 	{ "include_dir", .set = refuse, .why = "what the files say would be missing" },
-	{ "max_qos", .set = ignore, .why = QOS0 },
-	{ "memory_limit", .set = refuse, .why = LIMIT },
-	{ "message_size_limit", .set = refuse, .why = LIMIT },
 
 	/* nothing is lost without these */
 	{ "allow_duplicate_messages", .set = ignore,
 	  .why = "overlapping subscriptions deliver once" },
-	{ "autosave_interval", .set = ignore, .why = STORE },
-	{ "autosave_on_changes", .set = ignore, .why = STORE },
-	{ "check_retain_source", .set = ignore, .why = STORE },
+	{ "autosave_interval", .set = ignore, .why = COMMIT },
+	{ "autosave_on_changes", .set = ignore, .why = COMMIT },
 	{ "http_dir", .set = ignore, .why = WEB },
-	{ "log_facility", .set = ignore, .why = "the facility is daemon" },
-	{ "log_timestamp_format", .set = ignore, .why = "time stamps are seconds since 1970" },
-	{ "max_inflight_bytes", .set = ignore, .why = QOS0 },
-	{ "max_inflight_messages", .set = ignore, .why = QOS0 },
-	{ "max_queued_messages", .set = ignore, .why = "queues are limited by max_queued_bytes" },
-	{ "persistence", .set = ignore, .why = STORE },
-	{ "persistence_file", .set = ignore, .why = STORE },
-	{ "persistence_location", .set = ignore, .why = STORE },
-	{ "persistent_client_expiration", .set = ignore, .why = STORE },
-	{ "queue_qos0_messages", .set = ignore, .why = STORE },
-	{ "retain_available", .set = ignore, .why = STORE },
-	{ "retain_expiry_interval", .set = ignore, .why = STORE },
-	{ "retained_persistence", .set = ignore, .why = STORE },
-	{ "retry_interval", .set = ignore, .why = QOS0 },
-	{ "store_clean_interval", .set = ignore, .why = STORE },
-	{ "sys_interval", .set = ignore, .why = SYS },
-	{ "upgrade_outgoing_qos", .set = ignore, .why = QOS0 },
+	{ "retain_expiry_interval", .set = ignore, .why = "retained messages stay" },
+	{ "retry_interval", .set = ignore, .why = OLD },
+	{ "store_clean_interval", .set = ignore, .why = OLD },
 	{ "websockets_headers_size", .set = ignore, .why = WEB },
 	{ "websockets_log_level", .set = ignore, .why = WEB },
 	{ "websockets_origin", .set = ignore, .why = WEB },
 };
 
-_Static_assert(sizeof(config_options) / sizeof(config_options[0]) <= 128,
+_Static_assert(sizeof(config_options) / sizeof(config_options[0]) <= 256,
 	       "config.warned has a bit for each option");
 
 const size_t config_options_count = sizeof(config_options) / sizeof(config_options[0]);

@@ -47,25 +47,28 @@ static void put_text(struct mqtt_property_writer *props, unsigned int id, const 
 	mqtt_property_put_data(props, id, text, strlen(text));
 }
 
-/* What is not said is as the standard has it; wildcards work. MQTT 5.0 3.2.2.3 */
+/* What is not said is as the standard has it: all works. MQTT 5.0 3.2.2.3 */
 static void put_abilities(struct client *client, struct mqtt_property_writer *props)
 {
+	const struct listener_config *listener = client->endpoint->conf;
 	const struct config *conf = client->worker->broker->conf;
 	const struct terms *terms = &client->terms;
 
-	mqtt_property_put_number(props, MQTT_PROP_MAXIMUM_QOS, 0);
-	mqtt_property_put_number(props, MQTT_PROP_RETAIN_AVAILABLE, 0);
-	mqtt_property_put_number(props, MQTT_PROP_WILDCARD_SUBSCRIPTION_AVAILABLE, 1);
-	mqtt_property_put_number(props, MQTT_PROP_SUBSCRIPTION_IDENTIFIER_AVAILABLE, 0);
-	mqtt_property_put_number(props, MQTT_PROP_SHARED_SUBSCRIPTION_AVAILABLE, 0);
+	if (listener->max_qos < 2)
+		mqtt_property_put_number(props, MQTT_PROP_MAXIMUM_QOS, listener->max_qos);
+	if (!conf->retain_available)
+		mqtt_property_put_number(props, MQTT_PROP_RETAIN_AVAILABLE, 0);
+	if (conf->receive_maximum < UINT16_MAX)
+		mqtt_property_put_number(props, MQTT_PROP_RECEIVE_MAXIMUM, conf->receive_maximum);
 	if (client->aliases.max)
 		mqtt_property_put_number(props, MQTT_PROP_TOPIC_ALIAS_MAXIMUM,
 					 client->aliases.max);
 	if (conf->max_packet_size)
 		mqtt_property_put_number(props, MQTT_PROP_MAXIMUM_PACKET_SIZE,
 					 conf->max_packet_size);
-	if (terms->session_expiry)
-		mqtt_property_put_number(props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0);
+	if (terms->expiry_limited)
+		mqtt_property_put_number(props, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+					 terms->session_expiry);
 	if (terms->keepalive_limited)
 		mqtt_property_put_number(props, MQTT_PROP_SERVER_KEEP_ALIVE, client->keepalive);
 	if (terms->id_assigned)
@@ -77,6 +80,9 @@ static void put_all(struct client *client, struct mqtt_property_writer *props, u
 {
 	if (!code)
 		put_abilities(client, props);
+	else if (code == REASON_USE_ANOTHER)
+		put_text(props, MQTT_PROP_SERVER_REFERENCE,
+			 client->worker->broker->conf->server_reference);
 	else if (why && !client->terms.no_problem_info)
 		put_text(props, MQTT_PROP_REASON_STRING, why);
 }
@@ -87,9 +93,12 @@ static void put_all(struct client *client, struct mqtt_property_writer *props, u
  */
 static u8 connack_v5(struct client *client, u8 code, const char *why)
 {
-	size_t room = NUMBERS_MAX + (client->id ? strlen(client->id) : 0) + (why ? strlen(why) : 0);
+	const char *reference = client->worker->broker->conf->server_reference;
+	size_t room = NUMBERS_MAX + (client->id ? strlen(client->id) : 0) +
+		      (why ? strlen(why) : 0) + (reference ? strlen(reference) : 0);
 	u8 *packet = malloc(PACKET_CONNACK_SIZE_MAX + 2 * room);
 	struct mqtt_property_writer props = { .size = room };
+	bool present = !code && client->terms.session_present;
 	u32 limit = client->terms.max_packet;
 	size_t len;
 
@@ -99,11 +108,11 @@ static u8 connack_v5(struct client *client, u8 code, const char *why)
 	}
 	props.buf = packet + PACKET_CONNACK_SIZE_MAX + room;
 	put_all(client, &props, code, why);
-	len = packet_connack_write(packet, code, &props);
+	len = packet_connack_write(packet, present, code, &props);
 	if (limit && len > limit) {
 		code = code ? code : REASON_TOO_LARGE;
 		props.len = 0;
-		len = packet_connack_write(packet, code, &props);
+		len = packet_connack_write(packet, present, code, &props);
 	}
 	client_send(client, packet, len);
 	free(packet);
@@ -112,11 +121,14 @@ static u8 connack_v5(struct client *client, u8 code, const char *why)
 
 static u8 connack(struct client *client, u8 code, const char *why)
 {
+	/* MQTT 3.1 has no such flag */
+	bool present = !code && client->terms.session_present &&
+		       client->protocol != MQTT_PROTOCOL_V31;
 	u8 packet[PACKET_CONNACK_SIZE_MAX];
 
 	if (client->protocol == MQTT_PROTOCOL_V5)
 		return connack_v5(client, code, why);
-	client_send(client, packet, packet_connack_write(packet, old_code(code), NULL));
+	client_send(client, packet, packet_connack_write(packet, present, old_code(code), NULL));
 	return code;
 }
 

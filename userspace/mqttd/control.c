@@ -3,6 +3,7 @@
  * Connections of the control socket: lines in, lines out.
  */
 #include <errno.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@
 #define BACKLOG		16
 /* Without descriptors or memory for another connection: how long to wait. */
 #define PAUSE_MS	500
+/* Somebody in more groups is not looked at. */
+#define GROUPS_MAX	1024
 
 /**
  * struct control_connection - somebody who asks
@@ -58,6 +61,8 @@ struct control_connection {
  * @count: how many
  * @path: of the socket
  * @fd: socket
+ * @group: who may use it, if @has_group
+ * @has_group: there is such a group
  */
 struct control {
 	struct event_source source;
@@ -68,6 +73,8 @@ struct control {
 	unsigned int count;
 	char *path;
 	int fd;
+	gid_t group;
+	bool has_group;
 };
 
 /* Connections */
@@ -295,14 +302,30 @@ void control_refuse(struct control_request *request, const char *fmt, ...)
 
 /* Listening */
 
-static bool allowed(int fd)
+static bool has_group(int fd, gid_t wanted)
+{
+	gid_t groups[GROUPS_MAX];
+	socklen_t len = sizeof(groups), i;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len))
+		return false;
+	for (i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+static bool allowed(const struct control *control, int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return false;
-	return !cred.uid || cred.uid == geteuid();
+	if (!cred.uid || cred.uid == geteuid())
+		return true;
+	return control->has_group &&
+	       (cred.gid == control->group || has_group(fd, control->group));
 }
 
 static int connection_new(struct control *control, int fd)
@@ -360,8 +383,9 @@ static void accept_one(struct event_source *source, uint32_t events)
 			pause_accepting(control, errno);
 		return;
 	}
-	if (!allowed(fd))
-		turn_away(fd, "not permitted: only root and mqttd's user may do this");
+	if (!allowed(control, fd))
+		turn_away(fd, "not permitted: only root and mqttd's user may do this, "
+			  "and the members of its control_socket_group");
 	else if (control->count >= CONNECTIONS_MAX)
 		turn_away(fd, "too many control connections");
 	else if (connection_new(control, fd))
@@ -414,7 +438,7 @@ static int bind_path(int fd, const char *path)
 	strcpy(address.sun_path, path);
 	make_directory(path);
 	/* There is no other thread yet that makes files. */
-	mask = umask(0177);
+	mask = umask(0117);
 	err = bind(fd, sa, sizeof(address)) ? -errno : 0;
 	if (err == -EADDRINUSE) {
 		err = remove_left_behind(&address);
@@ -447,11 +471,44 @@ static int listen_on(struct control *control, const char *path)
 	return err;
 }
 
+static int find_group(struct control *control, const char *name)
+{
+	struct group *group;
+
+	if (!name)
+		return 0;
+	group = getgrnam(name);
+	if (!group)
+		return -ESRCH;
+	control->group = group->gr_gid;
+	control->has_group = true;
+	return 0;
+}
+
+/* Until it is given away its directory and its owner's group keep others out. */
+static int open_path(struct control *control, const char *path, const char *group)
+{
+	int err = find_group(control, group);
+
+	if (err)
+		return err;
+	control->path = strdup(path);
+	if (!control->path)
+		return -ENOMEM;
+	err = listen_on(control, path);
+	if (!err && control->has_group && lchown(path, (uid_t)-1, control->group)) {
+		err = -errno;
+		close(control->fd);
+		unlink(path);
+	}
+	return err;
+}
+
 int control_open(struct control **result, struct broker *broker, struct mainloop *loop,
-		 const char *path)
+		 const char *path, const char *group)
 {
 	struct control *control = calloc(1, sizeof(*control));
-	int err = -ENOMEM;
+	int err;
 
 	*result = NULL;
 	if (!control)
@@ -460,9 +517,7 @@ int control_open(struct control **result, struct broker *broker, struct mainloop
 	control->timer.fire = resume;
 	control->broker = broker;
 	control->loop = loop;
-	control->path = strdup(path);
-	if (control->path)
-		err = listen_on(control, path);
+	err = open_path(control, path, group);
 	if (err) {
 		free(control->path);
 		free(control);
@@ -472,9 +527,11 @@ int control_open(struct control **result, struct broker *broker, struct mainloop
 	return 0;
 }
 
-int control_give(struct control *control, uid_t uid)
+int control_give(struct control *control, uid_t uid, gid_t gid)
 {
-	return control ? lchown(control->path, uid, (gid_t)-1) : 0;
+	if (!control)
+		return 0;
+	return lchown(control->path, uid, control->has_group ? control->group : gid) ? -errno : 0;
 }
 
 void control_close(struct control *control)

@@ -4,7 +4,8 @@
  * can be asked for is in control_commands.c; lib/control_path.h has the form of
  * requests and answers.
  *
- * Only root and the daemon's own user get in. All of it is the main thread's.
+ * Only root, the daemon's own user and members of one group, if it has a name, get
+ * in. All of it is the main thread's.
  */
 #ifndef MQTTD_CONTROL_H
 #define MQTTD_CONTROL_H
@@ -54,18 +55,22 @@ void control_refuse(struct control_request *request, const char *fmt, ...)
  * @broker: for the commands
  * @loop: the main thread's
  * @path: of the socket
+ * @group: name of the group that may use it, or NULL
  *
  * Makes the socket's directory if that is missing, and replaces a socket that
  * nobody listens on.
  *
  * Return: 0 or -errno: -EADDRINUSE if somebody does, -EEXIST if there is another
- * kind of file.
+ * kind of file, -ESRCH if there is no such group.
  */
 int control_open(struct control **control, struct broker *broker, struct mainloop *loop,
-		 const char *path);
+		 const char *path, const char *group);
 
-/* The process is about to become this user, who is let in from now on. NULL is fine. */
-int control_give(struct control *control, uid_t uid);	/* 0, or -1 with errno */
+/*
+ * The process is about to become this user, who is let in from now on. NULL is fine.
+ * 0 or -errno.
+ */
+int control_give(struct control *control, uid_t uid, gid_t gid);
 
 /* NULL is fine. Requests that were not answered never will be. */
 void control_close(struct control *control);

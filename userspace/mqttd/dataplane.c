@@ -41,7 +41,7 @@ struct dataplane {
 
 static int router_new(struct mqtt_nl *nl, const struct config *conf)
 {
-	struct mqtt_nl_router router = { .queue_limit = conf->max_queued_bytes };
+	struct mqtt_nl_router router = { .queue_limit = conf->output_bytes };
 
 	/* Longer ones have to come here to be refused. */
 	if (conf->max_packet_size && conf->max_packet_size < OFFLOAD_PACKET_MAX)
@@ -80,7 +80,7 @@ static void explain(char *why, const struct mqtt_nl *nl, int err)
 
 static int open_port(struct broker *broker, struct mqtt_nl *owner, struct worker *worker)
 {
-	int64_t limit = broker->conf->max_queued_bytes * PORT_BACKLOGS;
+	int64_t limit = broker->conf->output_bytes * PORT_BACKLOGS;
 	struct mqtt_nl *own;
 	uint32_t id;
 	int fd, err;
@@ -276,7 +276,8 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 		if (filters[i].changed)
 			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
 								 filters[i].len,
-								 filters[i].options };
+								 filters[i].options &
+								 MQTT_SUB_OPTION_NO_LOCAL };
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {

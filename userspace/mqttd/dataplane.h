@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <linux/types.h>
 
-#include "session.h"
+#include "subscribe.h"
 
 struct broker;
 struct conn;

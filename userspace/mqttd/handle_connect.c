@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * CONNECT, MQTT 3.1.
+ *
+ *   parse ──> checks ──> who is it? ──> the session ──> CONNACK
+ *                        threads that   another         the store
+ *                        hash           connection
+ *
+ * Each step may have to wait for what stands below it. The packet is gone by
+ * then; what is needed of it is in the client.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,20 +15,22 @@
 #include <string.h>
 #include <linux/minmax.h>
 #include <linux/random.h>
+#include <mqtt/utf8.h>
 
+#include "auth.h"
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
 #include "connack.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
 #include "session.h"
+#include "session_will.h"
 #include "stats.h"
+#include "store.h"
 #include "worker.h"
-
-/* An identifier and four bytes */
-#define WILL_DELAY_SIZE	5
 
 /* As mosquitto's: a prefix and a random UUID. */
 static char *generated_id(const char *prefix)
@@ -39,58 +48,46 @@ static char *generated_id(const char *prefix)
 	return id;
 }
 
-/*
- * The delay is the server's own and no part of the message. It never passes:
- * the session ends with the connection, and that ends the delay (MQTT 5.0
- * 3.1.3.2.2). The properties are in the packet, which may be written to.
- */
-static void cut_will_delay(struct mqtt_properties *props)
+static char *text_of(struct packet_string string)
 {
-	u8 *delay;
-	u32 at;
-
-	if (!mqtt_property_present(props, MQTT_PROP_WILL_DELAY_INTERVAL))
-		return;
-	at = props->at[MQTT_PROP_WILL_DELAY_INTERVAL] - 1;
-	delay = (u8 *)props->block + at;
-	props->len -= WILL_DELAY_SIZE;
-	memmove(delay, delay + WILL_DELAY_SIZE, props->len - at);
+	return strndup((const char *)string.data, string.len);
 }
 
-/* The will is kept as the PUBLISH that it may become. */
+static int keep_names(struct client *client, const struct packet_connect *connect)
+{
+	const struct listener_config *listener = client->endpoint->conf;
+	struct packet_string id = connect->client_id;
+
+	if (connect->has_username) {
+		client->username = text_of(connect->username);
+		if (!client->username)
+			return -ENOMEM;
+	}
+	if (listener->use_username_as_clientid)
+		id = connect->username;
+	client->terms.id_assigned = !id.len;
+	client->id = id.len ? text_of(id) : generated_id(listener->auto_id_prefix);
+	return client->id ? 0 : -ENOMEM;
+}
+
 static int keep_will(struct client *client, struct packet_connect *connect)
 {
-	struct mqtt_publish pub = {
-		.topic = connect->will_topic.data,
-		.topic_len = connect->will_topic.len,
-		.payload = connect->will_message.data,
-		.payload_len = connect->will_message.len,
-	};
-	s32 size;
-
 	if (!connect->will)
 		return 0;
-	cut_will_delay(&connect->will_props);
-	pub.props = connect->will_props;
-	size = mqtt_publish_header_size(&pub, client->protocol);
-	client->will = size < 0 ? NULL : blob_new(size + pub.payload_len);
-	if (!client->will)
-		return -ENOMEM;
-	mqtt_publish_header_write(client->will->data, &pub, client->protocol);
-	if (pub.payload_len)
-		memcpy(client->will->data + size, pub.payload, pub.payload_len);
-	client->will_len = size + pub.payload_len;
-	return 0;
+	client->will = session_will_new(client, connect);
+	return client->will ? 0 : -ENOMEM;
 }
 
-static int keep_id(struct client *client, const struct packet_connect *connect)
+/* MQTT 5.0 3.1.2.11.2; an older client's session ends with it or never. */
+static void keep_expiry(struct client *client, const struct packet_connect *connect)
 {
-	const struct packet_string *id = &connect->client_id;
+	struct terms *terms = &client->terms;
+	u32 asked = connect->clean ? 0 : SESSION_NEVER;
 
-	client->terms.id_assigned = !id->len;
-	client->id = id->len ? strndup((const char *)id->data, id->len) :
-			       generated_id(client->worker->broker->conf->auto_id_prefix);
-	return client->id ? 0 : -ENOMEM;
+	if (client->protocol == MQTT_PROTOCOL_V5)
+		asked = mqtt_property_number(&connect->props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0);
+	terms->session_expiry = session_expiry_limit(client->worker->broker->conf, asked);
+	terms->expiry_limited = terms->session_expiry != asked;
 }
 
 static void keep_terms(struct client *client, const struct packet_connect *connect)
@@ -99,12 +96,14 @@ static void keep_terms(struct client *client, const struct packet_connect *conne
 	struct terms *terms = &client->terms;
 
 	terms->clean = connect->clean;
+	terms->receive_max = UINT16_MAX;
 	client->keepalive = connect->keepalive;
+	keep_expiry(client, connect);
 	if (client->protocol != MQTT_PROTOCOL_V5)
 		return;
 	terms->no_problem_info =
 		!mqtt_property_number(props, MQTT_PROP_REQUEST_PROBLEM_INFORMATION, 1);
-	terms->session_expiry = mqtt_property_number(props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0);
+	terms->receive_max = mqtt_property_number(props, MQTT_PROP_RECEIVE_MAXIMUM, UINT16_MAX);
 	terms->max_packet = mqtt_property_number(props, MQTT_PROP_MAXIMUM_PACKET_SIZE, 0);
 	client->aliases.max = min_t(u32, client->endpoint->conf->max_topic_alias,
 				    MQTT_TOPIC_ALIAS_MAX);
@@ -112,31 +111,61 @@ static void keep_terms(struct client *client, const struct packet_connect *conne
 
 /* Each of the checks returns whether the client may go on. */
 
+static bool refuse(struct client *client, u8 code, const char *why)
+{
+	connack_refuse(client, code, why);
+	return false;
+}
+
 static bool check_id(struct client *client, const struct packet_connect *connect)
 {
-	bool may_be_empty = client->worker->broker->conf->allow_zero_length_clientid;
+	const struct listener_config *listener = client->endpoint->conf;
+	bool may_be_empty = listener->allow_zero_length_clientid;
 
+	if (listener->use_username_as_clientid)
+		return (connect->has_username && connect->username.len) ||
+		       refuse(client, REASON_NOT_AUTHORIZED,
+			      "no user name, which is to be the client identifier");
 	/* [MQTT-3.1.3-8]; there was no such thing in 3.1, in 5.0 it has no condition */
 	if (connect->protocol == MQTT_PROTOCOL_V31 ||
 	    (connect->protocol == MQTT_PROTOCOL_V311 && !connect->clean))
 		may_be_empty = false;
-	if (!connect->client_id.len && !may_be_empty)
-		connack_refuse(client, REASON_CLIENT_ID, "empty client identifier");
-	return !client->closing;
+	return connect->client_id.len || may_be_empty ||
+	       refuse(client, REASON_CLIENT_ID, "empty client identifier");
 }
 
-/* What 3.x cannot be told the broker does as well as it can. */
-static bool check_abilities(struct client *client, const struct packet_connect *connect)
+static bool check_prefix(struct client *client)
 {
-	if (connect->protocol != MQTT_PROTOCOL_V5)
-		return true;
-	if (mqtt_property_present(&connect->props, MQTT_PROP_AUTHENTICATION_METHOD))
-		connack_refuse(client, REASON_AUTH_METHOD, "no authentication method is supported");
-	else if (connect->will_qos)
-		connack_refuse(client, REASON_QOS, "QoS of the will");
-	else if (connect->will_retain)
-		connack_refuse(client, REASON_RETAIN, "the will is to be retained");
-	return !client->closing;
+	const char *prefix = client->worker->broker->conf->clientid_prefixes;
+
+	return !prefix || !strncmp(client->id, prefix, strlen(prefix)) ||
+	       refuse(client, REASON_NOT_AUTHORIZED, "client identifier without the prefix");
+}
+
+static bool check_will(struct client *client, const struct packet_connect *connect)
+{
+	const struct config *conf = client->worker->broker->conf;
+	bool text = mqtt_property_number(&connect->will_props,
+					 MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 0);
+
+	if (connect->will_qos > client->endpoint->conf->max_qos)
+		return refuse(client, REASON_QOS, "QoS of the will");
+	if (connect->will_retain && !conf->retain_available)
+		return refuse(client, REASON_RETAIN, "the will is to be retained");
+	if (text && conf->check_payload_format &&
+	    !mqtt_utf8_valid(connect->will_message.data, connect->will_message.len))
+		return refuse(client, REASON_PAYLOAD_FORMAT, "the will is not UTF-8");
+	return true;
+}
+
+static bool check_server(struct client *client, const struct packet_connect *connect)
+{
+	if (client->worker->broker->conf->server_reference)
+		return refuse(client, REASON_USE_ANOTHER, "server_reference");
+	if (connect->protocol == MQTT_PROTOCOL_V5 &&
+	    mqtt_property_present(&connect->props, MQTT_PROP_AUTHENTICATION_METHOD))
+		return refuse(client, REASON_AUTH_METHOD, "no authentication method is supported");
+	return true;
 }
 
 /* As mosquitto's max_keepalive: older clients cannot be told, and are refused. */
@@ -146,10 +175,8 @@ static bool check_keepalive(struct client *client)
 
 	if (!max || (client->keepalive && client->keepalive <= max))
 		return true;
-	if (client->protocol != MQTT_PROTOCOL_V5) {
-		connack_refuse(client, REASON_CLIENT_ID, "keep-alive above max_keepalive");
-		return false;
-	}
+	if (client->protocol != MQTT_PROTOCOL_V5)
+		return refuse(client, REASON_CLIENT_ID, "keep-alive above max_keepalive");
 	client->keepalive = max;
 	client->terms.keepalive_limited = true;
 	return true;
@@ -157,27 +184,8 @@ static bool check_keepalive(struct client *client)
 
 static bool check(struct client *client, const struct packet_connect *connect)
 {
-	if (!check_id(client, connect) || !check_abilities(client, connect) ||
-	    !check_keepalive(client))
-		return false;
-	if (!client->endpoint->conf->allow_anonymous) {
-		connack_refuse(client, REASON_NOT_AUTHORIZED,
-			       "allow_anonymous is false, and nothing else is supported yet");
-		return false;
-	}
-	return true;
-}
-
-static void note_session(const struct client *client)
-{
-	static bool said;
-
-	if ((client->protocol == MQTT_PROTOCOL_V5 ? !client->terms.session_expiry :
-						    client->terms.clean) ||
-	    __atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
-		return;
-	log_printf(LOG_TYPE_NOTICE,
-		   "A client asked for a persistent session: it is not kept beyond the connection yet.");
+	return check_server(client, connect) && check_id(client, connect) &&
+	       check_will(client, connect) && check_keepalive(client);
 }
 
 /* MQTT 5.0 4.13: only its clients are told what is wrong with CONNECT. */
@@ -195,6 +203,7 @@ static void refuse_packet(struct client *client, int err, const char *why)
 void handle_connect(struct client *client, struct packet *packet)
 {
 	struct packet_connect connect;
+	enum auth_result result;
 	const char *why;
 	int err;
 
@@ -207,20 +216,62 @@ void handle_connect(struct client *client, struct packet *packet)
 	keep_terms(client, &connect);
 	if (!check(client, &connect))
 		return;
-	note_session(client);
-	err = keep_id(client, &connect);
+	err = keep_names(client, &connect);
 	if (!err)
 		err = keep_will(client, &connect);
-	if (!err)
-		err = session_claim(client, client->id);
-	if (err == -EINPROGRESS) {
-		client->state = CLIENT_WAITING;
-		client_hold(client, HOLD_TAKEOVER);
-	} else if (err) {
+	if (err) {
 		client_close(client, CLOSE_NO_MEMORY, NULL);
-	} else {
-		handler_connect_finish(client);
+		return;
 	}
+	if (!check_prefix(client))
+		return;
+	client->state = CLIENT_WAITING;
+	result = auth_check(client->worker->broker->auth, client, client->username,
+			    connect.has_password ? connect.password.data : NULL,
+			    connect.password.len);
+	if (result == AUTH_PENDING)
+		client_hold(client, HOLD_AUTH);
+	else
+		handler_connect_auth(client, result);
+}
+
+void handler_connect_auth(struct client *client, enum auth_result result)
+{
+	switch (result) {
+	case AUTH_OK:
+		if (!client_acl_refresh(client))
+			handler_connect_claim(client);
+		break;
+	case AUTH_DENIED:
+		connack_refuse(client, REASON_CREDENTIALS, "bad user name or password");
+		break;
+	case AUTH_BUSY:
+		connack_refuse(client, REASON_BUSY, "too many passwords are being checked");
+		break;
+	default:
+		connack_refuse(client, REASON_NOT_AUTHORIZED, "no user name, and anonymous clients are not allowed");
+		break;
+	}
+}
+
+void handler_connect_claim(struct client *client)
+{
+	u64 ticket;
+	int err = session_claim(client, &ticket);
+
+	if (err && err != -EINPROGRESS) {
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+		return;
+	}
+	/* Until CONNACK is sent. */
+	client_hold(client, HOLD_SESSION);
+	if (err)
+		return;
+	client->connect_ticket = ticket;
+	if (ticket > store_committed(client->worker->broker->store))
+		client_wait_stored(client);
+	else
+		handler_connect_finish(client);
 }
 
 /* mosquitto's numbers for the versions */
@@ -231,13 +282,18 @@ static unsigned int log_version(u8 protocol)
 
 void handler_connect_finish(struct client *client)
 {
+	client->connect_ticket = 0;
 	if (!connack_accept(client))
 		return;
 	client->state = CLIENT_CONNECTED;
 	if (client->worker->broker->conf->connection_messages)
-		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p%u, c%u, k%u).",
+		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p%u, c%u, k%u%s%s%s).",
 			    client_address(client), client->id, log_version(client->protocol),
-			    client->terms.clean, client->keepalive);
+			    client->terms.clean, client->keepalive,
+			    client->username ? ", u'" : "", client->username ? client->username : "",
+			    client->username ? "'" : "");
 	client_keepalive_start(client);
 	client_plane_join(client);
+	session_online(client);
+	client_release(client, HOLD_SESSION);
 }

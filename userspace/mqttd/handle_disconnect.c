@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 
+#include "broker.h"
 #include "client.h"
 #include "handler.h"
+#include "session.h"
 
 void handle_disconnect(struct client *client, struct packet *packet)
 {
@@ -23,11 +25,15 @@ void handle_disconnect(struct client *client, struct packet *packet)
 		client_close(client, CLOSE_PROTOCOL, "DISCONNECT: server reference");
 		return;
 	}
+	expiry = mqtt_property_number(&disconnect.props, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+				      client->terms.session_expiry);
 	/* MQTT 5.0 3.14.2.2.2: a session that was to end now cannot be kept */
-	expiry = mqtt_property_number(&disconnect.props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0);
-	if (expiry && !client->terms.session_expiry)
+	if (expiry && !client->terms.session_expiry) {
 		client_close(client, CLOSE_PROTOCOL, "DISCONNECT: session expiry interval");
-	else if (disconnect.reason)
+		return;
+	}
+	session_set_expiry(client, session_expiry_limit(client->worker->broker->conf, expiry));
+	if (disconnect.reason)
 		client_close(client, CLOSE_WITH_WILL, reason_name(disconnect.reason));
 	else
 		client_close(client, CLOSE_DISCONNECT, NULL);

@@ -1,33 +1,58 @@
 // SPDX-License-Identifier: MIT
 /*
- * SUBSCRIBE, MQTT 3.8. What is granted is QoS 0. Of the options no-local
- * matters; the others are about retained messages, of which there are none.
+ * SUBSCRIBE, MQTT 3.8.
  */
 #include <stdlib.h>
 
+#include "broker.h"
 #include "client.h"
 #include "handler.h"
 #include "log.h"
-#include "session.h"
+#include "replay.h"
+#include "store.h"
+#include "subscribe.h"
+#include "worker.h"
+
+/* [MQTT-3.3.1-9..11], never to a group */
+static bool wants_retained(const struct session_filter *f)
+{
+	size_t topic_len;
+	const u8 *topic;
+
+	if (f->code >= SESSION_SUB_FAILURE ||
+	    subscribe_split(f->filter, f->len, &topic, &topic_len))
+		return false;
+	switch (f->options & FILTER_RETAIN_HANDLING) {
+	case 0:
+		return true;
+	case FILTER_RETAIN_IF_NEW:
+		return f->is_new;
+	default:
+		return false;
+	}
+}
 
 void handle_subscribe(struct client *client, struct packet *packet)
 {
+	struct store *store = client->worker->broker->store;
 	struct session_filter *filters;
 	struct packet_filters list;
+	u64 ticket;
 	u32 i;
 
 	filters = handler_filters(client, packet, &list);
 	if (!filters)
 		return;
-	if (mqtt_property_present(&list.props, MQTT_PROP_SUBSCRIPTION_IDENTIFIER)) {
-		client_close(client, CLOSE_SUBSCRIPTION_ID, "SUBSCRIBE");
-		free(filters);
-		return;
-	}
 	for (i = 0; i < list.n; i++)
-		log_printf(LOG_TYPE_SUBSCRIBE, "%s 0 %.*s", client->id, (int)filters[i].len,
+		log_printf(LOG_TYPE_SUBSCRIBE, "%s %u %.*s", client->id,
+			   filters[i].options & FILTER_QOS, (int)filters[i].len,
 			   filters[i].filter);
+	store_begin(store);
 	session_subscribe(client, filters, list.n);
-	handler_ack(client, MQTT_PKT_SUBACK, &list, filters);
+	ticket = store_end(store);
+	handler_ack(client, MQTT_PKT_SUBACK, &list, filters, ticket);
+	for (i = 0; i < list.n && !client->closing; i++)
+		if (wants_retained(&filters[i]))
+			replay_begin(client, &filters[i]);
 	free(filters);
 }

@@ -4,24 +4,34 @@
  */
 #include <stdlib.h>
 
+#include "broker.h"
 #include "client.h"
 #include "handler.h"
 #include "log.h"
-#include "session.h"
+#include "replay.h"
+#include "store.h"
+#include "subscribe.h"
+#include "worker.h"
 
 void handle_unsubscribe(struct client *client, struct packet *packet)
 {
+	struct store *store = client->worker->broker->store;
 	struct session_filter *filters;
 	struct packet_filters list;
+	u64 ticket;
 	u32 i;
 
 	filters = handler_filters(client, packet, &list);
 	if (!filters)
 		return;
-	for (i = 0; i < list.n; i++)
+	for (i = 0; i < list.n; i++) {
 		log_printf(LOG_TYPE_UNSUBSCRIBE, "%s %.*s", client->id, (int)filters[i].len,
 			   filters[i].filter);
+		replay_cancel(client, &filters[i]);
+	}
+	store_begin(store);
 	session_unsubscribe(client, filters, list.n);
-	handler_ack(client, MQTT_PKT_UNSUBACK, &list, filters);
+	ticket = store_end(store);
+	handler_ack(client, MQTT_PKT_UNSUBACK, &list, filters, ticket);
 	free(filters);
 }

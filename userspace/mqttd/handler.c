@@ -6,14 +6,14 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_rate.h"
 #include "handler.h"
 #include "worker.h"
 
-#define CONNECT_MAX	(100 * 1000)
 /* Enough for tens of thousands of filters; a client can send several. */
 #define FILTERS_MAX	(4u << 20)
 /* A reason string, and some user properties */
-#define DISCONNECT_MAX	(256u << 10)
+#define REASON_MAX	(256u << 10)
 #define FIXED_ONLY	MQTT_FIXED_HEADER_MAX
 #define ANY_FLAGS	0xff
 
@@ -21,7 +21,7 @@
  * struct handler - one type of control packet
  * @handle: NULL: a client must not send it
  * @flags: what the low bits of the first byte must be, or ANY_FLAGS
- * @max: longest packet; 0: as configured
+ * @max: longest packet; 0: as configured, in a field of its own for CONNECT
  */
 struct handler {
 	void (*handle)(struct client *client, struct packet *packet);
@@ -30,12 +30,16 @@ struct handler {
 };
 
 static const struct handler handlers[16] = {
-	[MQTT_PKT_CONNECT]	= { handle_connect, 0, CONNECT_MAX },
+	[MQTT_PKT_CONNECT]	= { handle_connect, 0, 0 },
 	[MQTT_PKT_PUBLISH]	= { handle_publish, ANY_FLAGS, 0 },
+	[MQTT_PKT_PUBACK]	= { handle_puback, 0, REASON_MAX },
+	[MQTT_PKT_PUBREC]	= { handle_pubrec, 0, REASON_MAX },
+	[MQTT_PKT_PUBREL]	= { handle_pubrel, 2, REASON_MAX },
+	[MQTT_PKT_PUBCOMP]	= { handle_pubcomp, 0, REASON_MAX },
 	[MQTT_PKT_SUBSCRIBE]	= { handle_subscribe, 2, FILTERS_MAX },
 	[MQTT_PKT_UNSUBSCRIBE]	= { handle_unsubscribe, 2, FILTERS_MAX },
 	[MQTT_PKT_PINGREQ]	= { handle_pingreq, 0, FIXED_ONLY },
-	[MQTT_PKT_DISCONNECT]	= { handle_disconnect, 0, DISCONNECT_MAX },
+	[MQTT_PKT_DISCONNECT]	= { handle_disconnect, 0, REASON_MAX },
 };
 
 /* The flags say nothing in PUBLISH's place; 3.1 has DUP in these as well. */
@@ -55,7 +59,8 @@ static bool refuse(struct client *client, enum close_reason reason, const char *
 bool handler_admit(struct client *client, u8 byte1, size_t size)
 {
 	const struct handler *handler = &handlers[mqtt_packet_type(byte1)];
-	size_t limit = client->worker->broker->conf->max_packet_size;
+	const struct config *conf = client->worker->broker->conf;
+	size_t limit = conf->max_packet_size;
 
 	if (!mqtt_packet_type(byte1))
 		return refuse(client, CLOSE_MALFORMED, "packet type 0");
@@ -67,6 +72,8 @@ bool handler_admit(struct client *client, u8 byte1, size_t size)
 		return refuse(client, CLOSE_PROTOCOL, "the first packet is not a CONNECT");
 	if (client->state != CLIENT_NEW && handler->handle == handle_connect)
 		return refuse(client, CLOSE_PROTOCOL, "a second CONNECT");
+	if (handler->handle == handle_connect && size > (size_t)conf->max_connect_packet)
+		return refuse(client, CLOSE_TOO_LARGE, "CONNECT");
 	if ((limit && size > limit) || (handler->max && size > handler->max))
 		return refuse(client, CLOSE_TOO_LARGE, NULL);
 	return true;
@@ -79,5 +86,8 @@ void handler_refuse(struct client *client, int err, const char *why)
 
 void handler_run(struct client *client, struct packet *packet)
 {
+	if (client->worker->broker->conf->message_rate &&
+	    mqtt_packet_type(packet->byte1) == MQTT_PKT_PUBLISH)
+		client_rate_charge(client);
 	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
 }

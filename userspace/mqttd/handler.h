@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "auth.h"
 #include "packet.h"
 
 struct client;
@@ -27,11 +28,13 @@ bool handler_admit(struct client *client, u8 byte1, size_t size);
 /* After handler_admit(). */
 void handler_run(struct client *client, struct packet *packet);
 
-/* The second half of CONNECT, once the client has its id. */
+/*
+ * The rest of CONNECT: when its password was checked, and there is no connection with
+ * its client id any more, and its session is durable.
+ */
+void handler_connect_auth(struct client *client, enum auth_result result);
+void handler_connect_claim(struct client *client);
 void handler_connect_finish(struct client *client);
-
-/* The connection is over without DISCONNECT: publish the will, if there is one. */
-void handler_will(struct client *client);
 
 /* Closes the client for what parsing a packet has returned; -EBADMSG or -EPROTO. */
 void handler_refuse(struct client *client, int err, const char *why);
@@ -42,9 +45,9 @@ void handler_refuse(struct client *client, int err, const char *why);
  */
 struct session_filter *handler_filters(struct client *client, const struct packet *packet,
 				       struct packet_filters *list);
-/* Answers with the codes of @filters. */
+/* Answers with the codes of @filters, once change number @ticket is durable. */
 void handler_ack(struct client *client, u8 type, const struct packet_filters *list,
-		 const struct session_filter *filters);
+		 const struct session_filter *filters, u64 ticket);
 
 void handle_connect(struct client *client, struct packet *packet);
 void handle_publish(struct client *client, struct packet *packet);
@@ -52,5 +55,9 @@ void handle_subscribe(struct client *client, struct packet *packet);
 void handle_unsubscribe(struct client *client, struct packet *packet);
 void handle_pingreq(struct client *client, struct packet *packet);
 void handle_disconnect(struct client *client, struct packet *packet);
+void handle_puback(struct client *client, struct packet *packet);
+void handle_pubrec(struct client *client, struct packet *packet);
+void handle_pubrel(struct client *client, struct packet *packet);
+void handle_pubcomp(struct client *client, struct packet *packet);
 
 #endif /* MQTTD_HANDLER_H */

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Listening sockets and accepting connections.
+ * Accepting connections, or not: what is refused here costs next to nothing.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,8 +12,10 @@
 #include <unistd.h>
 #include <linux/container_of.h>
 
+#include "address.h"
 #include "broker.h"
 #include "client.h"
+#include "connection_rate.h"
 #include "listener.h"
 #include "log.h"
 #include "timer.h"
@@ -24,6 +24,8 @@
 #define BACKLOG		1024
 /* Connections that are accepted before others have their turn. */
 #define ACCEPT_ROUND	64
+/* Likewise, of a socket that others accept from: they are to have theirs. */
+#define ACCEPT_SHARED	1
 /* Without descriptors or memory for another connection: how long to wait. */
 #define PAUSE_MS	500
 
@@ -33,73 +35,169 @@
  * @timer: end of a pause
  * @worker: who accepts
  * @endpoint: settings
+ * @all: what it belongs to
  * @next: in the list of all
  * @fd: socket
+ * @shared: other workers accept from it, too
  */
 struct listener {
 	struct event_source source;
 	struct timer timer;
 	struct worker *worker;
 	struct endpoint *endpoint;
+	struct listeners *all;
 	struct listener *next;
 	int fd;
+	bool shared;
 };
 
+/**
+ * struct listeners - all of them
+ * @first: in a list
+ * @rate: how often addresses connect
+ * @short_of: there are no descriptors, or there is no memory; any thread
+ */
 struct listeners {
 	struct listener *first;
+	struct connection_rate *rate;
+	bool short_of;
 };
+
+/* Of those who share a socket one is woken, or all of them would be for each connection. */
+static int watch(struct listener *listener)
+{
+	return worker_watch(listener->worker, listener->fd,
+			    EPOLLIN | (listener->shared ? EPOLLEXCLUSIVE : 0), &listener->source);
+}
 
 static void resume(struct timer *timer)
 {
 	struct listener *listener = container_of(timer, struct listener, timer);
 
-	worker_watch(listener->worker, listener->fd, EPOLLIN, &listener->source);
+	if (watch(listener))
+		timer_set(&listener->worker->timers, timer, listener->worker->now + PAUSE_MS);
 }
 
-/* The connection stays in the backlog: looking again at once would be a busy loop. */
+/*
+ * The connection stays in the backlog: looking again at once would be a busy loop. It is
+ * said once, and when it is over.
+ */
 static void pause_accepting(struct listener *listener, int err)
 {
 	struct worker *worker = listener->worker;
 
-	log_limited(LOG_TYPE_ERROR, "Error: cannot accept connections: %s.", strerror(err));
+	if (!__atomic_exchange_n(&listener->all->short_of, true, __ATOMIC_RELAXED))
+		log_limited(LOG_TYPE_ERROR, "Error: cannot accept connections for now: %s.",
+			    strerror(err));
 	if (!timer_set(&worker->timers, &listener->timer, worker->now + PAUSE_MS))
 		worker_unwatch(worker, listener->fd);
+}
+
+static void accepted(struct listener *listener)
+{
+	bool *short_of = &listener->all->short_of;
+
+	if (__atomic_load_n(short_of, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(short_of, false, __ATOMIC_RELAXED))
+		log_limited(LOG_TYPE_NOTICE, "Accepting connections again.");
+}
+
+static int64_t count_connections(const struct broker *broker)
+{
+	int64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		sum += __atomic_load_n(&broker->endpoints[i].connections, __ATOMIC_RELAXED);
+	return sum;
+}
+
+/**
+ * struct refusal - why somebody is not let in
+ * @stat: what counts it
+ * @type: of the log line
+ * @what: its end
+ */
+struct refusal {
+	enum stat stat;
+	enum log_type type;
+	const char *what;
+};
+
+static const struct refusal refusals[] = {
+	{ STAT_REFUSED_LISTENER, LOG_TYPE_NOTICE, "max_connections exceeded" },
+	{ STAT_REFUSED_TOTAL, LOG_TYPE_NOTICE, "max_connections_total exceeded" },
+	{ STAT_REFUSED_RATE, LOG_TYPE_NOTICE, "connection_rate exceeded" },
+	{ STAT_REFUSED_MEMORY, LOG_TYPE_ERROR, "no memory" },
+};
+
+static const struct refusal *find_refusal(const struct listener *listener,
+					  const struct sockaddr *address)
+{
+	const struct endpoint *endpoint = listener->endpoint;
+	const struct worker *worker = listener->worker;
+	const struct config *conf = worker->broker->conf;
+	int64_t max = endpoint->conf->max_connections;
+
+	if (max >= 0 && __atomic_load_n(&endpoint->connections, __ATOMIC_RELAXED) >= max)
+		return &refusals[0];
+	max = conf->max_connections_total;
+	if (max >= 0 && count_connections(worker->broker) >= max)
+		return &refusals[1];
+	if (conf->connection_rate && !connection_rate_allows(listener->all->rate, address,
+							     conf->connection_rate, worker->now))
+		return &refusals[2];
+	return NULL;
+}
+
+static void refuse(struct worker *worker, const struct refusal *refusal,
+		   const struct sockaddr *address)
+{
+	static struct log_limit limits[sizeof(refusals) / sizeof(refusals[0])];
+	struct log_limit *limit = &limits[refusal - refusals];
+	char text[ADDRESS_MAX];
+
+	stats_add(&worker->stats, STAT_CONNECTIONS_REFUSED, 1);
+	stats_add(&worker->stats, refusal->stat, 1);
+	__atomic_store_n(&limit->what, refusal->what, __ATOMIC_RELAXED);
+	if (!log_allowed(limit, refusal->type))
+		return;
+	address_format(text, address);
+	log_printf(refusal->type, "Client connection from %s denied: %s.", text, refusal->what);
 }
 
 static void admit(struct listener *listener, int fd, const struct sockaddr *address,
 		  socklen_t len)
 {
-	struct endpoint *endpoint = listener->endpoint;
+	const struct refusal *refusal = find_refusal(listener, address);
 	struct worker *worker = listener->worker;
-	int64_t max = endpoint->conf->max_connections;
 	int one = 1;
 
-	if (max >= 0 && __atomic_load_n(&endpoint->connections, __ATOMIC_RELAXED) >= max) {
-		log_limited(LOG_TYPE_NOTICE, "Client connection denied: max_connections exceeded.");
-	} else {
+	if (!refusal) {
 		if (worker->broker->conf->set_tcp_nodelay)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (!client_new(worker, endpoint, fd, address, len))
+		if (!client_new(worker, listener->endpoint, fd, address, len))
 			return;
-		log_limited(LOG_TYPE_ERROR, "Error: no memory for another connection.");
+		refusal = &refusals[3];
 	}
-	stats_add(&worker->stats, STAT_CONNECTIONS_REFUSED, 1);
+	refuse(worker, refusal, address);
 	close(fd);
 }
 
 static void accept_some(struct event_source *source, uint32_t events)
 {
 	struct listener *listener = container_of(source, struct listener, source);
+	int i, fd, round = listener->shared ? ACCEPT_SHARED : ACCEPT_ROUND;
 	struct sockaddr_storage address;
 	socklen_t len;
-	int i, fd;
 
 	(void)events;
-	for (i = 0; i < ACCEPT_ROUND; i++) {
+	for (i = 0; i < round; i++) {
 		len = sizeof(address);
 		fd = accept4(listener->fd, (struct sockaddr *)&address, &len,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
+			accepted(listener);
 			admit(listener, fd, (struct sockaddr *)&address, len);
 			continue;
 		}
@@ -110,42 +208,8 @@ static void accept_some(struct event_source *source, uint32_t events)
 	}
 }
 
-static int set_options(int fd, const struct listener_config *conf, int family, bool share)
-{
-	int one = 1;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)))
-		return -errno;
-	if (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)))
-		return -errno;
-	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)))
-		return -errno;
-	if (conf->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, conf->interface,
-					  strlen(conf->interface)))
-		return -errno;
-	return 0;
-}
-
-/* Returns a bound descriptor or -errno. */
-static int bind_socket(const struct listener_config *conf, const struct addrinfo *ai, bool share)
-{
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = set_options(fd, conf, ai->ai_family, share);
-	if (!err && bind(fd, ai->ai_addr, ai->ai_addrlen))
-		err = -errno;
-	if (!err)
-		return fd;
-	close(fd);
-	return err;
-}
-
-/* Takes @fd over, also when it fails. */
-static int add(struct listeners *listeners, struct worker *worker, struct endpoint *endpoint,
-	       int fd)
+int listener_add(struct listeners *listeners, struct worker *worker, struct endpoint *endpoint,
+		 int fd, bool shared)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	int err = -ENOMEM;
@@ -156,10 +220,12 @@ static int add(struct listeners *listeners, struct worker *worker, struct endpoi
 	listener->timer.fire = resume;
 	listener->worker = worker;
 	listener->endpoint = endpoint;
+	listener->all = listeners;
 	listener->fd = fd;
+	listener->shared = shared;
 	err = listen(fd, BACKLOG) ? -errno : 0;
 	if (!err)
-		err = worker_watch(worker, fd, EPOLLIN, &listener->source);
+		err = watch(listener);
 	if (err)
 		goto fail_listen;
 	listener->next = listeners->first;
@@ -173,108 +239,18 @@ fail_alloc:
 	return err;
 }
 
-/*
- * Sockets that share a port do so with any other process of the same user:
- * the first bind() is alone, to find out that the port is taken.
- */
-static int open_address(struct broker *broker, struct listeners *listeners,
-			struct endpoint *endpoint, const struct addrinfo *ai)
+struct listeners *listeners_new(void)
 {
-	unsigned int i;
-	int fd, err;
+	struct listeners *listeners = calloc(1, sizeof(*listeners));
 
-	fd = bind_socket(endpoint->conf, ai, false);
-	if (fd < 0)
-		return fd;
-	close(fd);
-	for (i = 0; i < broker->n_workers; i++) {
-		fd = bind_socket(endpoint->conf, ai, true);
-		if (fd < 0)
-			return fd;
-		err = add(listeners, &broker->workers[i], endpoint, fd);
-		if (err)
-			return err;
+	if (!listeners)
+		return NULL;
+	listeners->rate = connection_rate_new();
+	if (!listeners->rate) {
+		free(listeners);
+		return NULL;
 	}
-	return 0;
-}
-
-static const char *open_error(int err)
-{
-	switch (err) {
-	case -EADDRINUSE:
-		return "the port is in use by another process";
-	case -EACCES:
-		return "no permission; ports below 1024 need root or CAP_NET_BIND_SERVICE";
-	case -EADDRNOTAVAIL:
-		return "this machine does not have the address";
-	default:
-		return strerror(-err);
-	}
-}
-
-/* IPv6 may be switched off: then a listener on all addresses does without. */
-static bool may_fail(const struct listener_config *conf, int family, int err)
-{
-	if (err != -EADDRNOTAVAIL && err != -EAFNOSUPPORT)
-		return false;
-	return conf->optional || (!conf->address && family == AF_INET6);
-}
-
-static int open_endpoint(struct broker *broker, struct listeners *listeners,
-			 struct endpoint *endpoint)
-{
-	const struct listener_config *conf = endpoint->conf;
-	struct addrinfo hints = {
-		.ai_family = conf->family,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-	};
-	const char *where = conf->address ? conf->address : "*";
-	struct addrinfo *list, *ai;
-	unsigned int opened = 0;
-	char port[8];
-	int err;
-
-	snprintf(port, sizeof(port), "%u", (uint16_t)conf->port);
-	err = getaddrinfo(conf->address, port, &hints, &list);
-	if (err) {
-		log_printf(LOG_TYPE_ERROR, "Error: cannot listen on %s: %s.", where,
-			   gai_strerror(err));
-		return -EADDRNOTAVAIL;
-	}
-	for (ai = list; ai && !err; ai = ai->ai_next) {
-		log_printf(LOG_TYPE_INFORMATION, "Opening %s listen socket on port %s.",
-			   ai->ai_family == AF_INET ? "ipv4" : "ipv6", port);
-		err = open_address(broker, listeners, endpoint, ai);
-		if (!err)
-			opened++;
-		else if (may_fail(conf, ai->ai_family, err))
-			err = 0;
-	}
-	freeaddrinfo(list);
-	if (!err && !opened && !conf->optional)
-		err = -EADDRNOTAVAIL;
-	if (err)
-		log_printf(LOG_TYPE_ERROR, "Error: cannot listen on port %s of %s: %s.", port,
-			   where, open_error(err));
-	return err;
-}
-
-int listeners_open(struct broker *broker, struct listeners **listeners)
-{
-	unsigned int i;
-	int err = 0;
-
-	*listeners = calloc(1, sizeof(**listeners));
-	if (!*listeners)
-		return -ENOMEM;
-	for (i = 0; i < broker->n_endpoints && !err; i++)
-		err = open_endpoint(broker, *listeners, &broker->endpoints[i]);
-	if (err) {
-		listeners_close(*listeners);
-		*listeners = NULL;
-	}
-	return err;
+	return listeners;
 }
 
 void listeners_close(struct listeners *listeners)
@@ -289,5 +265,6 @@ void listeners_close(struct listeners *listeners)
 		close(listener->fd);
 		free(listener);
 	}
+	connection_rate_free(listeners->rate);
 	free(listeners);
 }

@@ -6,11 +6,13 @@
 #ifndef MQTTD_LISTENER_H
 #define MQTTD_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config.h"
 
 struct broker;
+struct worker;
 
 /**
  * struct endpoint - a listener as configured
@@ -41,5 +43,16 @@ int listeners_open(struct broker *broker, struct listeners **listeners);
 
 /* After the workers have ended, or before they have begun. NULL is fine. */
 void listeners_close(struct listeners *listeners);
+
+/* Below: between listener.c and listener_open.c. */
+
+struct listeners *listeners_new(void);		/* NULL without memory */
+
+/*
+ * Has @worker accept connections from @fd, which it takes over, also when it fails.
+ * If it is @shared others do, too. 0 or -errno.
+ */
+int listener_add(struct listeners *listeners, struct worker *worker, struct endpoint *endpoint,
+		 int fd, bool shared);
 
 #endif /* MQTTD_LISTENER_H */

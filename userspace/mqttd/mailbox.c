@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "delivery.h"
 #include "mailbox.h"
-#include "route.h"
+#include "message.h"
 #include "worker.h"
 
 /* Mail that one box holds: records, and bytes in blobs that they refer to. */
@@ -22,22 +23,40 @@
 /**
  * struct mail - a record in a box, 8 byte aligned
  * @size: of the record, with all that follows
- * @len: bytes of the packet, 0 for a fence
- * @protocol: version that it is framed for
- * @data: the packet, if it is in @blob; else it follows the receivers
+ * @receivers: bytes of receivers, which come first
+ * @n: how many receivers
+ * @len: bytes of the packet behind them, without the payload if @blob; 0 for a fence
+ * @protocol: version that the packet is framed for
+ * @payload: a long one, in @blob
+ * @payload_len: bytes of it
  * @blob: a reference, or NULL
- * @n: receivers
- * @to: references to them; for a fence, to the client that waits for it
  */
 struct mail {
 	size_t size;
+	size_t receivers;
+	size_t n;
 	size_t len;
 	uint8_t protocol;
-	const uint8_t *data;
+	const uint8_t *payload;
+	size_t payload_len;
 	struct blob *blob;
-	size_t n;
-	struct client *to[];
 };
+
+/**
+ * struct receiver - who gets it; for a fence, the client that waits for it
+ * @client: a reference
+ * @retain: RETAIN flag
+ * @n_ids: subscription identifiers
+ * @ids: them, and a pad to 8 bytes
+ */
+struct receiver {
+	struct client *client;
+	bool retain;
+	uint32_t n_ids;
+	uint32_t ids[];
+};
+
+static const uint8_t padding[8];
 
 int mailbox_init(struct mailbox *box)
 {
@@ -65,11 +84,8 @@ void mailbox_wake(struct mailbox *box)
 	pthread_mutex_unlock(&box->lock);
 }
 
-void mailbox_notify(struct client *client, enum notice notice)
+static void notify_locked(struct mailbox *box, struct client *client, enum notice notice)
 {
-	struct mailbox *box = &client->worker->mailbox;
-
-	pthread_mutex_lock(&box->lock);
 	if (!client->notices.flags) {
 		client_get(client);
 		client->notices.next = NULL;
@@ -77,13 +93,46 @@ void mailbox_notify(struct client *client, enum notice notice)
 		box->last = &client->notices.next;
 	}
 	client->notices.flags |= notice;
+}
+
+void mailbox_notify(struct client *client, enum notice notice)
+{
+	struct mailbox *box = &client->worker->mailbox;
+
+	pthread_mutex_lock(&box->lock);
+	notify_locked(box, client, notice);
 	wake_locked(box);
 	pthread_mutex_unlock(&box->lock);
+}
+
+void outbox_notify(struct outbox *outbox, struct client *client, enum notice notice)
+{
+	struct mailbox *box = &client->worker->mailbox;
+
+	pthread_mutex_lock(&box->lock);
+	notify_locked(box, client, notice);
+	pthread_mutex_unlock(&box->lock);
+	outbox->noticed = true;
 }
 
 static struct mail *record_at(const struct buffer *buf, size_t offset)
 {
 	return (struct mail *)(buffer_head(buf) + offset);
+}
+
+static size_t receiver_size(uint32_t n_ids)
+{
+	return (sizeof(struct receiver) + n_ids * sizeof(uint32_t) + 7) & ~(size_t)7;
+}
+
+static struct receiver *first_receiver(struct mail *mail)
+{
+	return (struct receiver *)(mail + 1);
+}
+
+static struct receiver *next_receiver(struct receiver *to)
+{
+	return (struct receiver *)((uint8_t *)to + receiver_size(to->n_ids));
 }
 
 static void fence_passed(struct client *client)
@@ -92,19 +141,23 @@ static void fence_passed(struct client *client)
 		mailbox_notify(client, NOTICE_PASS);
 }
 
+static void forget_receivers(struct mail *mail)
+{
+	struct receiver *to = first_receiver(mail);
+	size_t i;
+
+	for (i = 0; i < mail->n; i++, to = next_receiver(to))
+		client_put(to->client);
+}
+
 /* Lets go of what the record holds; a fence counts as passed. */
 static unsigned int record_drop(struct mail *mail)
 {
-	bool fence = !mail->len;
-	size_t i;
-
-	for (i = 0; i < mail->n; i++) {
-		if (fence)
-			fence_passed(mail->to[i]);
-		client_put(mail->to[i]);
-	}
+	if (!mail->len)
+		fence_passed(first_receiver(mail)->client);
+	forget_receivers(mail);
 	blob_put(mail->blob);
-	return fence ? 0 : mail->n;
+	return mail->len ? mail->n : 0;
 }
 
 static unsigned int mail_drop(struct buffer *mail)
@@ -137,45 +190,58 @@ static int outbox_begin(struct outbox *box)
 	return 0;
 }
 
-int outbox_address(struct outbox *box, struct client *client)
+int outbox_address(struct outbox *box, struct client *client, const struct delivery *delivery)
 {
-	int err = outbox_begin(box);
-
-	if (!err)
-		err = buffer_append(&box->mail, &client, sizeof(struct client *));
-	if (err)
-		return err;
-	client_get(client);
-	record_at(&box->mail, box->open)->n++;
-	return 0;
-}
-
-static int enclose(struct outbox *box, struct message *msg)
-{
-	static const uint8_t padding[8];
-	/* As it came: receivers of the other framing translate it over there. */
-	struct message_form *form = message_form(msg, msg->protocol);
-	struct blob *blob = NULL;
+	struct receiver to = {
+		.client = client,
+		.retain = delivery->retain,
+		.n_ids = delivery->n_ids,
+	};
+	size_t size = receiver_size(to.n_ids), start;
 	struct mail *mail;
 	int err;
 
-	if (form->len <= MESSAGE_COPY_MAX) {
-		err = buffer_append(&box->mail, form->packet, form->len);
-		if (!err)
-			err = buffer_append(&box->mail, padding, -form->len & 7);
-		if (err)
-			return err;
-	} else {
-		blob = message_blob(form);
-		if (!blob)
-			return -ENOMEM;
-		box->pinned += form->len;
-	}
+	err = outbox_begin(box);
+	if (!err)
+		err = buffer_reserve(&box->mail, size, SIZE_MAX);
+	if (err)
+		return err;
+	/* There is room: none of these fails. */
+	start = box->mail.len;
+	buffer_append(&box->mail, &to, sizeof(to));
+	buffer_append(&box->mail, delivery->ids, to.n_ids * sizeof(uint32_t));
+	buffer_append(&box->mail, padding, start + size - box->mail.len);
+	client_get(client);
 	mail = record_at(&box->mail, box->open);
-	mail->len = form->len;
+	mail->receivers += size;
+	mail->n++;
+	return 0;
+}
+
+/* As it came, or is to be had most easily: others are translated over there. */
+static int enclose(struct outbox *box, struct message *msg)
+{
+	struct message_form *form = message_form(msg, msg->protocol);
+	bool shares = message_shares(msg);
+	struct mail *mail;
+	size_t len;
+
+	if (!form || (shares && !message_blob(msg)))
+		return -ENOMEM;
+	len = form->len + (shares ? 0 : msg->payload_len);
+	if (buffer_reserve(&box->mail, len + sizeof(padding), SIZE_MAX))
+		return -ENOMEM;
+	buffer_append(&box->mail, form->head, len);
+	buffer_append(&box->mail, padding, -len & 7);
+	mail = record_at(&box->mail, box->open);
+	mail->len = len;
 	mail->protocol = msg->protocol;
-	mail->blob = blob ? blob_get(blob) : NULL;
-	mail->data = blob ? form->packet : NULL;
+	if (shares) {
+		mail->payload = msg->payload;
+		mail->payload_len = msg->payload_len;
+		mail->blob = blob_get(msg->blob);
+		box->pinned += msg->payload_len;
+	}
 	mail->size = box->mail.len - box->open;
 	return 0;
 }
@@ -183,7 +249,7 @@ static int enclose(struct outbox *box, struct message *msg)
 unsigned int outbox_enclose(struct outbox *box, struct message *msg)
 {
 	struct mail *mail;
-	size_t dropped, i;
+	size_t dropped;
 
 	if (!box->addressing)
 		return 0;
@@ -192,19 +258,18 @@ unsigned int outbox_enclose(struct outbox *box, struct message *msg)
 	dropped = mail->n;
 	if (dropped && !enclose(box, msg))
 		return 0;
-	mail = record_at(&box->mail, box->open);
-	for (i = 0; i < dropped; i++)
-		client_put(mail->to[i]);
+	forget_receivers(record_at(&box->mail, box->open));
 	box->mail.len = box->open;
 	return dropped;
 }
 
 int outbox_fence(struct outbox *box, struct client *client)
 {
+	static const struct delivery plain;
 	struct mail *mail;
 	int err;
 
-	err = outbox_address(box, client);
+	err = outbox_address(box, client, &plain);
 	if (err && box->addressing)
 		box->mail.len = box->open;
 	box->addressing = false;
@@ -240,13 +305,17 @@ static int post_locked(struct outbox *from, struct mailbox *to)
 unsigned int outbox_post(struct outbox *from, struct mailbox *to)
 {
 	unsigned int dropped = 0;
-	int err;
+	int err = 0;
 
-	if (!from->mail.len)
+	if (!from->mail.len && !from->noticed)
 		return 0;
 	pthread_mutex_lock(&to->lock);
-	err = post_locked(from, to);
+	if (from->mail.len)
+		err = post_locked(from, to);
+	if (from->noticed)
+		wake_locked(to);
 	pthread_mutex_unlock(&to->lock);
+	from->noticed = false;
 	if (err)
 		dropped = mail_drop(&from->mail);
 	from->mail.len = 0;
@@ -256,14 +325,25 @@ unsigned int outbox_post(struct outbox *from, struct mailbox *to)
 
 static void deliver(struct mail *mail)
 {
+	struct receiver *to = first_receiver(mail);
+	const uint8_t *packet = (const uint8_t *)to + mail->receivers;
+	struct delivery delivery;
 	struct message msg;
 	size_t i;
 
-	message_init(&msg, mail->protocol,
-		     mail->blob ? mail->data : (const uint8_t *)&mail->to[mail->n],
-		     mail->len, mail->blob);
-	for (i = 0; i < mail->n; i++)
-		client_deliver(mail->to[i], &msg);
+	if (mail->blob)
+		message_init_apart(&msg, mail->protocol, packet, mail->len, mail->payload,
+				   mail->payload_len, mail->blob);
+	else
+		message_init(&msg, mail->protocol, packet, mail->len, NULL);
+	for (i = 0; i < mail->n; i++, to = next_receiver(to)) {
+		delivery = (struct delivery){
+			.ids = to->ids,
+			.n_ids = to->n_ids,
+			.retain = to->retain,
+		};
+		client_deliver(to->client, &msg, &delivery);
+	}
 	message_done(&msg);
 }
 

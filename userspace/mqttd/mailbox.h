@@ -20,6 +20,7 @@
 #include "buffer.h"
 
 struct client;
+struct delivery;
 struct message;
 struct worker;
 
@@ -28,6 +29,9 @@ enum notice {
 	NOTICE_KICK	= 1 << 0,	/* close: another connection took the client id over */
 	NOTICE_READY	= 1 << 1,	/* the client id is yours now */
 	NOTICE_PASS	= 1 << 2,	/* the last fence was passed */
+	NOTICE_QUEUE	= 1 << 3,	/* there is something new in the session's queue */
+	NOTICE_AUTH	= 1 << 4,	/* the password was checked */
+	NOTICE_END	= 1 << 5,	/* close: the operator wants it */
 };
 
 /**
@@ -48,6 +52,7 @@ struct outbox {
 	size_t pinned;		/* bytes of shared blobs */
 	bool addressing;
 	bool touched;		/* something was added since this was cleared */
+	bool noticed;		/* there are notices, in the mailbox already */
 };
 
 struct mailbox {
@@ -68,8 +73,11 @@ void mailbox_destroy(struct mailbox *box);	/* without mail */
 /* Any thread; @client's worker gets it. */
 void mailbox_notify(struct client *client, enum notice notice);
 
-/* Adds a receiver for the message at hand. Returns 0 or -ENOMEM. */
-int outbox_address(struct outbox *box, struct client *client);
+/* Likewise, but without waking that worker before outbox_post(). */
+void outbox_notify(struct outbox *box, struct client *client, enum notice notice);
+
+/* Adds a receiver, at QoS 0, for the message at hand. Returns 0 or -ENOMEM. */
+int outbox_address(struct outbox *box, struct client *client, const struct delivery *delivery);
 
 /*
  * Ends the list of receivers, if there is one: puts @msg behind it. Returns how

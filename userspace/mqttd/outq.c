@@ -58,19 +58,55 @@ static size_t segment_size(const struct outq *q, size_t len)
 	return len > size ? len : size;
 }
 
-int outq_copy(struct outq *q, const void *data, size_t len)
+uint8_t *outq_append(struct outq *q, size_t len)
 {
 	struct outq_segment *seg = q->last;
+	uint8_t *room;
 
 	if (!seg || seg->room < len) {
 		seg = segment_add(q, segment_size(q, len));
 		if (!seg)
-			return -ENOMEM;
+			return NULL;
 	}
-	memcpy((uint8_t *)seg->data + seg->len, data, len);
+	room = (uint8_t *)seg->data + seg->len;
 	seg->len += len;
 	seg->room -= len;
 	q->bytes += len;
+	return room;
+}
+
+uint8_t *outq_append_alone(struct outq *q, size_t len)
+{
+	struct outq_segment *seg = segment_add(q, len);
+
+	if (!seg)
+		return NULL;
+	seg->len = len;
+	seg->room = 0;
+	q->bytes += len;
+	return seg->copy;
+}
+
+void outq_join(struct outq *q, struct outq *more)
+{
+	if (!more->first)
+		return;
+	if (q->last)
+		q->last->next = more->first;
+	else
+		q->first = more->first;
+	q->last = more->last;
+	q->bytes += more->bytes;
+	*more = (struct outq){};
+}
+
+int outq_copy(struct outq *q, const void *data, size_t len)
+{
+	uint8_t *room = outq_append(q, len);
+
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, data, len);
 	return 0;
 }
 

@@ -28,10 +28,21 @@ struct outq {
 	size_t bytes;
 };
 
+/*
+ * Queue @len bytes that the caller writes before it does anything else with the
+ * queue: behind the last ones, or in a piece of their own, which takes no more memory
+ * than they need. Both return where, or NULL without memory.
+ */
+uint8_t *outq_append(struct outq *q, size_t len);
+uint8_t *outq_append_alone(struct outq *q, size_t len);
+
 /* Both return 0, or -ENOMEM and have queued nothing. */
 int outq_copy(struct outq *q, const void *data, size_t len);
 /* Takes a reference of its own to @blob, which @data points into. */
 int outq_share(struct outq *q, struct blob *blob, const uint8_t *data, size_t len);
+
+/* Moves all of @more to the end of @q. */
+void outq_join(struct outq *q, struct outq *more);
 
 static inline bool outq_empty(const struct outq *q)
 {

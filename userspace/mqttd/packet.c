@@ -124,12 +124,12 @@ int packet_disconnect_parse(const struct packet *packet, u8 protocol,
 	return err;
 }
 
-size_t packet_connack_write(u8 *to, u8 code, const struct mqtt_property_writer *props)
+size_t packet_connack_write(u8 *to, bool session_present, u8 code, const struct mqtt_property_writer *props)
 {
 	u32 remaining = 2 + (props ? mqtt_varint_size(props->len) + props->len : 0);
 	size_t size = mqtt_fixed_header_write(to, MQTT_PKT_CONNACK << 4, remaining);
 
-	to[size++] = 0;		/* no session present */
+	to[size++] = session_present;
 	to[size++] = code;
 	if (props) {
 		size += mqtt_varint_write(to + size, props->len);
@@ -150,6 +150,65 @@ size_t packet_ack_write(u8 *to, u8 protocol, u8 type, u16 packet_id, u32 n)
 	if (props)
 		to[size++] = 0;
 	return size;
+}
+
+size_t packet_reply_write(u8 *to, u8 byte1, u16 packet_id, u8 reason)
+{
+	to[0] = byte1;
+	to[1] = reason ? 3 : 2;
+	to[2] = packet_id >> 8;
+	to[3] = packet_id & 0xff;
+	to[4] = reason;
+	return 2 + to[1];
+}
+
+/* MQTT 5.0 3.4.2.1 and so on */
+static bool reply_reason_valid(u8 type, u8 reason)
+{
+	bool of_publish = type == MQTT_PKT_PUBACK || type == MQTT_PKT_PUBREC;
+
+	switch (reason) {
+	case REASON_SUCCESS:
+		return true;
+	case REASON_NO_SUBSCRIBERS:
+	case REASON_UNSPECIFIED:
+	case REASON_IMPLEMENTATION:
+	case REASON_NOT_AUTHORIZED:
+	case REASON_TOPIC_NAME:
+	case REASON_PACKET_ID_IN_USE:
+	case REASON_QUOTA:
+	case REASON_PAYLOAD_FORMAT:
+		return of_publish;
+	case REASON_PACKET_ID:
+		return !of_publish;
+	default:
+		return false;
+	}
+}
+
+int packet_reply_parse(const struct packet *packet, u8 protocol, u16 *packet_id, u8 *reason,
+		       const char **why)
+{
+	struct cursor cur = { packet->body, packet->remaining, false };
+	u8 type = mqtt_packet_type(packet->byte1);
+	struct mqtt_properties props;
+	int err = 0;
+
+	*reason = REASON_SUCCESS;
+	*packet_id = cursor_u16(&cur);
+	if (!*packet_id)						/* [MQTT-2.2.1-3] */
+		return bad(why, -EBADMSG, "acknowledgement: packet identifier is missing or 0");
+	if (protocol == MQTT_PROTOCOL_V5) {
+		if (cur.left)
+			*reason = cursor_u8(&cur);
+		if (cur.left)
+			err = cursor_properties(&cur, type, &props, why);
+	}
+	if (!err && cur.left)
+		err = bad(why, -EBADMSG, "acknowledgement: too long");
+	if (!err && !reply_reason_valid(type, *reason))
+		err = bad(why, -EPROTO, "acknowledgement: not one of its reason codes");
+	return err;
 }
 
 size_t packet_disconnect_write(u8 *to, u8 reason, const char *text)

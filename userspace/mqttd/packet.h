@@ -72,7 +72,10 @@ int packet_connect_parse(const u8 *body, u32 remaining, struct packet_connect *c
 /* Bits of a topic filter's options (MQTT 5.0 3.8.3.1); before 5.0 QoS only */
 #define FILTER_QOS		0x03
 #define FILTER_NO_LOCAL		MQTT_SUB_OPTION_NO_LOCAL
+#define FILTER_RETAIN_AS_PUBLISHED 0x08
 #define FILTER_RETAIN_HANDLING	0x30
+#define FILTER_RETAIN_IF_NEW	0x10	/* values of this */
+#define FILTER_RETAIN_NEVER	0x20
 #define FILTER_RESERVED		0xc0
 
 /**
@@ -123,16 +126,25 @@ int packet_disconnect_parse(const struct packet *packet, u8 protocol,
 /* All write to @to and return how many bytes they wrote. */
 
 /* Without @props: 3.x, with its return codes in place of @code. */
-size_t packet_connack_write(u8 *to, u8 code, const struct mqtt_property_writer *props);
+size_t packet_connack_write(u8 *to, bool session_present, u8 code, const struct mqtt_property_writer *props);
 
 /* SUBACK and UNSUBACK, with @n codes to be written behind it by the caller. */
 size_t packet_ack_write(u8 *to, u8 protocol, u8 type, u16 packet_id, u32 n);
+
+/*
+ * PUBACK, PUBREC, PUBREL and PUBCOMP; @reason is left out if it is 0, as 3.x wants it.
+ * What is parsed has a packet identifier, and a reason code that it may have.
+ */
+size_t packet_reply_write(u8 *to, u8 byte1, u16 packet_id, u8 reason);
+int packet_reply_parse(const struct packet *packet, u8 protocol, u16 *packet_id, u8 *reason,
+		       const char **why);
 
 /* DISCONNECT of MQTT 5.0. @text: NULL, or cut to what fits into PACKET_DISCONNECT_MAX. */
 size_t packet_disconnect_write(u8 *to, u8 reason, const char *text);
 
 #define PACKET_CONNACK_SIZE_MAX	(MQTT_FIXED_HEADER_MAX + 2 + 4)	/* but for the properties */
 #define PACKET_ACK_SIZE_MAX	(MQTT_FIXED_HEADER_MAX + 2 + 1)
+#define PACKET_REPLY_MAX	5
 #define PACKET_DISCONNECT_MAX	129	/* length and property length are one byte */
 
 /*

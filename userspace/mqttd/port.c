@@ -14,6 +14,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_plane.h"
+#include "delivery.h"
 #include "log.h"
 #include "netlink.h"
 #include "port.h"
@@ -165,21 +166,33 @@ void port_flush(struct worker *worker)
 	port->writing = false;
 }
 
-static int write_one(struct port *port, const struct message_form *form, u8 protocol,
-		     uint32_t from)
+/* With the RETAIN flag, which a message's form does not have. */
+static int write_one(struct port *port, const struct message *msg,
+		     const struct message_form *form, uint32_t from)
 {
+	size_t len = form->len + msg->payload_len;
+	u8 byte1 = form->head[0] | (msg->retain ? MQTT_PUBLISH_RETAIN : 0);
 	u8 head[PORT_RECORD_HEAD_MAX], padding[8] = {};
 	struct iovec iov[] = {
-		{ head, port_record_head(head, protocol, from, form->len) },
-		{ (void *)form->packet, form->len },
-		{ padding, port_record_padding(from ? 1 : 0, form->len) },
+		{ head, port_record_head(head, msg->protocol, from, len) },
+		{ &byte1, 1 },
+		{ (void *)(form->head + 1), form->len - 1 },
+		{ (void *)msg->payload, msg->payload_len },
+		{ padding, port_record_padding(from ? 1 : 0, len) },
 	};
 	ssize_t n;
 
 	do {
-		n = writev(port->fd, iov, 3);
+		n = writev(port->fd, iov, 5);
 	} while (n < 0 && errno == EINTR);
 	return n > 0 ? 0 : n ? -errno : -EIO;
+}
+
+/* Most are in one piece, short, and not retained. */
+static bool can_gather(const struct message *msg, const struct message_form *form)
+{
+	return !msg->retain && form->len + msg->payload_len <= GATHER_MAX &&
+	       (!message_shares(msg) || message_in_one(msg, form));
 }
 
 int port_publish(struct worker *worker, struct message *msg, uint32_t from)
@@ -188,13 +201,16 @@ int port_publish(struct worker *worker, struct message *msg, uint32_t from)
 	struct port *port = &worker->port;
 	int err;
 
-	if (form->len > GATHER_MAX) {
+	if (!form) {
+		err = -ENOMEM;
+	} else if (can_gather(msg, form)) {
+		err = port_record_append(&port->out, msg->protocol, from, form->head,
+					 form->len + msg->payload_len);
+	} else {
 		port_flush(worker);
-		err = write_one(port, form, msg->protocol, from);
+		err = write_one(port, msg, form, from);
 		if (err == -EMSGSIZE || err == -ENODEV)
 			return err;
-	} else {
-		err = port_record_append(&port->out, msg->protocol, from, form->packet, form->len);
 	}
 	if (err)
 		dropped(worker, err);
@@ -220,6 +236,7 @@ static void deliver_answer(struct port *port, const struct port_record *record)
 
 static void deliver(struct port *port, const struct port_record *record)
 {
+	static const struct delivery plain;
 	struct client *client;
 	struct message msg;
 	u32 i;
@@ -232,7 +249,7 @@ static void deliver(struct port *port, const struct port_record *record)
 	for (i = 0; i < record->nr_peers; i++) {
 		client = find(port, record->peers[i]);
 		if (client)
-			client_deliver(client, &msg);
+			client_deliver(client, &msg, &plain);
 	}
 	message_done(&msg);
 }

@@ -10,16 +10,20 @@
 #include <stddef.h>
 #include <linux/types.h>
 
-struct retained_topic;
+struct retained_tree;
 struct store;
 struct stored;
 
+#define RETAINED_EXPIRE_MAX 256
+
 /**
  * struct retained - the retained messages
- * @lock: protects the rest
+ * @lock: protects the rest; it is held while changes are given to @store, so that
+ *	they are the same there
  * @store: where they are kept as well
- * @count: messages
- * @bytes: stored_size() of all
+ * @count: messages; anybody may read it
+ * @bytes: stored_size() of all; likewise
+ * @tree: them
  */
 struct retained {
 	pthread_rwlock_t lock;
@@ -30,11 +34,13 @@ struct retained {
 };
 
 int retained_init(struct retained *retained, struct store *store);	/* 0 or -ENOMEM */
+
+/* At the end, when nobody else has messages: leaves them in the store. */
 void retained_destroy(struct retained *retained);
 
 /*
- * Sets the message of its topic, taking a reference, in the store too, or with
- * no payload deletes it. Any thread, within store_begin() and store_end().
+ * Sets the message of its topic, taking a reference, in the store too unless that is
+ * below "$SYS/", or with no payload deletes it. Any thread, within store_begin() and store_end().
  * Returns 0 or -ENOMEM, and nothing has changed.
  */
 int retained_set(struct retained *retained, struct stored *msg);
@@ -42,25 +48,29 @@ int retained_set(struct retained *retained, struct stored *msg);
 /* At the start: as retained_set(), but the store has it already. */
 int retained_load(struct retained *retained, struct stored *msg);
 
-/* Deletes those that have expired, a few in each call. Any thread. */
-void retained_expire(struct retained *retained);
+/*
+ * Deletes those that have expired, up to RETAINED_EXPIRE_MAX of them. Returns whether
+ * there may be more. Any thread.
+ */
+bool retained_expire(struct retained *retained);
 
 /**
  * struct retained_cursor - a place among the topics that match a filter
  * @filter: a copy, with the mount point; owned
  * @len: bytes at @filter
- * @topic: the last topic that was returned, a copy; owned
- * @topic_len: bytes at @topic
- * @begun: there was one
+ * @place: where to go on: what the next topic is not less than; owned
+ * @place_len: bytes at @place
+ * @place_size: bytes it has room for
  */
 struct retained_cursor {
 	u8 *filter;
 	size_t len;
-	u8 *topic;
-	size_t topic_len;
-	bool begun;
+	u8 *place;
+	size_t place_len;
+	size_t place_size;
 };
 
+/* At the first topic. 0 or -ENOMEM. */
 int retained_cursor_init(struct retained_cursor *cursor, const u8 *filter, size_t len);
 void retained_cursor_free(struct retained_cursor *cursor);
 
@@ -77,7 +87,7 @@ void retained_cursor_free(struct retained_cursor *cursor);
  * and takes time accordingly, whatever the number of messages, so it may return
  * 0 without being @done. A "#" or "+" in front does not match "$" topics.
  *
- * Return: how many; -ENOMEM.
+ * Return: how many; -ENOMEM, and the cursor is where it was.
  */
 int retained_next(struct retained *retained, struct retained_cursor *cursor,
 		  struct stored **msgs, int max, bool *done);

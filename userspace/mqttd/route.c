@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Subscribing, and delivering to subscribers, in the user data plane.
+ * Delivering to subscribers in the user data plane.
  *
- * Workers route at the same time. A client with overlapping subscriptions
- * gets a message once: each worker numbers its messages and leaves the number
- * in a place of its own in every session that it delivers to.
+ * Workers route at the same time. If one filter matches, as for most messages,
+ * its subscribers get the message as they are found. If several do, a session gets
+ * it once, in the highest QoS and with all identifiers [MQTT-3.3.4-2..4]: then each
+ * worker first writes down who gets it, and leaves in each session, in a place of its
+ * own, where that is written.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <linux/compiler.h>
 #include <linux/rculist.h>
 #include <mqtt/word.h>
 
@@ -17,258 +19,299 @@
 #include "log.h"
 #include "route.h"
 #include "session.h"
+#include "subscription.h"
 #include "worker.h"
 
 /* Nodes of the trie that one message may visit. */
 #define MATCH_BUDGET	65536
 /* Mail that is handed over before the round of events ends. */
 #define POST_EARLY	(256u << 10)
+#define MEMORY_MIN	64
+/* A worker does not keep more than so many of anything for the next message. */
+#define MEMORY_KEPT	65536
 
 /**
- * struct subscription - one topic filter of one session
- * @sub: in the trie
- * @node: in the session's table, by @sub's place in the trie
- * @session: whose
- * @options: MQTT_SUB_OPTION_* bits; readers of the trie look at them
- * @rcu: frees it after readers of the trie are done
+ * struct route_target - a session that gets the message
+ * @session: which
+ * @ids: the last of its identifiers, 1 more than the index; 0: none
+ * @n_ids: how many
+ * @qos: highest of its subscriptions
+ * @rap: one of them is retain-as-published
  */
-struct subscription {
-	struct mqtt_sub sub;
-	struct hash_node node;
+struct route_target {
 	struct session *session;
-	u8 options;
-	struct rcu_head rcu;
+	u32 ids;
+	u32 n_ids;
+	u8 qos;
+	bool rap;
 };
 
+struct route_id {
+	u32 id;
+	u32 before;		/* 1 more than the index, 0: none */
+};
+
+/**
+ * struct fanout - one message on its way
+ * @worker: where
+ * @msg: what
+ * @first: list of the first filter that matched
+ * @lists: filters that matched
+ * @reached: sessions that get it
+ * @dropped: connections that do not
+ * @kept: only groups, and sessions without a connection
+ * @upgrade: in the subscription's QoS, even if the message's is lower
+ * @no_memory: somebody does not get it for that
+ */
 struct fanout {
 	struct worker *worker;
 	struct message *msg;
+	const struct hlist_head *first;
+	unsigned int lists;
+	unsigned int reached;
 	unsigned int dropped;
+	bool kept;
+	bool upgrade;
+	bool no_memory;
 };
 
-int route_table_init(struct route_table *table)
+/* Room for one more in an array of the worker's. */
+static bool ensure(void *array, u32 *room, u32 n, size_t size)
 {
-	pthread_mutex_init(&table->lock, NULL);
-	return mqtt_trie_init(&table->trie);
+	void **at = array, *bigger;
+	u32 want;
+
+	if (likely(n < *room))
+		return true;
+	want = *room ? 2 * *room : MEMORY_MIN;
+	if (want <= n)
+		want = n + 1;
+	bigger = realloc(*at, want * size);
+	if (!bigger)
+		return false;
+	*at = bigger;
+	*room = want;
+	return true;
 }
 
-void route_table_destroy(struct route_table *table)
+void route_memory_free(struct route_memory *memory)
 {
-	mqtt_trie_destroy(&table->trie);
-	pthread_mutex_destroy(&table->lock);
+	free(memory->targets);
+	free(memory->ids);
+	free(memory->flat);
+	*memory = (struct route_memory){};
 }
 
-/* Nodes are at least 16 bytes apart; their addresses are not the client's choice. */
-static uint64_t place_hash(const struct mqtt_trie_node *node, bool hash)
+static void trim(struct route_memory *memory)
 {
-	return (((uintptr_t)node >> 4) * 2 + hash) * 0x9e3779b97f4a7c15ull >> 16;
+	if (unlikely(memory->targets_room > MEMORY_KEPT || memory->ids_room > MEMORY_KEPT))
+		route_memory_free(memory);
 }
 
-static struct subscription *find_place(struct session *session,
-				       const struct mqtt_trie_node *place, bool hash)
+/* To one session */
+
+/* In its queue, if it is to be kept: QoS 0 is not, unless mosquitto's option says so. */
+static void keep(struct fanout *fanout, struct session *session, const struct delivery *delivery)
 {
-	struct subscription *sub;
-	struct hash_node *node;
+	struct stored *stored;
 
-	for (node = hash_first(&session->subs, place_hash(place, hash)); node;
-	     node = hash_next(node)) {
-		sub = container_of(node, struct subscription, node);
-		if (sub->sub.node == place && sub->sub.hash == hash)
-			return sub;
-	}
-	return NULL;
-}
-
-/* Under the table's lock. NULL if @session has no such subscription. */
-static struct subscription *find_filter(struct route_table *table, struct session *session,
-					const u8 *filter, size_t len)
-{
-	struct mqtt_trie_node *place;
-	bool hash;
-
-	place = mqtt_trie_lookup(&table->trie, filter, len, &hash);
-	return place ? find_place(session, place, hash) : NULL;
-}
-
-static void set_options(struct subscription *sub, u8 options)
-{
-	__atomic_store_n(&sub->options, options, __ATOMIC_RELAXED);
-}
-
-static int subscribe_locked(struct route_table *table, struct session *session,
-			    struct session_filter *f)
-{
-	struct subscription *sub;
-	int err;
-
-	sub = find_filter(table, session, f->filter, f->len);
-	f->was = sub ? sub->options : -1;
-	if (sub) {
-		set_options(sub, f->options);
-		return f->was != f->options;
-	}
-	sub = calloc(1, sizeof(*sub));
-	if (!sub)
-		return -ENOMEM;
-	sub->session = session;
-	sub->options = f->options;
-	err = mqtt_trie_add(&table->trie, f->filter, f->len, &sub->sub);
-	if (err) {
-		free(sub);
-		return err;
-	}
-	err = hash_add(&session->subs, &sub->node, place_hash(sub->sub.node, sub->sub.hash));
-	if (err) {
-		mqtt_trie_del(&table->trie, &sub->sub);
-		kfree_rcu(sub, rcu);
-		return err;
-	}
-	return 1;
-}
-
-int route_subscribe(struct route_table *table, struct session *session,
-		    struct session_filter *filter)
-{
-	int ret;
-
-	pthread_mutex_lock(&table->lock);
-	ret = subscribe_locked(table, session, filter);
-	pthread_mutex_unlock(&table->lock);
-	return ret;
-}
-
-int route_options(struct route_table *table, struct session *session, const u8 *filter,
-		  size_t len)
-{
-	const struct subscription *sub;
-	int options;
-
-	pthread_mutex_lock(&table->lock);
-	sub = find_filter(table, session, filter, len);
-	options = sub ? sub->options : -1;
-	pthread_mutex_unlock(&table->lock);
-	return options;
-}
-
-void route_restore(struct route_table *table, struct session *session,
-		   const struct session_filter *filter)
-{
-	struct subscription *sub;
-
-	if (filter->was < 0) {
-		route_unsubscribe(table, session, filter->filter, filter->len);
+	if (!delivery->qos && !fanout->worker->broker->conf->queue_qos0_messages)
 		return;
-	}
-	pthread_mutex_lock(&table->lock);
-	sub = find_filter(table, session, filter->filter, filter->len);
-	if (sub)
-		set_options(sub, filter->was);
-	pthread_mutex_unlock(&table->lock);
+	stored = message_stored(fanout->msg);
+	if (!stored || session_enqueue(fanout->worker, session, stored, delivery) == -ENOMEM)
+		fanout->no_memory = true;
 }
 
-int route_unsubscribe(struct route_table *table, struct session *session,
-		      const u8 *filter, size_t len)
+static void mail(struct fanout *fanout, struct client *client, const struct delivery *delivery)
 {
-	struct subscription *sub;
-
-	pthread_mutex_lock(&table->lock);
-	sub = find_filter(table, session, filter, len);
-	if (sub) {
-		hash_del(&session->subs, &sub->node);
-		mqtt_trie_del(&table->trie, &sub->sub);
-		kfree_rcu(sub, rcu);
-	}
-	pthread_mutex_unlock(&table->lock);
-	return sub ? 1 : 0;
-}
-
-static void drop_subscription(struct hash_node *node, void *ctx)
-{
-	struct subscription *sub = container_of(node, struct subscription, node);
-	struct route_table *table = ctx;
-
-	mqtt_trie_del(&table->trie, &sub->sub);
-	kfree_rcu(sub, rcu);
-}
-
-struct visit {
-	int (*function)(void *ctx, const struct session_filter *filter);
-	void *ctx;
-};
-
-static int visit_subscription(struct hash_node *node, void *ctx)
-{
-	const struct subscription *sub = container_of(node, struct subscription, node);
-	size_t len = mqtt_trie_filter(&sub->sub, NULL, 0);
-	struct session_filter filter = { .len = len, .options = sub->options };
-	struct visit *visit = ctx;
-	u8 *text = malloc(len);
-	int ret;
-
-	if (!text)
-		return -ENOMEM;
-	mqtt_trie_filter(&sub->sub, text, len);
-	filter.filter = text;
-	ret = visit->function(visit->ctx, &filter);
-	free(text);
-	return ret;
-}
-
-int route_visit(struct route_table *table, struct session *session,
-		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx)
-{
-	struct visit args = { visit, ctx };
-	int ret;
-
-	pthread_mutex_lock(&table->lock);
-	ret = hash_visit(&session->subs, visit_subscription, &args);
-	pthread_mutex_unlock(&table->lock);
-	return ret;
-}
-
-void route_unsubscribe_all(struct route_table *table, struct session *session)
-{
-	if (!session->subs.buckets)
-		return;
-	pthread_mutex_lock(&table->lock);
-	hash_clear(&session->subs, drop_subscription, table);
-	pthread_mutex_unlock(&table->lock);
-}
-
-/* Under RCU: the session's client is there at least until we are done. */
-static void fan_out_to(struct fanout *fanout, struct session *session)
-{
-	struct worker *worker = fanout->worker;
-	struct client *client = session->client;
-
-	if (session->stamps[worker->index] == worker->stamp)
-		return;
-	session->stamps[worker->index] = worker->stamp;
-	if (client->worker == worker) {
-		client_deliver(client, fanout->msg);
-		return;
-	}
 	if (!client_get_live(client))
 		return;
-	if (outbox_address(&worker->outboxes[client->worker->index], client))
+	if (outbox_address(&fanout->worker->outboxes[client->worker->index], client, delivery))
 		fanout->dropped++;
 	client_put(client);
 }
 
-/* MQTT 5.0 3.8.3.1 */
-static bool no_local(const struct subscription *sub)
+/* Under RCU: the session's client is there at least until we are done. */
+static inline void deliver(struct fanout *fanout, struct session *session,
+			   const struct delivery *delivery)
 {
-	return __atomic_load_n(&sub->options, __ATOMIC_RELAXED) & MQTT_SUB_OPTION_NO_LOCAL;
+	struct client *client = rcu_dereference(session->client);
+
+	fanout->reached++;
+	if (delivery->qos || !client)
+		keep(fanout, session, delivery);
+	else if (likely(client->worker == fanout->worker))
+		client_deliver(client, fanout->msg, delivery);
+	else
+		mail(fanout, client, delivery);
 }
 
-static void fan_out(void *ctx, const struct hlist_head *subs)
+static inline u8 effective_qos(const struct fanout *fanout, u8 qos)
+{
+	return qos < fanout->msg->qos || fanout->upgrade ? qos : fanout->msg->qos;
+}
+
+/* By one subscription */
+static inline void deliver_by(struct fanout *fanout, struct session *session, u64 how,
+			      const char *share)
+{
+	u32 id = how_id(how);
+	struct delivery delivery = {
+		.ids = &id,
+		.n_ids = id ? 1 : 0,
+		.qos = effective_qos(fanout, how_qos(how)),
+		.retain = fanout->msg->retain && how & FILTER_RETAIN_AS_PUBLISHED,
+		.share = share,
+	};
+
+	deliver(fanout, session, &delivery);
+}
+
+/* A copy of its own: besides what the member gets otherwise, MQTT 5.0 4.8.2. */
+static void deliver_shared(struct fanout *fanout, struct share *share,
+			   const struct session *except)
+{
+	struct subscription *sub = share_pick(share, except);
+
+	if (sub)
+		deliver_by(fanout, sub->session, subscription_get_how(sub), share->name);
+}
+
+/* MQTT 5.0 3.8.3.1, and who is not for us now. */
+static inline bool skipped(const struct fanout *fanout, const struct subscription *sub, u64 how)
+{
+	if (sub->session == fanout->msg->from && how & FILTER_NO_LOCAL)
+		return true;
+	return fanout->kept && rcu_dereference(sub->session->client);
+}
+
+/* One filter matches: nobody can be in its list twice. */
+static void deliver_list(struct fanout *fanout, const struct hlist_head *subs)
+{
+	struct subscription *sub;
+	u64 how;
+
+	hlist_for_each_entry_rcu(sub, subs, sub.link) {
+		how = subscription_get_how(sub);
+		if (unlikely(!sub->session))
+			deliver_shared(fanout, sub->share, NULL);
+		else if (!skipped(fanout, sub, how))
+			deliver_by(fanout, sub->session, how, NULL);
+	}
+}
+
+/* Several filters match */
+
+static struct route_target *find_target(struct fanout *fanout, struct session *session)
+{
+	struct route_memory *memory = &fanout->worker->route;
+	u64 *stamp = &session->stamps[fanout->worker->index];
+	struct route_target *target;
+
+	if (*stamp < memory->n_targets && memory->targets[*stamp].session == session)
+		return &memory->targets[*stamp];
+	if (!ensure(&memory->targets, &memory->targets_room, memory->n_targets, sizeof(*target))) {
+		fanout->no_memory = true;
+		return NULL;
+	}
+	*stamp = memory->n_targets++;
+	target = &memory->targets[*stamp];
+	*target = (struct route_target){ .session = session };
+	return target;
+}
+
+static void add_id(struct fanout *fanout, struct route_target *target, u32 id)
+{
+	struct route_memory *memory = &fanout->worker->route;
+
+	if (!ensure(&memory->ids, &memory->ids_room, memory->n_ids, sizeof(*memory->ids))) {
+		fanout->no_memory = true;
+		return;
+	}
+	memory->ids[memory->n_ids++] = (struct route_id){ id, target->ids };
+	target->ids = memory->n_ids;
+	target->n_ids++;
+}
+
+static void add_target(struct fanout *fanout, struct session *session, u64 how)
+{
+	struct route_target *target = find_target(fanout, session);
+
+	if (!target)
+		return;
+	if (how_qos(how) > target->qos)
+		target->qos = how_qos(how);
+	if (how & FILTER_RETAIN_AS_PUBLISHED)
+		target->rap = true;
+	if (how_id(how))
+		add_id(fanout, target, how_id(how));
+}
+
+static void gather(struct fanout *fanout, const struct hlist_head *subs)
+{
+	struct subscription *sub;
+	u64 how;
+
+	hlist_for_each_entry_rcu(sub, subs, sub.link) {
+		how = subscription_get_how(sub);
+		if (unlikely(!sub->session))
+			deliver_shared(fanout, sub->share, NULL);
+		else if (!skipped(fanout, sub, how))
+			add_target(fanout, sub->session, how);
+	}
+}
+
+/* In the order in which they were found; without memory, some of them. */
+static u32 flatten(struct fanout *fanout, const struct route_target *target)
+{
+	struct route_memory *memory = &fanout->worker->route;
+	u32 n = target->n_ids, at;
+
+	if (n && !ensure(&memory->flat, &memory->flat_room, n - 1, sizeof(*memory->flat))) {
+		fanout->no_memory = true;
+		return 0;
+	}
+	for (at = target->ids; at; at = memory->ids[at - 1].before)
+		memory->flat[--n] = memory->ids[at - 1].id;
+	return target->n_ids;
+}
+
+static void deliver_targets(struct fanout *fanout)
+{
+	struct route_memory *memory = &fanout->worker->route;
+	const struct route_target *target;
+	struct delivery delivery;
+	u32 i;
+
+	for (i = 0; i < memory->n_targets; i++) {
+		target = &memory->targets[i];
+		delivery = (struct delivery){
+			.n_ids = flatten(fanout, target),
+			.ids = memory->flat,
+			.qos = effective_qos(fanout, target->qos),
+			.retain = fanout->msg->retain && target->rap,
+		};
+		deliver(fanout, target->session, &delivery);
+	}
+	memory->n_targets = 0;
+	memory->n_ids = 0;
+	trim(memory);
+}
+
+/* A message */
+
+static void found(void *ctx, const struct hlist_head *subs)
 {
 	struct fanout *fanout = ctx;
-	struct subscription *sub;
 
-	hlist_for_each_entry_rcu(sub, subs, sub.link)
-		if (!(sub->session == fanout->msg->from && no_local(sub)))
-			fan_out_to(fanout, sub->session);
+	fanout->lists++;
+	if (fanout->lists == 1) {
+		fanout->first = subs;
+		return;
+	}
+	if (fanout->lists == 2)
+		gather(fanout, fanout->first);
+	gather(fanout, subs);
 }
 
 static void post_message(struct worker *worker, struct fanout *fanout)
@@ -294,23 +337,113 @@ static struct mqtt_match *last_match(struct worker *worker, const u8 *topic, siz
 	return &worker->matches[(end * 0x9e3779b97f4a7c15ull >> 32) % WORKER_MATCHES];
 }
 
-void route_deliver(struct worker *worker, struct message *msg)
+static void match(struct fanout *fanout, void (*each)(void *ctx, const struct hlist_head *subs),
+		  void *ctx)
 {
-	struct fanout fanout = { .worker = worker, .msg = msg };
-	int err;
+	struct worker *worker = fanout->worker;
+	const struct message *msg = fanout->msg;
 
-	worker->stamp++;
-	rcu_read_lock();
-	err = mqtt_match(&worker->broker->routes.trie,
-			 last_match(worker, msg->topic, msg->topic_len), msg->topic,
-			 msg->topic_len, MATCH_BUDGET, fan_out, &fanout);
-	rcu_read_unlock();
-	if (err)
+	if (mqtt_match(&worker->broker->routes.trie,
+		       last_match(worker, msg->topic, msg->topic_len), msg->topic,
+		       msg->topic_len, MATCH_BUDGET, each, ctx))
 		log_limited(LOG_TYPE_WARNING,
 			    "Warning: a message matches too many filters, some subscribers miss it.");
-	post_message(worker, &fanout);
-	if (fanout.dropped)
-		stats_add(&worker->stats, STAT_PUBLISH_DROPPED, fanout.dropped);
+}
+
+static struct fanout begin(struct worker *worker, struct message *msg)
+{
+	/*
+	 * What is gathered for the kernel goes first. It is also written before an
+	 * answer is, and what it refuses is routed: not while this message is.
+	 */
+	port_flush(worker);
+	return (struct fanout){
+		.worker = worker,
+		.msg = msg,
+		.upgrade = worker->broker->conf->upgrade_outgoing_qos,
+	};
+}
+
+static int finish(struct fanout *fanout)
+{
+	struct worker *worker = fanout->worker;
+
+	post_message(worker, fanout);
+	if (fanout->dropped)
+		stats_add(&worker->stats, STAT_PUBLISH_DROPPED, fanout->dropped);
+	return fanout->no_memory ? -ENOMEM : (int)fanout->reached;
+}
+
+static int deliver_message(struct fanout *fanout)
+{
+	rcu_read_lock();
+	match(fanout, found, fanout);
+	if (fanout->lists == 1)
+		deliver_list(fanout, fanout->first);
+	else if (fanout->lists)
+		deliver_targets(fanout);
+	rcu_read_unlock();
+	return finish(fanout);
+}
+
+int route_deliver(struct worker *worker, struct message *msg)
+{
+	struct fanout fanout = begin(worker, msg);
+
+	return deliver_message(&fanout);
+}
+
+int route_deliver_kept(struct worker *worker, struct message *msg)
+{
+	struct fanout fanout = begin(worker, msg);
+
+	fanout.kept = true;
+	return deliver_message(&fanout);
+}
+
+/**
+ * struct some - a message for some clients only
+ * @fanout: the message
+ * @clients: whom it is for
+ * @n: how many
+ */
+struct some {
+	struct fanout fanout;
+	struct client **clients;
+	unsigned int n;
+};
+
+/* Not all of a list is looked at, but what these clients have there. */
+static void gather_some(void *ctx, const struct hlist_head *subs)
+{
+	const struct subscription *first, *sub;
+	struct some *some = ctx;
+	struct session *session;
+	unsigned int i;
+	u64 how;
+
+	first = hlist_entry_safe(rcu_dereference(subs->first), struct subscription, sub.link);
+	for (i = 0; first && i < some->n; i++) {
+		session = some->clients[i]->session;
+		sub = session ? route_find_place(session, first->sub.node, first->sub.hash) : NULL;
+		if (!sub)
+			continue;
+		how = subscription_get_how(sub);
+		if (!skipped(&some->fanout, sub, how))
+			add_target(&some->fanout, session, how);
+	}
+}
+
+int route_deliver_to(struct worker *worker, struct message *msg, struct client **clients,
+		     unsigned int n)
+{
+	struct some some = { begin(worker, msg), clients, n };
+
+	rcu_read_lock();
+	match(&some.fanout, gather_some, &some);
+	deliver_targets(&some.fanout);
+	rcu_read_unlock();
+	return finish(&some.fanout);
 }
 
 /*
@@ -318,21 +451,48 @@ void route_deliver(struct worker *worker, struct message *msg)
  * publisher goes first as far as the daemon has it, and what comes after it waits
  * until it is on the sockets.
  */
-static void deliver_beside(struct worker *worker, struct message *msg, struct client *from)
+static int deliver_beside(struct worker *worker, struct message *msg, struct client *from)
 {
+	int ret;
+
 	port_drain(worker);
 	worker_fence_begin(worker);
-	route_deliver(worker, msg);
+	ret = route_deliver(worker, msg);
 	if (from && !from->closing && worker_fence_end(worker, from))
 		client_hold(from, HOLD_FENCE);
+	return ret;
 }
 
-void route_publish(struct worker *worker, struct message *msg)
+/* At QoS 1 and 2 nothing is the kernel's, which has no sessions. */
+int route_publish(struct worker *worker, struct message *msg)
 {
-	struct client *from = msg->from ? msg->from->client : NULL;
+	struct client *from = msg->from ? msg->from->owner : NULL;
 
-	if (!port_is_open(&worker->port))
-		route_deliver(worker, msg);
-	else if (port_publish(worker, msg, from ? from->conn.peer : 0))
-		deliver_beside(worker, msg, from);
+	if (!port_is_open(&worker->port) || msg->qos)
+		return route_deliver(worker, msg);
+	if (port_publish(worker, msg, from ? from->conn.peer : 0))
+		return deliver_beside(worker, msg, from);
+	return 1;
+}
+
+/* QoS 1 that was for a member whose session has ended, [MQTT-4.8.2-4]. */
+void share_redeliver(struct worker *worker, struct stored *stored, const char *share,
+		     const struct session *except)
+{
+	struct route_table *table = &worker->broker->routes;
+	struct message msg;
+	struct fanout fanout;
+	struct share *group;
+
+	message_init_stored(&msg, stored);
+	fanout = begin(worker, &msg);
+	rcu_read_lock();
+	pthread_mutex_lock(&table->lock);
+	group = share_find(&table->shares, (const u8 *)share, strlen(share));
+	pthread_mutex_unlock(&table->lock);
+	if (group)
+		deliver_shared(&fanout, group, except);
+	rcu_read_unlock();
+	finish(&fanout);
+	message_done(&msg);
 }

@@ -1,73 +1,122 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The subscription tree of the user data plane, and the way of a message
- * through it.
+ * The subscriptions of all sessions, and the way of a message to those that match.
  */
 #ifndef MQTTD_ROUTE_H
 #define MQTTD_ROUTE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <mqtt/trie.h>
 
 #include "message.h"
+#include "share.h"
 
+struct client;
 struct session;
 struct session_filter;
+struct subscription;
 struct worker;
 
 /**
  * struct route_table - subscriptions of all sessions
  * @trie: read under RCU
+ * @shares: groups of shared subscriptions
  * @lock: serialises writers
  */
 struct route_table {
 	struct mqtt_trie trie;
+	struct share_table shares;
 	pthread_mutex_t lock;
 };
+
+/* Below: route_table.c */
 
 int route_table_init(struct route_table *table);	/* 0 or -ENOMEM */
 void route_table_destroy(struct route_table *table);	/* all sessions are gone */
 
-/*
- * All: @filter is valid by the standard. By the worker that owns @session.
- * The first two return 1 if the table has changed, 0 if it was so already, -errno
- * if the filter does not fit or there is no memory. route_subscribe() sets
- * @filter->was, route_restore() makes undone what it has changed.
+/**
+ * route_subscribe() - add or change a subscription
+ * @table: to which
+ * @session: whose; by its owner's worker, or while nobody owns it
+ * @filter: valid by the standard, with options and identifier; gets @is_new and @was
+ *
+ * Messages find the old options or the new ones, and always some.
+ *
+ * Return: 0; -ENOMEM, and nothing has changed.
  */
 int route_subscribe(struct route_table *table, struct session *session,
 		    struct session_filter *filter);
-int route_unsubscribe(struct route_table *table, struct session *session,
-		      const u8 *filter, size_t len);
-
+/* Was it there? */
+bool route_unsubscribe(struct route_table *table, struct session *session,
+		       const u8 *filter, size_t len);
+/* Undoes what route_subscribe() has done. */
 void route_restore(struct route_table *table, struct session *session,
 		   const struct session_filter *filter);
 
-/* MQTT_SUB_OPTION_* bits of a subscription, or -1 if @session does not have it. */
+/* FILTER_* bits of a subscription, or -1 if @session does not have it. */
 int route_options(struct route_table *table, struct session *session, const u8 *filter,
 		  size_t len);
 
-/* Ends all subscriptions of @session. By the worker that owns it. */
+/* Ends all subscriptions of @session. */
 void route_unsubscribe_all(struct route_table *table, struct session *session);
 
 /*
  * Calls @visit with each subscription of @session until it returns something;
- * returns that. By the worker that owns @session. The filter is gone when @visit
- * returns.
+ * returns that. The filter is gone when @visit returns.
  */
 int route_visit(struct route_table *table, struct session *session,
 		int (*visit)(void *ctx, const struct session_filter *filter), void *ctx);
 
+/* For route.c: the subscription of @session at a place in the trie, or NULL. */
+struct subscription *route_find_place(struct session *session,
+				      const struct mqtt_trie_node *place, bool hash);
+
+/* Below: route.c. Each returns how many sessions get @msg, or -ENOMEM if one misses it. */
+
 /*
- * Has @msg delivered to every connected client that has subscribed, once each:
- * on the kernel data plane by the kernel.
+ * Has @msg delivered to every session that has subscribed, once each: at QoS 0 on
+ * the kernel data plane by the kernel, of which the number is not known: 1.
  */
-void route_publish(struct worker *worker, struct message *msg);
+int route_publish(struct worker *worker, struct message *msg);
 
 /*
  * Puts @msg into the queue of each of them. By @worker; other workers' clients
  * get it through their mailboxes.
  */
-void route_deliver(struct worker *worker, struct message *msg);
+int route_deliver(struct worker *worker, struct message *msg);
+
+/*
+ * Likewise, but only to groups and to sessions that have no connection: @msg is
+ * at QoS 0 and the kernel delivers it to the others.
+ */
+int route_deliver_kept(struct worker *worker, struct message *msg);
+
+/*
+ * Likewise, but only to the @n @clients, which are @worker's own, and each that has
+ * subscribed: how is in the trie.
+ */
+int route_deliver_to(struct worker *worker, struct message *msg, struct client **clients,
+		     unsigned int n);
+
+/**
+ * struct route_memory - a worker's, used for one message after the other
+ * @targets: who gets it, if several filters match
+ * @ids: subscription identifiers of these, linked lists
+ * @flat: the ones of one target
+ */
+struct route_memory {
+	struct route_target *targets;
+	struct route_id *ids;
+	u32 *flat;
+	u32 n_targets;
+	u32 targets_room;
+	u32 n_ids;
+	u32 ids_room;
+	u32 flat_room;
+};
+
+void route_memory_free(struct route_memory *memory);
 
 #endif /* MQTTD_ROUTE_H */

@@ -1,43 +1,61 @@
 // SPDX-License-Identifier: MIT
 /*
- * Client ids, take-over, and subscribing in all data planes at once.
+ * Sessions by client id: beginning, changing hands, ending.
+ *
+ * Who may touch what:
+ *
+ *   registry->lock   who is live: @node, @owner, @heir, @doomed, @timer, @ends;
+ *                    without an owner also @will, @expiry, @username, @protocol, which
+ *                    are otherwise changed by the owner's worker, under this lock
+ *                    if others look at them (@expiry, @username)
+ *   session->lock    @queue, @incoming, @drops, @window, @dead, changes of @client
+ *   route table      @subs
+ *
+ * Order: store_begin(), registry->lock, session->lock, and inside all of them the
+ * store's own and the mailboxes'. Nothing is published with a lock held. What the
+ * store is told about a session is in the order of the sections in which
+ * it is changed.
+ *
+ * How long:
+ *
+ *   connection   claims the session before CONNACK and leaves it after close().
+ *                Between these its worker may use it without further ado. @client
+ *                points to it only from session_online() to session_offline(), before
+ *                the connection's memory is given back under RCU
+ *   end          by whoever takes it out of the registry, when there is no owner: marks
+ *                it dead, with its last change in the store, so that nothing is
+ *                added any more; takes its subscriptions out of the trie; then
+ *                waits for RCU, as readers of the trie may still have it
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/container_of.h>
-#include <linux/random.h>
+#include <linux/minmax.h>
 
 #include "broker.h"
 #include "client.h"
-#include "dataplane.h"
 #include "log.h"
-#include "reason.h"
+#include "packet_ids.h"
+#include "publish.h"
 #include "session.h"
+#include "session_queue.h"
+#include "session_will.h"
+#include "share.h"
+#include "store.h"
+#include "stored.h"
 #include "worker.h"
 
-/* Filters that one session may have. */
-#define SUBSCRIPTIONS_MAX 1000000
+/* Sessions that end, and wills that are published, in one round of events. */
+#define DUE_PER_ROUND	64
 
-void session_registry_init(struct session_registry *registry)
-{
-	*registry = (struct session_registry){};
-	pthread_mutex_init(&registry->lock, NULL);
-	get_random_bytes(&registry->key, sizeof(registry->key));
-}
+/* Memory */
 
-void session_registry_destroy(struct session_registry *registry)
-{
-	hash_clear(&registry->by_id, NULL, NULL);	/* it is empty */
-	pthread_mutex_destroy(&registry->lock);
-}
-
-static struct session *session_new(struct client *client, const char *id)
+static struct session *session_new(struct broker *broker, const char *id)
 {
 	struct session *session;
 
-	session = calloc(1, sizeof(*session) +
-			 client->worker->broker->n_workers * sizeof(session->stamps[0]));
+	session = calloc(1, sizeof(*session) + broker->n_workers * sizeof(session->stamps[0]));
 	if (!session)
 		return NULL;
 	session->id = strdup(id);
@@ -45,12 +63,25 @@ static struct session *session_new(struct client *client, const char *id)
 		free(session);
 		return NULL;
 	}
-	session->client = client;
+	session->broker = broker;
+	pthread_mutex_init(&session->lock, NULL);
 	return session;
 }
 
-static void session_free(struct session *session)
+void session_free(struct session *session)
 {
+	struct session_queue *queue = queue_take(session);
+	struct session_entry *entry;
+
+	/* At the end of the process: the store keeps what is left. */
+	while (queue && (entry = queue_empty(queue))) {
+		entry->msg->store = NULL;
+		queue_entry_free(entry);
+	}
+	packet_ids_free(session->incoming);
+	session_will_free(session->will);
+	pthread_mutex_destroy(&session->lock);
+	free(session->username);
 	free(session->id);
 	free(session);
 }
@@ -60,173 +91,390 @@ static void session_free_rcu(struct rcu_head *rcu)
 	session_free(container_of(rcu, struct session, rcu));
 }
 
-static struct session *find(const struct session_registry *registry, const char *id,
-			    uint64_t hash)
+static struct session *add_new(struct broker *broker, const char *id)
 {
-	struct session *session;
-	struct hash_node *node;
+	struct session *session = session_new(broker, id);
 
-	for (node = hash_first(&registry->by_id, hash); node; node = hash_next(node)) {
-		session = container_of(node, struct session, node);
-		if (!strcmp(session->id, id))
-			return session;
+	if (session && session_add(&broker->sessions, session)) {
+		session_free(session);
+		return NULL;
 	}
-	return NULL;
+	return session;
+}
+
+/* In the store. All with the registry locked. */
+
+/* The change, 1 if it is not kept there, 0 without memory. */
+static u64 put_row(struct session *session)
+{
+	struct store *store = session->broker->store;
+	struct store_session row = {
+		.client_id = session->id,
+		.username = session->username,
+		.expiry = session->expiry,
+		.protocol = session->protocol,
+	};
+
+	if (!session->key)
+		return 1;
+	if (session->ends)
+		row.expires = stored_now() + session->ends - min_t(u64, session->ends, timer_now());
+	if (session->will) {
+		row.will = session->will->msg;
+		row.will_at = session_will_time(session->will);
+		row.will_retain = session->will->retain;
+	}
+	return store_session_put(store, session->key, &row);
+}
+
+void session_store(struct session *session)
+{
+	if (!put_row(session))
+		log_limited(LOG_TYPE_ERROR,
+			    "Error: the state of client %s cannot be stored: out of memory.",
+			    session->id);
+}
+
+/* Endings */
+
+/* Takes a session without owner out of the registry; for session_finish(). */
+static void end_locked(struct session *session)
+{
+	session_del(&session->broker->sessions, session);
+	session_clear_timer(session);
+	pthread_mutex_lock(&session->lock);
+	session->dead = true;
+	if (session->key)
+		store_session_del(session->broker->store, session->key);
+	pthread_mutex_unlock(&session->lock);
+}
+
+/* Messages of shared subscriptions that nobody has acknowledged (MQTT 5.0 4.8.2). */
+static void hand_on(struct worker *worker, struct session *session)
+{
+	struct session_queue *queue;
+	struct session_entry *entry;
+
+	pthread_mutex_lock(&session->lock);
+	queue = queue_take(session);
+	pthread_mutex_unlock(&session->lock);
+	while (queue && (entry = queue_empty(queue))) {
+		if (entry->delivery.share && entry->delivery.qos == 1)
+			share_redeliver(worker, entry->msg, entry->delivery.share, session);
+		queue_entry_free(entry);
+	}
+}
+
+static void session_finish(struct worker *worker, struct session *session)
+{
+	store_begin(session->broker->store);
+	route_unsubscribe_all(&session->broker->routes, session);
+	if (session->will)
+		session_will_publish(worker, session->will, session);
+	hand_on(worker, session);
+	store_end(session->broker->store);
+	call_rcu(&session->rcu, session_free_rcu);
+}
+
+/* Claiming */
+
+/* Returns false without memory. The old session goes on as it was then. */
+static bool begin_locked(struct client *client, struct session *old)
+{
+	struct broker *broker = client->worker->broker;
+	struct session *session = add_new(broker, client->id);
+
+	if (!session)
+		return false;
+	if (client->terms.session_expiry && store_durable(broker->store))
+		session->key = store_new_key(broker->store);
+	if (old)
+		end_locked(old);
+	client->session = session;
+	return true;
+}
+
+static void resume_locked(struct client *client, struct session *session)
+{
+	session_clear_timer(session);
+	session->ends = 0;
+	session_will_free(session->will);	/* [MQTT-3.1.3-9] */
+	session->will = NULL;
+	client->session = session;
+}
+
+static void take_terms(struct client *client, struct session *session, char *username)
+{
+	session->owner = client;
+	session->heir = NULL;
+	session->expiry = client->terms.session_expiry;
+	session->protocol = client->protocol;
+	free(session->username);
+	session->username = username;
+	session->will = client->will;
+	client->will = NULL;
 }
 
 /* The later of two that wait wins, and the one who was waiting goes away too. */
-static int claim_locked(struct session_registry *registry, struct session *session)
+static bool must_wait(struct client *client, struct session *session)
 {
-	uint64_t hash = siphash(session->id, strlen(session->id), &registry->key);
-	struct session *old = find(registry, session->id, hash);
-	int err;
-
-	if (!old) {
-		err = hash_add(&registry->by_id, &session->node, hash);
-		session->live = !err;
-		return err;
-	}
-	if (old->heir) {
-		old->heir->predecessor = NULL;
-		mailbox_notify(old->heir->client, NOTICE_KICK);
-	}
-	old->heir = session;
-	session->predecessor = old;
-	mailbox_notify(old->client, NOTICE_KICK);
-	return -EINPROGRESS;
+	if (session->heir && session->heir != client)
+		mailbox_notify(session->heir, NOTICE_KICK);
+	session->heir = client;
+	if (session->owner)
+		mailbox_notify(session->owner, NOTICE_KICK);
+	return session->owner;
 }
 
-int session_claim(struct client *client, const char *id)
+/* *@ended: a session that is to be finished. */
+static int claim_locked(struct client *client, struct session **ended, u64 *change)
 {
-	struct session_registry *registry = &client->worker->broker->sessions;
-	struct session *session = session_new(client, id);
+	struct session *session = session_find(&client->worker->broker->sessions, client->id);
+	char *username = client->username ? strdup(client->username) : NULL;
+
+	if (client->username && !username)
+		return -ENOMEM;
+	if (session && must_wait(client, session)) {
+		free(username);
+		return -EINPROGRESS;
+	}
+	client->terms.session_present = session && !client->terms.clean;
+	if (client->terms.session_present) {
+		resume_locked(client, session);
+	} else {
+		if (!begin_locked(client, session)) {
+			free(username);
+			return -ENOMEM;
+		}
+		*ended = session;
+	}
+	take_terms(client, client->session, username);
+	*change = put_row(client->session);
+	return *change ? 0 : -ENOMEM;
+}
+
+int session_claim(struct client *client, u64 *ticket)
+{
+	struct broker *broker = client->worker->broker;
+	struct session *ended = NULL;
+	u64 change = 0;
 	int err;
 
-	if (!session)
-		return -ENOMEM;
-	pthread_mutex_lock(&registry->lock);
-	err = claim_locked(registry, session);
-	pthread_mutex_unlock(&registry->lock);
-	if (err == -ENOMEM)
-		session_free(session);
-	else
-		client->session = session;
+	store_begin(broker->store);
+	pthread_mutex_lock(&broker->sessions.lock);
+	err = claim_locked(client, &ended, &change);
+	pthread_mutex_unlock(&broker->sessions.lock);
+	*ticket = store_end(broker->store);
+	if (ended)
+		session_finish(client->worker, ended);
 	return err;
 }
 
-static void leave_locked(struct session_registry *registry, struct session *session)
+/* What the client and the configuration allow to be in flight. */
+static u16 window_of(const struct client *client)
 {
-	struct session *heir = session->heir;
+	int64_t most = client->worker->broker->conf->max_inflight_messages;
 
-	if (session->predecessor)
-		session->predecessor->heir = NULL;
-	if (!session->live)
+	return most ? min_t(int64_t, most, client->terms.receive_max) : client->terms.receive_max;
+}
+
+void session_online(struct client *client)
+{
+	struct session *session = client->session;
+
+	pthread_mutex_lock(&session->lock);
+	session->window = window_of(client);
+	rcu_assign_pointer(session->client, client);
+	pthread_mutex_unlock(&session->lock);
+	client_pump_later(client);
+}
+
+/* Leaving */
+
+/* Returns whether the will is due now. */
+static bool will_is_due(const struct client *client, const struct session *session)
+{
+	return client->closing != CLOSE_DISCONNECT &&
+	       (!session->will->delay || !session->expiry || session->doomed);
+}
+
+void session_offline(struct client *client)
+{
+	struct session *session = client->session;
+
+	if (!session)
 		return;
-	hash_del(&registry->by_id, &session->node);
-	if (!heir)
+	pthread_mutex_lock(&session->lock);
+	rcu_assign_pointer(session->client, NULL);
+	session->window = 0;
+	queue_rewind(session);
+	if (!packet_ids_count(session->incoming)) {
+		packet_ids_free(session->incoming);
+		session->incoming = NULL;
+	}
+	pthread_mutex_unlock(&session->lock);
+	if (!session->will)
 		return;
-	/* Cannot fail: the table has just had one more. */
-	hash_add(&registry->by_id, &heir->node, session->node.hash);
-	heir->predecessor = NULL;
-	heir->live = true;
-	mailbox_notify(heir->client, NOTICE_READY);
+	if (will_is_due(client, session) && client->state == CLIENT_CONNECTED) {
+		store_begin(session->broker->store);
+		session_will_publish(client->worker, session->will, session);
+		store_end(session->broker->store);
+	} else if (client->closing != CLOSE_DISCONNECT && client->state == CLIENT_CONNECTED) {
+		return;
+	}
+	session_will_free(session->will);
+	session->will = NULL;
+}
+
+static void keep_locked(struct session *session)
+{
+	u64 now = timer_now();
+
+	if (session->expiry != SESSION_NEVER)
+		session->ends = now + session->expiry * 1000ull;
+	if (session->will)
+		session->will->at = now + session->will->delay * 1000ull;
+	session_set_timer(session);
+	session_store(session);
+}
+
+/* Returns whether the session has ended. */
+static bool leave_locked(struct session *session)
+{
+	bool ends = !session->expiry || session->doomed;
+
+	session->owner = NULL;
+	if (session->heir)
+		mailbox_notify(session->heir, NOTICE_READY);
+	if (ends)
+		end_locked(session);
+	else
+		keep_locked(session);
+	return ends;
+}
+
+static void stop_waiting(struct session_registry *registry, struct client *client)
+{
+	struct session *session = session_find(registry, client->id);
+
+	if (session && session->heir == client)
+		session->heir = NULL;
 }
 
 void session_leave(struct client *client)
 {
 	struct broker *broker = client->worker->broker;
 	struct session *session = client->session;
+	bool ended = false;
 
-	if (!session)
+	if (!client->id)
 		return;
-	client->session = NULL;
-	route_unsubscribe_all(&broker->routes, session);
+	store_begin(broker->store);
 	pthread_mutex_lock(&broker->sessions.lock);
-	leave_locked(&broker->sessions, session);
+	if (session)
+		ended = leave_locked(session);
+	else
+		stop_waiting(&broker->sessions, client);
 	pthread_mutex_unlock(&broker->sessions.lock);
-	call_rcu(&session->rcu, session_free_rcu);
+	store_end(broker->store);
+	client->session = NULL;
+	if (ended)
+		session_finish(client->worker, session);
 }
 
-static void subscribe_one(struct client *client, struct session_filter *f)
+u32 session_expiry_limit(const struct config *conf, u32 asked)
 {
-	struct broker *broker = client->worker->broker;
-	int ret = -EDQUOT;
+	int64_t most = conf->persistent_client_expiration;
 
-	f->code = REASON_SHARED;
-	f->changed = false;
-	if (f->shared)
-		return;
-	f->code = REASON_QUOTA;
-	if (!dataplane_takes_filter(&client->conn, f->filter, f->len)) {
-		log_limited(LOG_TYPE_WARNING,
-			    "Warning: Client %s: a filter has too many bytes or levels for the kernel.",
-			    client_name(client));
-		return;
+	return most == CONFIG_UNSET ? asked : min_t(int64_t, most, asked);
+}
+
+void session_set_expiry(struct client *client, u32 expiry)
+{
+	struct session_registry *registry = &client->worker->broker->sessions;
+
+	pthread_mutex_lock(&registry->lock);
+	client->session->expiry = expiry;
+	pthread_mutex_unlock(&registry->lock);
+}
+
+/* What time brings */
+
+/**
+ * struct due - what is to be done, without locks
+ * @session: it ends, or NULL
+ * @will: to be published, or NULL
+ */
+struct due {
+	struct session *session;
+	struct session_will *will;
+};
+
+static bool take_due(struct session_registry *registry, u64 now, struct due *due)
+{
+	struct session *session = session_due(registry, now);
+
+	*due = (struct due){};
+	if (!session)
+		return false;
+	if (session->ends && session->ends <= now) {
+		end_locked(session);
+		due->session = session;
+		return true;
 	}
-	if (client->session->subs.count < SUBSCRIPTIONS_MAX)
-		ret = route_subscribe(&broker->routes, client->session, f);
-	if (ret < 0) {
-		log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
-			    client_name(client), strerror(-ret));
-		return;
-	}
-	f->changed = ret;
-	f->code = REASON_SUCCESS;
+	due->will = session->will;
+	session->will = NULL;
+	session_set_timer(session);
+	session_store(session);
+	return true;
 }
 
 /*
- * Backwards, as a filter may be there twice. Of what the client had before, what
- * the kernel has is not known: it is given to the kernel again.
+ * The will's session can end meanwhile: to those who are not to hear themselves
+ * the will is somebody's who is not there any more.
  */
-static void take_back(struct client *client, struct session_filter *filters, size_t n)
+static bool run_one(struct worker *worker)
 {
-	struct route_table *routes = &client->worker->broker->routes;
-	struct session_filter *f;
-	int options;
-	size_t i;
+	struct broker *broker = worker->broker;
+	struct due due;
+	bool more;
 
-	for (i = n; i--;)
-		if (filters[i].changed)
-			route_restore(routes, client->session, &filters[i]);
-	for (f = filters; f < filters + n; f++) {
-		if (f->code != REASON_SUCCESS)
-			continue;
-		options = route_options(routes, client->session, f->filter, f->len);
-		if (!f->changed && options == f->options)
-			continue;
-		f->code = REASON_UNSPECIFIED;
-		f->changed = options >= 0;
-		f->options = options;
+	store_begin(broker->store);
+	pthread_mutex_lock(&broker->sessions.lock);
+	more = take_due(&broker->sessions, worker->now, &due);
+	pthread_mutex_unlock(&broker->sessions.lock);
+	if (due.will)
+		session_will_publish(worker, due.will, NULL);
+	session_will_free(due.will);
+	if (due.session) {
+		log_limited(LOG_TYPE_NOTICE, "The session of client %s has expired.",
+			    due.session->id);
+		session_finish(worker, due.session);
 	}
-	if (dataplane_subscribe(client->worker, &client->conn, filters, n))
-		client_close(client, CLOSE_NOT_ATTACHED, "the kernel has lost subscriptions");
+	store_end(broker->store);
+	return more;
 }
 
-void session_subscribe(struct client *client, struct session_filter *filters, size_t n)
+void session_run_timers(struct worker *worker)
 {
-	size_t i;
-	int err;
+	const struct session_registry *registry = &worker->broker->sessions;
+	int i;
 
-	for (i = 0; i < n; i++)
-		subscribe_one(client, &filters[i]);
-	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
-	if (!err)
-		return;
-	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
-		    client_name(client), strerror(-err));
-	take_back(client, filters, n);
+	for (i = 0; i < DUE_PER_ROUND; i++)
+		if (session_registry_wait(registry, worker->now, 1) || !run_one(worker))
+			return;
 }
 
-void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
+struct session *session_revive(struct broker *broker, u64 key, const struct store_session *row)
 {
-	struct broker *broker = client->worker->broker;
-	size_t i;
+	struct session *session = add_new(broker, row->client_id);
 
-	for (i = 0; i < n; i++) {
-		filters[i].changed = route_unsubscribe(&broker->routes, client->session,
-						       filters[i].filter, filters[i].len);
-		filters[i].code = filters[i].changed ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
-	}
-	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
-		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
+	if (!session)
+		return NULL;
+	session->key = key;
+	session->expiry = row->expiry;
+	session->protocol = row->protocol;
+	if (row->username)
+		session->username = strdup(row->username);
+	return session;
 }

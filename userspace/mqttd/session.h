@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sessions: what belongs to a client id. For now a session lives as long as
- * its connection.
+ * Sessions: what belongs to a client id, MQTT 5.0 4.1. A session begins with a
+ * connection, and ends with it or its expiry interval later.
  *
- * There is one live session per client id. A connection that asks for an id
- * that is in use becomes the heir: the old connection is told to close, and
- * once its worker has done so the heir is told that the id is its own.
+ * There is one live session per client id, and at most one connection has it.
+ * Another one that asks for the id becomes the heir: the owner is told to close,
+ * and once its worker has done so the heir is told to ask again.
+ *
+ * Who may touch what when is said on top of session.c.
  */
 #ifndef MQTTD_SESSION_H
 #define MQTTD_SESSION_H
@@ -14,103 +16,182 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <linux/rcupdate.h>
-#include <linux/siphash.h>
 #include <linux/types.h>
 
+#include "delivery.h"
 #include "hash.h"
+#include "session_registry.h"
+#include "timer.h"
 
 struct broker;
 struct client;
+struct config;
+struct packet_ids;
+struct session_queue;
+struct store_session;
+struct stored;
+struct worker;
+
+/* Why a session did not get a message. */
+enum session_drop {
+	DROP_MESSAGES,		/* max_queued_messages */
+	DROP_BYTES,		/* max_queued_bytes */
+	DROP_TOTAL,		/* max_queued_bytes_total */
+	DROP_MEMORY,
+	DROP_EXPIRED,		/* its message expiry interval passed in the queue */
+	DROP_TOO_LONG,		/* longer than the client takes */
+	DROP_DENIED,		/* the client may not read it */
+	DROP_COUNT
+};
+
+/* Session expiry interval that never passes */
+#define SESSION_NEVER	UINT32_MAX
+
+/**
+ * struct session_will - will of a connection, MQTT 5.0 3.1.2.5
+ * @msg: a reference; its @expires is the message expiry interval in milliseconds,
+ *	which begins when it is published
+ * @at: when it is published, milliseconds of CLOCK_MONOTONIC; 0 while there is
+ *	a connection
+ * @delay: seconds between the connection's end and publishing
+ * @retain: it is to be retained
+ */
+struct session_will {
+	struct stored *msg;
+	u64 at;
+	u32 delay;
+	bool retain;
+};
 
 /**
  * struct session - state of a client id
- * @client: its connection; constant
- * @id: client id, terminated
- * @subs: subscriptions, by their place in the trie; the client's worker's
+ * @broker: constant
+ * @id: client id, terminated; constant
+ * @username: who it is, or NULL
+ * @client: connection that messages are for, NULL: none; read under RCU
+ * @owner: connection that has the session, whether CONNACK was sent or not
+ * @heir: connection that waits for the end of @owner
+ * @subs: subscriptions, by their place in the trie
  * @node: in the registry
- * @heir: session that waits for the end of this one
- * @predecessor: session whose end this one waits for; NULL once it is live
- * @live: it is in the registry, the id is its own
+ * @timer: in the registry while there is no owner: the session's end, or its
+ *	will's time
+ * @lock: see session.c
+ * @queue: messages for it, NULL until there is one
+ * @incoming: packet identifiers of QoS 2 that PUBREL has not come for; NULL
+ *	until there is one
+ * @will: not yet published, or NULL
+ * @key: in the store; 0: it is not kept there; constant
+ * @ends: when it does, milliseconds of CLOCK_MONOTONIC; 0: while there is an
+ *	owner, or never
+ * @expiry: session expiry interval in seconds
+ * @drops: messages that it did not get, by enum session_drop
+ * @window: messages that may be in flight to @client; 0 without one
+ * @protocol: enum mqtt_protocol of the last connection
+ * @dead: it has ended
+ * @doomed: it ends with its connection, whatever its expiry interval
  * @rcu: frees it after readers of the trie are done
- * @stamps: by worker: the last message that it gave to this session
+ * @stamps: by worker: its number among those who get a message, see route.c
  */
 struct session {
-	struct client *client;
+	struct broker *broker;
 	char *id;
+	char *username;
+	struct client *client;
+	struct client *owner;
+	struct client *heir;
 	struct hash_table subs;
 	struct hash_node node;
-	struct session *heir;
-	struct session *predecessor;
-	bool live;
+	struct timer timer;
+	pthread_mutex_t lock;
+	struct session_queue *queue;
+	struct packet_ids *incoming;
+	struct session_will *will;
+	u64 key;
+	u64 ends;
+	u32 expiry;
+	u32 drops[DROP_COUNT];
+	u16 window;
+	u8 protocol;
+	bool dead;
+	bool doomed;
 	struct rcu_head rcu;
 	u64 stamps[];
 };
 
 /**
- * struct session_registry - live sessions by client id
- * @lock: protects @by_id, and @node, @live, @heir, @predecessor of all sessions
- * @by_id: live sessions
- * @key: client ids come from the network
- */
-struct session_registry {
-	pthread_mutex_t lock;
-	struct hash_table by_id;
-	siphash_key_t key;
-};
-
-void session_registry_init(struct session_registry *registry);
-void session_registry_destroy(struct session_registry *registry);
-
-/**
- * session_claim() - a connection wants a client id
- * @client: without a session
- * @id: client id, copied
+ * session_claim() - a connection wants the session of its client id
+ * @client: without a session; @id, @username, @terms and @will are known
+ * @ticket: result: change that has to be durable before CONNACK, or 0
  *
- * On success and on -EINPROGRESS @client has a session, to be ended by
- * session_leave().
+ * Without a clean start it gets the session that is there, and
+ * @client->terms.session_present says so. On success and on -EINPROGRESS
+ * session_leave() is to be called in the end; the will is the session's then.
  *
- * Return: 0; -EINPROGRESS if @client is to wait for NOTICE_READY; -ENOMEM.
+ * Return: 0; -EINPROGRESS if @client is to claim it again when NOTICE_READY
+ * comes; -ENOMEM.
  */
-int session_claim(struct client *client, const char *id);
+int session_claim(struct client *client, u64 *ticket);
 
-/* The connection is closed: ends its session, and an heir can go on. */
+/* CONNACK was queued: messages can come, and what was not acknowledged is sent again. */
+void session_online(struct client *client);
+
+/*
+ * The connection ends: no messages for it any more; and publishes the will if it
+ * is time for that and @client->closing is a reason to.
+ */
+void session_offline(struct client *client);
+
+/* The connection is closed: the session ends or waits, and an heir can go on. */
 void session_leave(struct client *client);
 
+/* As the client wants it, or what persistent_client_expiration leaves of that. */
+u32 session_expiry_limit(const struct config *conf, u32 asked);
+
+/* DISCONNECT has changed the session expiry interval; by the client's worker. */
+void session_set_expiry(struct client *client, u32 expiry);
+
+/* Ends sessions and publishes wills whose time has come. By worker 0, in each round. */
+void session_run_timers(struct worker *worker);
+/*
+ * By session_restore.c, before the workers run: a session as it was, live and without a
+ * connection. NULL without memory.
+ */
+struct session *session_revive(struct broker *broker, u64 key, const struct store_session *row);
+void session_store(struct session *session);	/* as it is now; without memory the log says so */
+void session_free(struct session *session);	/* that nobody else has */
+
+/* Why messages were dropped, for people. */
+const char *session_drop_text(enum session_drop drop);
+
 /**
- * struct session_filter - one of those in a SUBSCRIBE or UNSUBSCRIBE
- * @filter: topic filter
- * @len: bytes at @filter
- * @options: MQTT_SUB_OPTION_* bits
- * @shared: it is of a shared subscription
- * @code: result: what SUBACK or UNSUBACK of MQTT 5.0 says about it
- * @changed: result: the subscription is new, or has other options than before;
- *	or it is gone
- * @was: result, if @changed: its former options, or -1 if there was none
+ * session_enqueue() - a message for a session
+ * @worker: this thread's
+ * @session: under RCU
+ * @msg: gets a reference
+ * @delivery: how; copied
+ *
+ * In any QoS; with a connection it is sent once the window allows. Puts it into
+ * the store as well if the session is kept there, the message first if it is not there
+ * yet. Any worker's thread.
+ *
+ * Return: 0; -ENOBUFS above the limits, counted; -ENOMEM, counted; -ESHUTDOWN if the
+ * session has ended.
  */
-struct session_filter {
-	const u8 *filter;
-	size_t len;
-	u8 options;
-	bool shared;
-	u8 code;
-	bool changed;
-	int was;
-};
+int session_enqueue(struct worker *worker, struct session *session, struct stored *msg,
+		    const struct delivery *delivery);
 
-/* Any reason not to subscribe, for SUBACK of MQTT 3.1.1. */
-#define SESSION_SUB_FAILURE 0x80
+/* Sends what the window allows. By the client's worker. */
+void session_pump(struct client *client);
 
-/*
- * Subscribe to each of @filters, valid by the standard, in all data planes:
- * when it returns later messages are delivered. Sets the codes.
- */
-void session_subscribe(struct client *client, struct session_filter *filters, size_t n);
-void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n);
+/* Is there so much room that a queue for retained messages should go on? Any thread. */
+bool session_has_room(struct session *session);
 
 /*
- * The client is a new peer of the kernel's router: gives it all subscriptions of
- * the session. Returns 0 or -errno: -EMSGSIZE if it does not take one.
+ * QoS 2, by the owner's worker: a PUBLISH with this packet identifier has come:
+ * 1 if it is new, 0 if it was there already, -ENOMEM. PUBREL has come, or it
+ * was not taken: was it there? Both also in the store if the session is kept there.
  */
-int session_load(struct client *client);
+int session_incoming_add(struct session *session, u16 packet_id);
+bool session_incoming_del(struct session *session, u16 packet_id);
 
 #endif /* MQTTD_SESSION_H */

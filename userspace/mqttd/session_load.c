@@ -11,6 +11,7 @@
 #include "dataplane.h"
 #include "log.h"
 #include "session.h"
+#include "subscribe.h"
 #include "worker.h"
 
 /**
@@ -30,7 +31,12 @@ struct load {
 static int add(void *ctx, const struct session_filter *filter)
 {
 	struct load *load = ctx;
+	size_t topic_len;
+	const u8 *topic;
 
+	/* Those of groups are no peer's. */
+	if (subscribe_split(filter->filter, filter->len, &topic, &topic_len))
+		return 0;
 	if (!dataplane_takes_filter(&load->client->conn, filter->filter, filter->len)) {
 		log_limited(LOG_TYPE_WARNING,
 			    "Warning: Client %s: a filter has too many bytes or levels for the kernel.",

@@ -19,6 +19,11 @@ static const char *const names[STAT_COUNT] = {
 	[STAT_BYTES_SENT]		= "bytes sent",
 	[STAT_CONNECTIONS_ACCEPTED]	= "connections accepted",
 	[STAT_CONNECTIONS_REFUSED]	= "connections refused",
+	[STAT_REFUSED_LISTENER]		= "connections refused: max_connections",
+	[STAT_REFUSED_TOTAL]		= "connections refused: max_connections_total",
+	[STAT_REFUSED_RATE]		= "connections refused: connection_rate",
+	[STAT_RATE_HOLDS]		= "clients held: message_rate",
+	[STAT_REFUSED_MEMORY]		= "connections refused: no memory",
 };
 
 void stats_sum(struct stats *sum, const struct stats *from)

@@ -18,7 +18,12 @@ enum stat {
 	STAT_BYTES_RECEIVED,
 	STAT_BYTES_SENT,
 	STAT_CONNECTIONS_ACCEPTED,
-	STAT_CONNECTIONS_REFUSED,	/* max_connections, no memory, CONNACK with an error */
+	STAT_CONNECTIONS_REFUSED,	/* what follows, and CONNACK with an error */
+	STAT_REFUSED_LISTENER,		/* max_connections of the listener */
+	STAT_REFUSED_TOTAL,		/* max_connections_total */
+	STAT_REFUSED_RATE,		/* connection_rate */
+	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate */
+	STAT_REFUSED_MEMORY,		/* there is none */
 	STAT_COUNT
 };
 

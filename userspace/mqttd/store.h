@@ -105,7 +105,7 @@ struct store_sub {
 /**
  * store_open() - open or make the database
  * @store: result
- * @config: copied
+ * @config: copied; @path too
  * @why: STORE_WHY_MAX bytes: what is wrong, a sentence without its full stop
  *
  * A file that is not ours, is damaged, or is of a later version is left alone:
@@ -121,7 +121,8 @@ int store_open(struct store **store, const struct store_config *config, char *wh
  *
  * Each returns 0, or -errno, which ends the loading. Pointers are valid during
  * the call. Messages come first, then sessions, each followed by what it has;
- * entries in the order of their numbers; retained messages last.
+ * entries in the order of their numbers; retained messages last. A message whose
+ * @blob is set is all in there, to be shared and not copied.
  */
 struct store_loader {
 	int (*message)(void *ctx, u64 id, const struct stored *msg);
@@ -145,6 +146,9 @@ bool store_durable(const struct store *store);
  * One transaction; may be nested, which is the outer one. store_end() returns
  * the number of the last change that this thread has made in it, or 0 if there was
  * none: nothing has to be waited for.
+ *
+ * The outermost store_begin() may wait for other threads' groups to end: no lock is
+ * held then that is taken within a group. Single changes never wait for groups.
  */
 void store_begin(struct store *store);
 u64 store_end(struct store *store);
@@ -155,7 +159,10 @@ u64 store_committed(const struct store *store);
 /* So much is pending that clients that would add to it should not be read from. */
 bool store_full(const struct store *store);
 
-/* Asks for what is pending to be written now (SIGUSR1); does not wait. */
+/*
+ * Asks for what is pending to be written now, and the log to be brought into the
+ * database (SIGUSR1); does not wait.
+ */
 void store_sync(struct store *store);
 
 /*
@@ -171,9 +178,11 @@ u64 store_sub_del(struct store *store, u64 key, const u8 *filter, size_t len);
 u64 store_message_put(struct store *store, struct stored *msg);
 /* By stored_put(): nothing in the store refers to it any more. */
 u64 store_message_del(struct store *store, u64 id);
+/* A new one: store_entry_state() changes it. */
 u64 store_entry_put(struct store *store, u64 key, const struct store_entry *entry);
 u64 store_entry_state(struct store *store, u64 key, u64 seq, u16 packet_id, u8 state);
 u64 store_entry_del(struct store *store, u64 key, u64 seq);
+/* That is not there. */
 u64 store_incoming_put(struct store *store, u64 key, u16 packet_id);
 u64 store_incoming_del(struct store *store, u64 key, u16 packet_id);
 u64 store_incoming_clear(struct store *store, u64 key);

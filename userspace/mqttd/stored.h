@@ -32,8 +32,8 @@ struct store;
  * @properties_len: bytes at @properties
  * @payload_len: bytes at @payload
  * @qos: that it was published with
- * @blob: what the pointers point into, a reference
- * @source: what @client_id and @username point into if that is not @blob
+ * @blob: what a long @payload is in, a reference, or NULL
+ * @properties_blob: likewise for long @properties
  */
 struct stored {
 	u32 refs;
@@ -49,16 +49,23 @@ struct stored {
 	const char *client_id;
 	const char *username;
 	struct blob *blob;
-	void *source;
+	struct blob *properties_blob;
 	u8 qos;
 };
 
+/* What is longer is shared by all who send the message, and not copied. */
+#define STORED_SHARE_MIN 1024
+
 /*
  * A copy of @from with one reference, the caller's: of its fields @store to
- * @username, the lengths, and @qos. If @blob is not NULL topic, properties and
- * payload are in there and are shared instead of copied. NULL without memory.
+ * @username, the lengths, and @qos. If @blob is not NULL the payload is in there
+ * and is shared instead of copied. NULL without memory.
  */
 struct stored *stored_new(const struct stored *from, struct blob *blob);
+
+/* A new message takes out the bytes at @at of its properties. Only while nobody else sees it. */
+void stored_cut_property(struct stored *msg, u32 at, u32 len);
+
 struct stored *stored_get(struct stored *msg);
 void stored_put(struct stored *msg);		/* NULL is fine */
 

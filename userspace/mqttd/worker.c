@@ -19,6 +19,7 @@
 #include "client.h"
 #include "client_plane.h"
 #include "log.h"
+#include "replay.h"
 #include "worker.h"
 
 #define EVENTS_PER_ROUND	256
@@ -146,7 +147,9 @@ static void finish_round(struct worker *worker)
 {
 	struct client *client, *next;
 
+	replay_run(worker);
 	do {
+		worker_pump(worker);
 		port_flush(worker);
 		worker_flush(worker);
 		client = worker->closing;
@@ -155,16 +158,22 @@ static void finish_round(struct worker *worker)
 			next = client->next_closing;
 			client_destroy(client);
 		}
-	} while (worker->dirty || worker->closing || worker->port.out.len);
+	} while (worker->pumps || worker->dirty || worker->closing || worker->port.out.len ||
+		 worker_stored(worker));
 	post_all(worker);
 }
 
-/* While clients have to be moved a round does not wait for events. */
+/* While clients have to be moved, or get retained messages, a round does not wait for events. */
 static int round_wait(const struct worker *worker)
 {
 	int max = !worker->moves.running ? WAIT_MAX_MS : worker->moves.cursor ? 0 : MOVE_AGAIN_MS;
 
-	return timer_wait(&worker->timers, timer_now(), max);
+	if (replay_waiting(worker))
+		max = 0;
+	max = timer_wait(&worker->timers, timer_now(), max);
+	if (!worker->index)
+		max = session_registry_wait(&worker->broker->sessions, timer_now(), max);
+	return max;
 }
 
 /* A client that ends while the walk is about to come to it is left out. */
@@ -243,10 +252,13 @@ static void *run(void *arg)
 			source->handle(source, events[i].events);
 		}
 		timer_run(&worker->timers, worker->now);
+		if (!worker->index)
+			session_run_timers(worker);
 		move_some(worker);
 		finish_round(worker);
 		if (rendezvous_join(worker))
 			finish_round(worker);
+		__atomic_store_n(&worker->rounds, worker->rounds + 1, __ATOMIC_RELAXED);
 	}
 	rcu_unregister_thread();
 	return NULL;
@@ -274,6 +286,7 @@ void worker_close_clients(struct worker *worker)
 	for (client = worker->clients; client; client = client->next)
 		client_close(client, CLOSE_SHUTDOWN, NULL);
 	finish_round(worker);
+	worker_drop_storing(worker);
 }
 
 void worker_discard_mail(struct worker *worker)
@@ -291,6 +304,7 @@ void worker_destroy(struct worker *worker)
 	mailbox_destroy(&worker->mailbox);
 	timer_free(&worker->timers);
 	close(worker->epoll_fd);
+	route_memory_free(&worker->route);
 	free(worker->scratch);
 	free(worker->outboxes);
 }

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "mailbox.h"
 #include "port.h"
+#include "route.h"
 #include "stats.h"
 #include "timer.h"
 
@@ -61,9 +62,16 @@ struct worker_moves {
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
- * @stamp: number of the last message routed
  * @matches: who got messages to a topic, by the topic's hash
+ * @route: memory for routing
+ * @replays: clients that can go on with retained messages
+ * @pumps: clients whose session's queue has something new
+ * @storing: clients that wait for the store
+ * @store_seen: the last change that was durable when these were looked at
+ * @store_full: the store was full then
+ * @store_waits: the store's thread is to wake this one
  * @scratch: WORKER_SCRATCH_SIZE bytes to receive into
+ * @rounds: of events that have ended; read by the main thread
  * @thread: valid once worker_start() has succeeded
  * @stop: set by the main thread
  */
@@ -83,9 +91,16 @@ struct worker {
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;
-	uint64_t stamp;
 	struct mqtt_match matches[WORKER_MATCHES];
+	struct route_memory route;
+	struct client *replays;
+	struct client *pumps;
+	struct client *storing;
+	uint64_t store_seen;
+	bool store_full;
+	bool store_waits;
 	uint8_t *scratch;
+	uint64_t rounds;
 	pthread_t thread;
 	bool stop;
 };
@@ -123,5 +138,16 @@ void worker_post(struct worker *worker, unsigned int to);
  */
 void worker_fence_begin(struct worker *worker);
 bool worker_fence_end(struct worker *worker, struct client *client);
+
+/* Below: session_send.c. Sends what is new in queues. */
+void worker_pump(struct worker *worker);
+
+/*
+ * Below: client_stored.c. Clients go on whose changes the store has written. Returns
+ * whether there was anything to look at.
+ */
+bool worker_stored(struct worker *worker);
+/* They are forgotten. */
+void worker_drop_storing(struct worker *worker);
 
 #endif /* MQTTD_WORKER_H */

@@ -89,8 +89,10 @@ enum mqtt_event_type {
  *	hosted here any more and nothing for it will follow; there is no packet
  * @reserved: 0
  * @peers: their ids, @nr_peers of them; the packet stands directly behind, a
- *	PUBLISH with its fixed header, at QoS 0 and without a topic alias. Down
- *	it may be a PINGRESP that the kernel owed a peer when it became hosted
+ *	PUBLISH with its fixed header, at QoS 0 and without a topic alias. Up it
+ *	may have RETAIN, which then is there down, too, but never on the
+ *	connections of offloaded peers. Down it may be a PINGRESP that the kernel
+ *	owed a peer when it became hosted
  */
 struct mqtt_port_record {
 	__u32 len;

@@ -1,0 +1,616 @@
+// SPDX-License-Identifier: MIT
+/* The store: what is put is there after it was closed and opened again. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "store_fixture.h"
+
+/* After it was closed: has it this, and nothing else? */
+static void assert_stored(const char *expected)
+{
+	char *text = store_text();
+
+	if (!text)
+		fail_msg("%s", store_why);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void put_session(struct store *store, u64 key, const char *client_id)
+{
+	struct store_session session = { .client_id = client_id, .expiry = 60, .protocol = 5 };
+
+	assert_int_not_equal(store_session_put(store, key, &session), 0);
+}
+
+static u64 put_message(struct store *store, const char *topic, const char *payload)
+{
+	struct stored msg = text_message(topic, payload);
+
+	assert_int_not_equal(store_message_put(store, &msg), 0);
+	assert_ptr_equal(msg.store, store);
+	assert_int_not_equal(msg.id, 0);
+	return msg.id;
+}
+
+static u64 put_entry(struct store *store, u64 key, u64 seq, u64 message)
+{
+	struct store_entry entry = { .seq = seq, .message = message, .qos = 1 };
+	u64 number = store_entry_put(store, key, &entry);
+
+	assert_int_not_equal(number, 0);
+	return number;
+}
+
+static void test_empty(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_stored("");
+	assert_int_equal(stat(store_path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_stored("");
+}
+
+/* Every field of everything */
+static void test_fields(void **state)
+{
+	struct store_session session = {
+		.client_id = "all",
+		.username = "u\xc3\xbc",
+		.expires = 1800000000123,
+		.will_at = 1800000000456,
+		.expiry = UINT32_MAX,
+		.will_retain = true,
+		.protocol = 5,
+	};
+	struct store_sub sub = {
+		.filter = (const u8 *)"$share/g/#", .len = 10, .options = 0x2d, .id = 268435455,
+	};
+	struct store_entry entry = {
+		.seq = 7, .ids = (const u32[]){ 1, 300, 268435455 }, .n_ids = 3,
+		.packet_id = 65535, .qos = 2, .state = 3, .retain = true, .share = "g",
+	};
+	struct store *store = store_must_open();
+	struct stored msg = text_message("t/\xc3\xa4", "payload");
+	struct stored will = text_message("will", "");
+	u64 key = store_new_key(store);
+
+	(void)state;
+	msg.properties = (const u8 *)"\x01\x00";
+	msg.properties_len = 2;
+	msg.expires = 1900000000000;
+	msg.client_id = "publisher";
+	msg.username = "name";
+	msg.qos = 2;
+	will.qos = 0;
+	will.client_id = NULL;
+	session.will = &will;
+	store_session_put(store, key, &session);
+	store_sub_put(store, key, &sub);
+	store_message_put(store, &msg);
+	entry.message = msg.id;
+	store_entry_put(store, key, &entry);
+	store_incoming_put(store, key, 65535);
+	store_retained_put(store, &msg);
+	store_close(store);
+	assert_stored("message 1 qos 2 expires 1900000000000 topic t/\\c3\\a4 properties \\01\\00"
+		      " payload payload by publisher user name\n"
+		      "session 1 all user u\xc3\xbc expiry 4294967295 expires 1800000000123"
+		      " protocol 5\n"
+		      "will 1 at 1800000000456 retain 1 qos 0 topic will properties  payload \n"
+		      "sub 1 filter $share/g/# options 2d id 268435455\n"
+		      "entry 1/7 message 1 packet 65535 qos 2 state 3 retain 1 share g"
+		      " 1 300 268435455\n"
+		      "incoming 1 65535\n"
+		      "retained 1\n");
+}
+
+
+/* The last change of each kind counts, and what is deleted is gone. */
+static void test_changes(void **state)
+{
+	struct store_sub sub = { .filter = (const u8 *)"a/+", .len = 3, .options = 1, .id = 5 };
+	struct store *store = store_must_open();
+	struct stored msg = text_message("r", "2");
+	u64 a;
+
+	(void)state;
+	put_session(store, 1, "one");
+	put_session(store, 2, "two");
+	put_session(store, 3, "three");
+	store_sub_put(store, 1, &sub);
+	store_sub_put(store, 2, &sub);
+	store_wait(store, 0);
+	sub.options = 2;
+	sub.id = 0;
+	store_sub_put(store, 1, &sub);
+	store_sub_del(store, 2, (const u8 *)"a/+", 3);
+	put_session(store, 2, "again");
+	a = put_message(store, "r", "1");
+	put_entry(store, 1, 1, a);
+	put_entry(store, 1, 2, a);
+	put_entry(store, 3, 1, a);
+	store_incoming_put(store, 1, 1);
+	store_incoming_put(store, 1, 2);
+	store_incoming_put(store, 2, 1);
+	store_incoming_put(store, 2, 2);
+	store_incoming_put(store, 3, 3);
+	store_wait(store, 0);
+	store_entry_state(store, 1, 2, 77, 4);
+	store_entry_del(store, 1, 1);
+	store_incoming_del(store, 1, 2);
+	store_incoming_clear(store, 2);
+	store_session_del(store, 3);
+	store_message_put(store, &msg);
+	store_retained_put(store, &msg);
+	store_close(store);
+	assert_stored("message 1 qos 1 topic r properties  payload 1 by \n"
+		      "message 2 qos 1 topic r properties  payload 2 by \n"
+		      "session 1 one user - expiry 60 expires 0 protocol 5\n"
+		      "sub 1 filter a/+ options 02 id 0\n"
+		      "entry 1/2 message 1 packet 77 qos 1 state 4 retain 0 share -\n"
+		      "incoming 1 1\n"
+		      "session 2 again user - expiry 60 expires 0 protocol 5\n"
+		      "retained 2\n");
+
+	store = store_must_open();
+	assert_int_equal(store_new_key(store), 3);
+	msg = text_message("r", "3");
+	store_message_put(store, &msg);
+	assert_int_equal(msg.id, 3);
+	assert_int_not_equal(store_message_put(store, &msg), 0);
+	assert_int_equal(msg.id, 3);
+	store_retained_put(store, &msg);
+	store_message_del(store, 2);
+	store_wait(store, 0);
+	store_retained_del(store, (const u8 *)"r", 1);
+	store_message_del(store, 3);
+	store_session_del(store, 1);
+	store_session_del(store, 2);
+	store_message_del(store, 1);
+	store_close(store);
+	assert_stored("");
+}
+
+/* --- what cancels what ---------------------------------------------------- */
+
+static unsigned int random_below(unsigned int *seed, unsigned int limit)
+{
+	*seed = *seed * 1103515245u + 12345u;
+	return (*seed >> 8) % limit;
+}
+
+/* What a broker could do: what is new is new, what is changed or deleted is there. */
+struct model {
+	u64 message[8];		/* ids, 0: not there */
+	u64 entry[3][6];	/* seq of the entry in a place, 0: none */
+	bool incoming[3][6];
+	u64 seq;
+	unsigned int seed;
+};
+
+static void random_entry(struct store *store, struct model *m)
+{
+	u64 key = random_below(&m->seed, 3), place = random_below(&m->seed, 6);
+	struct store_entry entry = { .message = 1, .seq = ++m->seq, .qos = 1 };
+
+	if (!m->entry[key][place]) {
+		store_entry_put(store, key + 1, &entry);
+		m->entry[key][place] = entry.seq;
+	} else if (random_below(&m->seed, 2)) {
+		store_entry_state(store, key + 1, m->entry[key][place],
+				  random_below(&m->seed, 1000), 1);
+	} else {
+		store_entry_del(store, key + 1, m->entry[key][place]);
+		m->entry[key][place] = 0;
+	}
+}
+
+static void random_incoming(struct store *store, struct model *m)
+{
+	u64 key = random_below(&m->seed, 3), id = random_below(&m->seed, 6);
+
+	if (!random_below(&m->seed, 10)) {
+		store_incoming_clear(store, key + 1);
+		memset(m->incoming[key], 0, sizeof(m->incoming[key]));
+		return;
+	}
+	if (m->incoming[key][id])
+		store_incoming_del(store, key + 1, id + 1);
+	else
+		store_incoming_put(store, key + 1, id + 1);
+	m->incoming[key][id] = !m->incoming[key][id];
+}
+
+static void random_retained(struct store *store, struct model *m)
+{
+	static const char *const topics[] = { "a", "b", "c", "d" };
+	unsigned int i = random_below(&m->seed, 4);
+	struct stored msg = text_message(topics[i], "x");
+
+	msg.id = 1;
+	if (random_below(&m->seed, 3))
+		store_retained_put(store, &msg);
+	else
+		store_retained_del(store, msg.topic, 1);
+}
+
+/* A session that ends takes with it all it has. */
+static void random_session(struct store *store, struct model *m)
+{
+	struct store_session session = { .client_id = "s" };
+	u64 key = random_below(&m->seed, 3);
+
+	session.expiry = random_below(&m->seed, 1000);
+	if (random_below(&m->seed, 4)) {
+		store_session_put(store, key + 1, &session);
+		return;
+	}
+	store_session_del(store, key + 1);
+	memset(m->entry[key], 0, sizeof(m->entry[key]));
+	memset(m->incoming[key], 0, sizeof(m->incoming[key]));
+}
+
+static void random_message(struct store *store, struct model *m)
+{
+	u64 *id = &m->message[random_below(&m->seed, 8)];
+
+	if (*id) {
+		store_message_del(store, *id);
+		*id = 0;
+	} else {
+		*id = put_message(store, "m", "x");
+		put_entry(store, 9, ++m->seq, *id);
+		store_entry_del(store, 9, m->seq - random_below(&m->seed, 2));
+	}
+}
+
+static void (*const random_changes[])(struct store *, struct model *) = {
+	random_entry, random_entry, random_incoming, random_retained, random_session,
+	random_message,
+};
+
+/* The same random changes in batches of @size: what is there in the end */
+static char *random_text(unsigned int seed, unsigned int size)
+{
+	struct store *store = store_must_open();
+	struct model m = { .seed = seed };
+	char *text;
+	int i;
+
+	put_message(store, "first", "x");
+	put_session(store, 9, "nine");
+	put_entry(store, 9, 0, 1);
+	for (i = 0; i < 400; i++) {
+		if (i % size == 0)
+			store_begin(store);
+		random_changes[random_below(&m.seed, 6)](store, &m);
+		if (i % size == size - 1) {
+			store_end(store);
+			store_wait(store, 0);
+		}
+	}
+	if (i % size)
+		store_end(store);
+	store_close(store);
+	text = store_text();
+	assert_non_null(text);
+	unlink(store_path);
+	return text;
+}
+
+static void test_batches(void **state)
+{
+	char *single, *batches;
+	unsigned int seed;
+
+	(void)state;
+	for (seed = 1; seed < 25; seed++) {
+		single = random_text(seed, 1);
+		batches = random_text(seed, 7 * seed);
+		assert_string_equal(single, batches);
+		free(single);
+		free(batches);
+	}
+}
+
+static u8 *log_bytes(size_t *len)
+{
+	char name[300];
+
+	snprintf(name, sizeof(name), "%s-wal", store_path);
+	return file_bytes(name, len);
+}
+
+/* A message that was put, delivered and acknowledged in time leaves no trace. */
+static void test_nothing_written(void **state)
+{
+	struct store *store = store_must_open();
+	size_t before_len, after_len;
+	u8 *before, *after;
+	u64 id;
+
+	(void)state;
+	put_session(store, 1, "one");
+	store_wait(store, 0);
+	before = log_bytes(&before_len);
+	store_begin(store);
+	id = put_message(store, "a", "b");
+	put_entry(store, 1, 1, id);
+	store_entry_state(store, 1, 1, 5, 1);
+	store_incoming_put(store, 1, 5);
+	store_incoming_del(store, 1, 5);
+	store_entry_del(store, 1, 1);
+	store_message_del(store, id);
+	store_wait(store, store_end(store));
+	after = log_bytes(&after_len);
+	assert_int_equal(after_len, before_len);
+	assert_memory_equal(after, before, after_len);
+	free(after);
+	put_session(store, 1, "other");
+	store_wait(store, 0);
+	after = log_bytes(&after_len);
+	assert_true(after_len != before_len || memcmp(after, before, after_len));
+	free(after);
+	free(before);
+	store_close(store);
+}
+
+/* --- large messages ------------------------------------------------------- */
+
+static struct stored large_message(struct blob *blob, size_t len)
+{
+	struct stored msg = text_message("large/message", "");
+	size_t i;
+
+	memcpy(blob->data, msg.topic, msg.topic_len);
+	msg.topic = blob->data;
+	msg.payload = msg.topic + msg.topic_len;
+	msg.payload_len = len;
+	for (i = 0; i < len; i++)
+		blob->data[msg.topic_len + i] = i * 7 + i / 251;
+	msg.blob = blob;
+	return msg;
+}
+
+/* Copied or by reference, in one piece or many: the same */
+static void test_large(void **state)
+{
+	static const size_t sizes[] = { 1, 4000, 5000, 1 << 20, (1 << 20) + 1, 5000000 };
+	struct store_session session = { .client_id = "one" };
+	struct store *store = store_must_open();
+	char expected[2000], *text, *line;
+	struct stored msg, copied;
+	struct blob *blob;
+	size_t i;
+
+	(void)state;
+	put_session(store, 1, "one");
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		blob = blob_new(sizes[i] + 20);
+		msg = large_message(blob, sizes[i]);
+		copied = msg;
+		copied.blob = NULL;
+		store_message_put(store, &msg);
+		store_message_put(store, &copied);
+		put_entry(store, 1, 2 * i, msg.id);
+		put_entry(store, 1, 2 * i + 1, copied.id);
+		session.will = &msg;
+		store_session_put(store, 1, &session);
+		blob_put(blob);
+	}
+	store_close(store);
+	text = store_text();
+	assert_non_null(text);
+	for (i = 0, line = text; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int len = strcspn(line, "\n");
+		char *rest = strstr(line, " qos");
+
+		if (i % 2 == 0)
+			snprintf(expected, sizeof(expected), "%.*s",
+				 (int)(line + len - rest), rest);
+		else
+			assert_memory_equal(rest, expected, strlen(expected));
+		line += len + 1;
+	}
+	assert_memory_equal(line, "session 1", 9);
+	line = strstr(line, "will 1");
+	assert_non_null(line);
+	assert_memory_equal(strstr(line, " qos"), expected, strlen(expected));
+	free(text);
+}
+
+/* What is kept of a blob is let go of when it is written, or need not be. */
+static void test_references(void **state)
+{
+	struct store *store = store_must_open();
+	struct blob *blob = blob_new(10000 + 20);
+	struct stored msg = large_message(blob, 10000);
+
+	(void)state;
+	store_begin(store);
+	store_message_put(store, &msg);
+	assert_int_equal(blob->refs, 2);
+	store_wait(store, store_end(store));
+	for (; __atomic_load_n(&blob->refs, __ATOMIC_ACQUIRE) > 1;)
+		usleep(100);
+	store_begin(store);
+	msg.id = 0;
+	store_message_put(store, &msg);
+	store_message_del(store, msg.id);
+	store_wait(store, store_end(store));
+	for (; __atomic_load_n(&blob->refs, __ATOMIC_ACQUIRE) > 1;)
+		usleep(100);
+	blob_put(blob);
+	store_close(store);
+}
+
+/* --- numbers, groups, limits ---------------------------------------------- */
+
+static void test_groups(void **state)
+{
+	struct store *store = store_must_open();
+	u64 first, second;
+
+	(void)state;
+	store_begin(store);
+	assert_int_equal(store_end(store), 0);
+	store_begin(store);
+	put_session(store, 1, "one");
+	store_begin(store);
+	store_sync(store);
+	first = put_entry(store, 1, 1, 1);
+	assert_int_equal(store_end(store), first);
+	usleep(20000);		/* it would be written now, if it could be */
+	assert_true(store_committed(store) < first);
+	second = put_entry(store, 1, 2, 1);
+	assert_true(second > first);
+	assert_int_equal(store_end(store), second);
+	store_wait(store, second);
+	store_close(store);
+}
+
+static void count_commit(void *arg)
+{
+	__atomic_add_fetch((int *)arg, 1, __ATOMIC_SEQ_CST);
+}
+
+static void test_full(void **state)
+{
+	int commits = 0, before;
+	struct store_config config = {
+		.path = store_path, .pending_max = 10000,
+		.committed = count_commit, .arg = &commits,
+	};
+	struct store *store;
+	u64 number = 0;
+
+	(void)state;
+	assert_int_equal(store_open(&store, &config, store_why), 0);
+	free(store_loaded_text(store));
+	assert_false(store_full(store));
+	store_begin(store);
+	before = __atomic_load_n(&commits, __ATOMIC_SEQ_CST);
+	while (!store_full(store)) {
+		assert_true(number < 1000);
+		number = put_entry(store, 1, number, 1);
+	}
+	store_end(store);
+	store_wait(store, number);
+	while (__atomic_load_n(&commits, __ATOMIC_SEQ_CST) == before)
+		usleep(100);
+	assert_false(store_full(store));
+	store_close(store);
+}
+
+#define THREADS	4
+#define ROUNDS	300
+
+/* Groups of one thread: each leaves one entry, of the message that it puts. */
+static void *busy(void *arg)
+{
+	static u64 key;
+	struct store *store = arg;
+	u64 mine = __atomic_add_fetch(&key, 1, __ATOMIC_SEQ_CST), id, number = 0;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		store_begin(store);
+		id = put_message(store, "t", "x");
+		put_entry(store, mine, i, id);
+		store_begin(store);
+		store_incoming_put(store, mine, i + 1);
+		store_end(store);
+		if (i) {
+			store_entry_del(store, mine, i - 1);
+			store_incoming_del(store, mine, i);
+		}
+		number = store_end(store);
+	}
+	store_wait(store, number);
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct store *store = store_must_open();
+	pthread_t threads[THREADS];
+	char *text, *line;
+	int i, entries = 0, messages = 0;
+
+	(void)state;
+	for (i = 1; i <= THREADS; i++)
+		put_session(store, i, "s");
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, busy, store), 0);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	store_close(store);
+	text = store_text();
+	assert_non_null(text);
+	for (line = text; *line; line += strcspn(line, "\n") + 1) {
+		entries += !strncmp(line, "entry", 5);
+		messages += !strncmp(line, "message", 7);
+	}
+	assert_int_equal(entries, THREADS);
+	assert_int_equal(messages, THREADS);
+	free(text);
+}
+
+static void test_memory(void **state)
+{
+	struct store_config config = { .pending_max = 1 };
+	struct stored msg = text_message("a", "b");
+	struct store_session session = {};
+	struct store *store;
+
+	(void)state;
+	assert_int_equal(store_open(&store, &config, store_why), 0);
+	assert_false(store_durable(store));
+	assert_int_equal(store_load(store, NULL, NULL, store_why), 0);
+	store_begin(store);
+	assert_int_equal(store_session_put(store, 1, &session), 1);
+	assert_int_equal(store_message_put(store, &msg), 1);
+	assert_null(msg.store);
+	assert_int_equal(store_message_del(store, 1), 1);
+	assert_int_equal(store_retained_put(store, &msg), 1);
+	assert_int_equal(store_end(store), 0);
+	assert_true(store_committed(store) >= 1);
+	assert_false(store_full(store));
+	store_sync(store);
+	store_close(store);
+	store_close(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_directory, store_directory_remove)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_empty),
+		TEST(test_fields),
+		TEST(test_changes),
+		TEST(test_batches),
+		TEST(test_nothing_written),
+		TEST(test_large),
+		TEST(test_references),
+		TEST(test_groups),
+		TEST(test_full),
+		TEST(test_threads),
+		TEST(test_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Topic filters with permissions.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/container_of.h>
+
+#include <mqtt/trie.h>
+
+#include "acl_set.h"
+
+/* So many are compared one by one: a topic table takes more memory and no less time. */
+#define FEW 8
+
+/**
+ * struct acl_entry - a filter
+ * @sub: in the topic table, if there is one
+ * @next: in the list of all
+ * @bits: what it says
+ * @len: bytes of @filter
+ * @filter: topic filter
+ */
+struct acl_entry {
+	struct mqtt_sub sub;
+	struct acl_entry *next;
+	u8 bits;
+	u32 len;
+	u8 filter[];
+};
+
+static size_t level_len(const u8 *at, const u8 *end)
+{
+	const u8 *slash = memchr(at, '/', end - at);
+
+	return (slash ? slash : end) - at;
+}
+
+/* MQTT 4.7; both are valid. */
+static bool matches(const u8 *filter, size_t filter_len, const u8 *topic, size_t topic_len)
+{
+	const u8 *f = filter, *f_end = filter + filter_len;
+	const u8 *t = topic, *t_end = topic + topic_len;
+
+	if (*t == '$' && (*f == '+' || *f == '#'))
+		return false;
+	for (;;) {
+		size_t f_level = level_len(f, f_end), t_level = level_len(t, t_end);
+
+		if (f_level == 1 && *f == '#')
+			return true;
+		if (!(f_level == 1 && *f == '+') &&
+		    (f_level != t_level || memcmp(f, t, f_level)))
+			return false;
+		f += f_level;
+		t += t_level;
+		if (f == f_end || t == t_end)
+			break;
+		f++;
+		t++;
+	}
+	/* "a/#" matches "a" */
+	return t == t_end && (f == f_end || (f_end - f == 2 && f[1] == '#'));
+}
+
+/* Leaves the set as it was without memory. */
+static int make_trie(struct acl_set *set)
+{
+	struct mqtt_trie *trie = malloc(sizeof(*trie));
+	struct acl_entry *entry;
+	int err;
+
+	if (!trie)
+		return -ENOMEM;
+	err = mqtt_trie_init(trie);
+	if (err)
+		goto fail_init;
+	for (entry = set->first; entry && !err; entry = entry->next)
+		err = mqtt_trie_add(trie, entry->filter, entry->len, &entry->sub);
+	if (err)
+		goto fail_add;
+	set->trie = trie;
+	return 0;
+
+fail_add:
+	mqtt_trie_destroy(trie);
+fail_init:
+	free(trie);
+	return err;
+}
+
+int acl_set_add(struct acl_set *set, const char *filter, size_t len, u8 bits)
+{
+	struct acl_entry *entry = malloc(sizeof(*entry) + len);
+	int err = 0;
+
+	if (!entry)
+		return -ENOMEM;
+	memset(&entry->sub, 0, sizeof(entry->sub));
+	entry->bits = bits;
+	entry->len = len;
+	memcpy(entry->filter, filter, len);
+	entry->next = set->first;
+	set->first = entry;
+	if (set->trie)
+		err = mqtt_trie_add(set->trie, entry->filter, len, &entry->sub);
+	else if (set->count >= FEW)
+		err = make_trie(set);
+	if (err) {
+		set->first = entry->next;
+		free(entry);
+		return err;
+	}
+	set->count++;
+	set->bits |= bits;
+	if (len == 1 && *filter == '#')
+		set->all |= bits;
+	return 0;
+}
+
+static void found(void *ctx, const struct hlist_head *subs)
+{
+	struct mqtt_sub *sub;
+	u8 *bits = ctx;
+
+	hlist_for_each_entry_rcu(sub, subs, link)
+		*bits |= container_of(sub, struct acl_entry, sub)->bits;
+}
+
+u8 acl_set_match(const struct acl_set *set, const u8 *topic, size_t len)
+{
+	const struct acl_entry *entry;
+	u8 bits = 0;
+
+	if (!set->trie) {
+		for (entry = set->first; entry; entry = entry->next)
+			if (matches(entry->filter, entry->len, topic, len))
+				bits |= entry->bits;
+		return bits;
+	}
+	/* It visits each node at most once, so there is no need of a budget. */
+	rcu_read_lock();
+	mqtt_trie_match(set->trie, topic, len, UINT_MAX, found, &bits);
+	rcu_read_unlock();
+	return bits;
+}
+
+/* Nobody reads it any more: the nodes of a table need no grace period. */
+void acl_set_free(struct acl_set *set)
+{
+	struct acl_entry *entry;
+
+	if (set->trie)
+		mqtt_trie_destroy(set->trie);
+	free(set->trie);
+	while ((entry = set->first)) {
+		set->first = entry->next;
+		free(entry);
+	}
+	*set = (struct acl_set){};
+}

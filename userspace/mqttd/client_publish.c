@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Messages to one client.
+ *
+ * Most subscribers to a message at QoS 0 get the same bytes, see message.h. All
+ * others get a packet of their own: with QoS, packet identifier, DUP or RETAIN,
+ * subscription identifiers, a topic alias, without their mount point. What is long
+ * in it is shared all the same.
+ */
+#include <errno.h>
+#include <string.h>
+#include <linux/compiler.h>
+#include <mqtt/wire.h>
+
+#include "broker.h"
+#include "client.h"
+#include "client_acl.h"
+#include "delivery.h"
+#include "listener.h"
+#include "message.h"
+#include "packet_publish.h"
+#include "stats.h"
+#include "worker.h"
+
+#define QOS_SHIFT	1
+/* A queue with so much in it is written before the round of events ends. */
+#define FLUSH_EARLY	(256 << 10)
+
+/*
+ * Is there something about the client for which no packet can be as it is for
+ * others? That changes with its permissions.
+ */
+static bool is_tailored(struct client *client)
+{
+	const struct permissions *permissions = &client->worker->broker->permissions;
+
+	if (unlikely(client->rules_generation != permissions_generation(permissions) ||
+		     !client->tailored_known)) {
+		client->tailored = client->aliases_out.max ||
+				   client->endpoint->conf->mount_point ||
+				   !client_unlimited(client, ACL_READ);
+		client->tailored_known = true;
+	}
+	return client->tailored;
+}
+
+/* The message that is being sent does not count, nor does one that is alone. */
+static bool queue_full(const struct client *client, size_t len)
+{
+	size_t limit = client->worker->broker->conf->output_bytes;
+	size_t waiting = outq_waiting(&client->out);
+
+	/* It had two queues, one here and one in the kernel. */
+	if (client->backlog)
+		limit *= 2;
+	return !outq_empty(&client->out) && waiting + len > limit;
+}
+
+static int make_room(struct client *client, size_t len)
+{
+	if (queue_full(client, len) && !client->blocked)
+		client_flush(client);
+	return queue_full(client, len) ? -ENOBUFS : 0;
+}
+
+static void queued(struct client *client)
+{
+	stats_add(&client->worker->stats, STAT_PUBLISH_SENT, 1);
+	client_make_dirty(client);
+	if (client->out.bytes > FLUSH_EARLY && !client->blocked)
+		client_flush(client);
+}
+
+static int refuse_long(struct client *client)
+{
+	stats_add(&client->worker->stats, STAT_PUBLISH_TOO_LONG, 1);
+	return -EMSGSIZE;
+}
+
+/* A packet of its own */
+
+/**
+ * struct outgoing - a packet to be
+ * @msg: what it carries
+ * @head: its beginning
+ * @sizes: of it
+ * @wide: the properties are shared
+ * @shares: the payload is
+ */
+struct outgoing {
+	const struct stored *msg;
+	struct publish_head head;
+	struct publish_sizes sizes;
+	bool wide;
+	bool shares;
+};
+
+/*
+ * The topic name without the client's mount point. A session can have messages
+ * from when its client came by another listener: these are not for this one.
+ */
+static int strip_mount(const struct client *client, struct publish_head *head)
+{
+	const char *mount = client->endpoint->conf->mount_point;
+	size_t len = mount ? strlen(mount) : 0;
+
+	if (!len)
+		return 0;
+	if (head->topic_len <= len || memcmp(head->topic, mount, len))
+		return -EACCES;
+	head->topic += len;
+	head->topic_len -= len;
+	return 0;
+}
+
+static int describe(struct client *client, struct outgoing *out, const struct stored *msg,
+		    const struct delivery *delivery)
+{
+	struct publish_head *head = &out->head;
+	int err;
+
+	*out = (struct outgoing){
+		.msg = msg,
+		.head = {
+			.topic = msg->topic,
+			.topic_len = msg->topic_len,
+			.payload_len = msg->payload_len,
+			.flags = delivery->qos << QOS_SHIFT |
+				 (delivery->retain ? MQTT_PUBLISH_RETAIN : 0),
+			.expires = msg->expires,
+		},
+		.shares = msg->payload_len > STORED_SHARE_MIN,
+	};
+	if (stored_expired(msg, &head->expiry))
+		return -ETIME;
+	err = strip_mount(client, head);
+	if (err)
+		return err;
+	if (!client_allows(client, ACL_READ, head->topic, head->topic_len))
+		return -EACCES;
+	if (client->protocol == MQTT_PROTOCOL_V5) {
+		head->properties_len = msg->properties_len;
+		head->ids = delivery->ids;
+		head->n_ids = delivery->n_ids;
+		out->wide = msg->properties_len > STORED_SHARE_MIN;
+	}
+	return 0;
+}
+
+static u8 *put(u8 *to, const u8 *data, size_t len)
+{
+	if (len)
+		memcpy(to, data, len);
+	return to + len;
+}
+
+/* All of it in one piece, behind what is there. */
+static int queue_short(struct client *client, const struct outgoing *out)
+{
+	u8 *pos = outq_append(&client->out, out->sizes.packet);
+
+	if (!pos)
+		return -ENOMEM;
+	publish_head_write(pos, &out->head, client->protocol, &out->sizes);
+	pos = put(pos + out->sizes.head, out->msg->properties, out->head.properties_len);
+	put(pos, out->msg->payload, out->head.payload_len);
+	return 0;
+}
+
+/* Some of it by reference: all pieces or none. */
+static int queue_long(struct client *client, const struct outgoing *out)
+{
+	size_t copied = out->wide ? 0 : out->head.properties_len;
+	const struct stored *msg = out->msg;
+	struct outq pieces = {};
+	int err = -ENOMEM;
+	u8 *pos;
+
+	pos = outq_append_alone(&pieces, out->sizes.head + copied);
+	if (!pos)
+		return err;
+	publish_head_write(pos, &out->head, client->protocol, &out->sizes);
+	put(pos + out->sizes.head, msg->properties, copied);
+	err = 0;
+	if (out->wide)
+		err = outq_share(&pieces, msg->properties_blob, msg->properties,
+				 msg->properties_len);
+	if (!err)
+		err = out->shares ?
+		      outq_share(&pieces, msg->blob, msg->payload, msg->payload_len) :
+		      outq_copy(&pieces, msg->payload, msg->payload_len);
+	if (err)
+		outq_clear(&pieces);
+	else
+		outq_join(&client->out, &pieces);
+	return err;
+}
+
+/* What the client does not know the alias of it gets with its name. */
+static int queue_tailored(struct client *client, struct outgoing *out, bool limited)
+{
+	struct publish_head *head = &out->head;
+	const u8 *topic = head->topic;
+	u16 len = head->topic_len;
+	enum alias_use use;
+	int err;
+
+	use = alias_out_choose(&client->aliases_out, topic, len, &head->alias);
+	if (use == ALIAS_USE)
+		head->topic_len = 0;
+	else if (use == ALIAS_NONE)
+		head->alias = 0;
+	if (publish_head_measure(head, client->protocol, &out->sizes) ||
+	    client_too_long(client, out->sizes.packet))
+		return refuse_long(client);
+	err = limited ? make_room(client, out->sizes.packet) : 0;
+	if (err)
+		return err;
+	err = out->wide || out->shares ? queue_long(client, out) : queue_short(client, out);
+	if (!err && use == ALIAS_SET)
+		alias_out_set(&client->aliases_out, head->alias, topic, len);
+	return err;
+}
+
+int client_publish(struct client *client, const struct stored *msg,
+		   const struct delivery *delivery, u16 packet_id, bool dup)
+{
+	struct outgoing out;
+	int err;
+
+	err = describe(client, &out, msg, delivery);
+	if (err)
+		return err;
+	out.head.packet_id = packet_id;
+	if (dup)
+		out.head.flags |= MQTT_PUBLISH_DUP;
+	err = queue_tailored(client, &out, false);
+	if (!err)
+		queued(client);
+	return err;
+}
+
+/* QoS 0 */
+
+static int deliver_tailored(struct client *client, struct message *msg,
+			    const struct delivery *delivery)
+{
+	const struct stored *stored = message_stored(msg);
+	struct outgoing out;
+	int err;
+
+	if (!stored)
+		return -ENOMEM;
+	err = describe(client, &out, stored, delivery);
+	return err ? err : queue_tailored(client, &out, true);
+}
+
+/* The payload is long and not behind the form. */
+static int queue_apart(struct outq *q, const struct message_form *form, struct message *msg)
+{
+	struct outq pieces = {};
+	u8 *pos = outq_append_alone(&pieces, form->len);
+
+	if (!pos)
+		return -ENOMEM;
+	memcpy(pos, form->head, form->len);
+	if (outq_share(&pieces, msg->blob, msg->payload, msg->payload_len)) {
+		outq_clear(&pieces);
+		return -ENOMEM;
+	}
+	outq_join(q, &pieces);
+	return 0;
+}
+
+static int deliver_plain(struct client *client, struct message *msg)
+{
+	struct message_form *form = message_form(msg, client->protocol);
+	size_t len;
+	int err;
+
+	if (!form)
+		return -ENOMEM;
+	len = form->len + msg->payload_len;
+	if (client_too_long(client, len))
+		return refuse_long(client);
+	err = make_room(client, len);
+	if (err)
+		return err;
+	if (!message_shares(msg))
+		return outq_copy(&client->out, form->head, len);
+	if (!message_blob(msg))
+		return -ENOMEM;
+	if (message_in_one(msg, form))
+		return outq_share(&client->out, msg->blob, form->head, len);
+	return queue_apart(&client->out, form, msg);
+}
+
+/* What is allowed in general may not be so for "$" topics. */
+static bool is_plain(struct client *client, const struct message *msg,
+		     const struct delivery *delivery)
+{
+	return delivery_plain(delivery) && !is_tailored(client) && !message_wide(msg) &&
+	       msg->topic[0] != '$';
+}
+
+void client_deliver(struct client *client, struct message *msg, const struct delivery *delivery)
+{
+	int err;
+
+	if (client->closing)
+		return;
+	err = is_plain(client, msg, delivery) ? deliver_plain(client, msg) : deliver_tailored(client, msg, delivery);
+	if (!err)
+		queued(client);
+	else if (err != -EACCES)
+		stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory, descriptors, the background, the pid file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "process.h"
+
+/* Free memory that is not given back to the kernel, bytes, per arena. */
+#define KEEP_MEMORY (8 << 20)
+
+/*
+ * Queues grow and shrink with every burst. What they needed stays with us, or the
+ * next burst would fetch the same pages from the kernel one by one.
+ */
+void process_keep_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, KEEP_MEMORY);
+	mallopt(M_MMAP_THRESHOLD, KEEP_MEMORY / 8);
+}
+
+void process_raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_printf(LOG_TYPE_WARNING, "Warning: cannot raise the limit of open files: %s.",
+			   strerror(errno));
+}
+
+/* The child writes a byte, or ends without having done so. */
+static void __attribute__((noreturn)) wait_for_child(int fd)
+{
+	ssize_t n;
+	char byte;
+
+	do {
+		n = read(fd, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	_exit(n == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+int process_to_background(void)
+{
+	int fds[2], err;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		err = -errno;
+		close(fds[0]);
+		close(fds[1]);
+		return err;
+	}
+	if (pid) {
+		close(fds[1]);
+		wait_for_child(fds[0]);
+	}
+	close(fds[0]);
+	setsid();
+	return fds[1];
+}
+
+int process_ready(int background)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), err = 0;
+
+	if (null < 0)
+		return -errno;
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(null, STDERR_FILENO) < 0 || write(background, "", 1) != 1)
+		err = -errno;
+	if (null > STDERR_FILENO)
+		close(null);
+	close(background);
+	return err;
+}
+
+int process_write_pid(const char *path)
+{
+	FILE *file = fopen(path, "we");
+	int err = 0;
+
+	if (!file) {
+		err = -errno;
+	} else {
+		if (fprintf(file, "%d\n", getpid()) < 0)
+			err = -EIO;
+		if (fclose(file))
+			err = -EIO;
+	}
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: cannot write pid_file %s: %s.", path,
+			   strerror(-err));
+	return err;
+}

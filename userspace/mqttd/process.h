@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a daemon does about being a process.
+ */
+#ifndef MQTTD_PROCESS_H
+#define MQTTD_PROCESS_H
+
+/* Before anything is allocated. */
+void process_keep_memory(void);
+
+/* As many descriptors as are allowed. */
+void process_raise_descriptor_limit(void);
+
+/**
+ * process_to_background() - go on in a child
+ *
+ * Before there are threads. The parent waits for the child, which still has its
+ * terminal: it ends with status 0 after process_ready(), or with status 1 if the
+ * child ends before.
+ *
+ * Return: in the child, what process_ready() wants; -errno.
+ */
+int process_to_background(void);
+
+/* All is well: the parent can go, and nobody reads stderr any more. */
+int process_ready(int background);		/* 0 or -errno */
+
+/* The log says what is wrong. */
+int process_write_pid(const char *path);	/* 0 or -errno */
+
+#endif /* MQTTD_PROCESS_H */

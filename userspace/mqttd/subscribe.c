@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Subscribing: in the route table, in the store if the session is kept there, and
+ * in the kernel if the client is a peer. What one of these refuses is undone in the
+ * others.
+ *
+ * The kernel has the subscriptions of its peers. Those of groups belong to no peer.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "broker.h"
+#include "client.h"
+#include "dataplane.h"
+#include "log.h"
+#include "packet.h"
+#include "reason.h"
+#include "route.h"
+#include "session.h"
+#include "store.h"
+#include "subscribe.h"
+#include "worker.h"
+
+/* Filters that one session may have. */
+#define SUBSCRIPTIONS_MAX 1000000
+
+#define SHARE_PREFIX	"$share/"
+#define SHARE_PREFIX_LEN (sizeof(SHARE_PREFIX) - 1)
+
+static bool has_prefix(const u8 *filter, size_t len)
+{
+	return len >= SHARE_PREFIX_LEN && !memcmp(filter, SHARE_PREFIX, SHARE_PREFIX_LEN);
+}
+
+bool subscribe_split(const u8 *filter, size_t len, const u8 **topic, size_t *topic_len)
+{
+	const u8 *slash;
+
+	*topic = filter;
+	*topic_len = len;
+	if (!has_prefix(filter, len))
+		return false;
+	slash = memchr(filter + SHARE_PREFIX_LEN, '/', len - SHARE_PREFIX_LEN);
+	*topic = slash + 1;
+	*topic_len = filter + len - *topic;
+	return true;
+}
+
+bool subscribe_bad_share(const u8 *filter, size_t len)
+{
+	const u8 *name = filter + SHARE_PREFIX_LEN, *slash;
+
+	if (!has_prefix(filter, len))
+		return false;
+	slash = memchr(name, '/', len - SHARE_PREFIX_LEN);
+	return !slash || slash == name || slash + 1 == filter + len ||
+	       memchr(name, '+', slash - name) || memchr(name, '#', slash - name);
+}
+
+static bool is_shared(const struct session_filter *f)
+{
+	return has_prefix(f->filter, f->len);
+}
+
+static void warn(const struct client *client, const char *what)
+{
+	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
+		    client_name(client), what);
+}
+
+/* 0, if the session is not kept or it is in the store now. */
+static int store_one(struct client *client, const struct session_filter *f, u64 how)
+{
+	struct store *store = client->worker->broker->store;
+	struct store_sub sub = {
+		.filter = f->filter,
+		.len = f->len,
+		.options = how_options(how),
+		.id = how_id(how),
+	};
+
+	if (!client->session->key)
+		return 0;
+	return store_sub_put(store, client->session->key, &sub) ? 0 : -ENOMEM;
+}
+
+static void unstore_one(struct client *client, const struct session_filter *f)
+{
+	if (client->session->key)
+		store_sub_del(client->worker->broker->store, client->session->key, f->filter,
+			      f->len);
+}
+
+/* What the kernel knows of a subscription has changed, or it knows nothing yet. */
+static bool kernel_changed(const struct session_filter *f)
+{
+	return !is_shared(f) &&
+	       (f->is_new || (how_options(f->was) ^ f->options) & FILTER_NO_LOCAL);
+}
+
+static void subscribe_one(struct client *client, struct session_filter *f)
+{
+	struct broker *broker = client->worker->broker;
+
+	f->changed = false;
+	if (f->code >= SESSION_SUB_FAILURE)
+		return;
+	f->code = REASON_QUOTA;
+	if (!is_shared(f) && !dataplane_takes_filter(&client->conn, f->filter, f->len)) {
+		warn(client, "a filter has too many bytes or levels for the kernel");
+		return;
+	}
+	if (client->session->subs.count >= SUBSCRIPTIONS_MAX) {
+		warn(client, "it has too many subscriptions");
+		return;
+	}
+	f->code = REASON_IMPLEMENTATION;
+	if (route_subscribe(&broker->routes, client->session, f)) {
+		warn(client, strerror(ENOMEM));
+		return;
+	}
+	if (store_one(client, f, subscription_how(f->options, f->id))) {
+		route_restore(&broker->routes, client->session, f);
+		warn(client, strerror(ENOMEM));
+		return;
+	}
+	f->changed = kernel_changed(f);
+	f->code = f->options & FILTER_QOS;
+}
+
+static void restore_one(struct client *client, const struct session_filter *f)
+{
+	route_restore(&client->worker->broker->routes, client->session, f);
+	if (f->is_new)
+		unstore_one(client, f);
+	else
+		store_one(client, f, f->was);
+}
+
+/*
+ * Backwards, as a filter may be there twice. Of what the client had before, what
+ * the kernel has is not known: it is given to the kernel again.
+ */
+static void take_back(struct client *client, struct session_filter *filters, size_t n)
+{
+	struct route_table *routes = &client->worker->broker->routes;
+	struct session_filter *f;
+	int options;
+	size_t i;
+
+	for (i = n; i--;)
+		if (filters[i].changed)
+			restore_one(client, &filters[i]);
+	for (f = filters; f < filters + n; f++) {
+		if (f->code >= SESSION_SUB_FAILURE || is_shared(f))
+			continue;
+		options = route_options(routes, client->session, f->filter, f->len);
+		if (!f->changed && options == f->options)
+			continue;
+		f->code = REASON_UNSPECIFIED;
+		f->changed = options >= 0;
+		f->options = options;
+	}
+	if (dataplane_subscribe(client->worker, &client->conn, filters, n))
+		client_close(client, CLOSE_NOT_ATTACHED, "the kernel has lost subscriptions");
+}
+
+void session_subscribe(struct client *client, struct session_filter *filters, size_t n)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < n; i++)
+		subscribe_one(client, &filters[i]);
+	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
+	if (!err)
+		return;
+	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
+		    client_name(client), strerror(-err));
+	take_back(client, filters, n);
+}
+
+void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
+{
+	struct route_table *routes = &client->worker->broker->routes;
+	struct session_filter *f;
+	bool was;
+
+	for (f = filters; f < filters + n; f++) {
+		f->changed = false;
+		if (f->code >= SESSION_SUB_FAILURE)
+			continue;
+		was = route_unsubscribe(routes, client->session, f->filter, f->len);
+		f->code = was ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
+		f->changed = was && !is_shared(f);
+		if (was)
+			unstore_one(client, f);
+	}
+	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
+		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
+}

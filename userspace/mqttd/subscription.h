@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the topic trie's lists are made of; for those who subscribe and those who
+ * deliver.
+ *
+ *   list of a filter's node ──> subscription ──> subscription ──> ...
+ *                                session          share ──> members: subscriptions,
+ *                                                                    one per session
+ */
+#ifndef MQTTD_SUBSCRIPTION_H
+#define MQTTD_SUBSCRIPTION_H
+
+#include <linux/container_of.h>
+#include <linux/rcupdate.h>
+#include <mqtt/trie.h>
+
+#include "hash.h"
+#include "packet.h"
+
+struct session;
+struct share;
+
+/**
+ * struct subscription - one topic filter of one session, or a group's place in the trie
+ * @sub: in the trie; not of a group's member
+ * @node: in the session's table
+ * @session: whose; NULL: a group's
+ * @share: the group that it is of or a member of, or NULL
+ * @how: options and subscription identifier, see subscription_how(); changes at once
+ * @place: of a member: its index in the group
+ * @rcu: frees it after readers of the trie are done
+ */
+struct subscription {
+	struct mqtt_sub sub;
+	struct hash_node node;
+	struct session *session;
+	struct share *share;
+	u64 how;
+	u32 place;
+	struct rcu_head rcu;
+};
+
+static inline u64 subscription_how(u8 options, u32 id)
+{
+	return (u64)id << 8 | options;
+}
+
+static inline u8 how_options(u64 how)
+{
+	return how;
+}
+
+static inline u8 how_qos(u64 how)
+{
+	return how & FILTER_QOS;
+}
+
+static inline u32 how_id(u64 how)
+{
+	return how >> 8;
+}
+
+static inline u64 subscription_get_how(const struct subscription *sub)
+{
+	return __atomic_load_n(&sub->how, __ATOMIC_RELAXED);
+}
+
+static inline void subscription_set_how(struct subscription *sub, u64 how)
+{
+	__atomic_store_n(&sub->how, how, __ATOMIC_RELAXED);
+}
+
+#endif /* MQTTD_SUBSCRIPTION_H */
