@@ -146,6 +146,7 @@ def own_upgrade_outgoing_qos(broker):
                         pub.publish('up', b'x', qos)
                         sub.message('up', b'x', granted)
                 pub.publish('kept', b'x', 0, retain=True)
+                pub.publish('behind', b'', 1)
                 sub.subscribed('kept', options=2)
                 sub.message('kept', b'x', 2, retain=True)
                 sub.subscribed('+', options=1)
