@@ -110,7 +110,7 @@ void session_will_publish(struct worker *worker, const struct session_will *will
 	now.store = NULL;
 	now.id = 0;
 	if (now.expires)
-		now.expires += stored_now();
+		now.expires += stored_now() - 1;
 	msg = stored_new(&now, now.blob);
 	if (msg)
 		publish_stored(worker, msg, will->retain, from);
