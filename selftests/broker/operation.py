@@ -501,6 +501,168 @@ def t_no_descriptors():
         d.line('Accepting connections again')
 
 
+def sessions(d):
+    """By client id, as the list shows them."""
+    status, out, err = d.ctl('-j', 'session', 'list')
+    check((status, err), (0, ''), 'session list')
+    return {session['client-id']: session for session in json.loads(out)}
+
+
+def session(d, client_id):
+    status, out, err = d.ctl('-j', 'session', 'show', client_id)
+    check((status, err), (0, ''), 'session show')
+    return json.loads(out)
+
+
+def subset(got, want, what):
+    check({name: got.get(name) for name in want}, want, what)
+
+
+def settle(function, want, what):
+    """Waits for what others' threads are about to do."""
+    deadline = time.monotonic() + wire.PATIENCE
+    while (got := function()) != want:
+        if time.monotonic() > deadline:
+            raise Failure(f'{what}: {got!r}, not {want!r}')
+        time.sleep(0.01)
+
+
+def t_session_list():
+    """Online and offline ones, with what waits for them."""
+    with Daemon() as d:
+        d.running()
+        check(sessions(d), {}, 'at first')
+        with d.client('on', keepalive=60) as on, \
+                d.client('off', properties=[(0x11, 3600)]) as off, d.client('old', level=4):
+            off.send(wire.subscribe(5, ('a/#', 1), ('b', 2)))
+            check(off.expect(wire.SUBACK).codes, [1, 2], 'SUBACK')
+            off.send(wire.disconnect(5))
+            off.expect_end()
+            settle(lambda: sessions(d)['off']['state'], 'offline', 'state')
+            on.send(wire.publish(5, 'a/b', b'x' * 100, packet_id=b'\0\1', byte1=0x32))
+            check(on.expect(wire.PUBACK).type, wire.PUBACK, 'PUBACK')
+            found = sessions(d)
+            check(sorted(found), ['off', 'old', 'on'], 'client ids')
+            subset(found['off'], {'state': 'offline', 'subscriptions': 2, 'queue-messages': 1,
+                                  'expiry': '3600', 'remote': None, 'protocol': '5.0'}, 'off')
+            check(103 <= found['off']['queue-bytes'] <= 400, True, 'bytes in the queue')
+            check(3500 < found['off']['expires-in'] <= 3600, True, 'expires in')
+            host, port = on.sock.getsockname()
+            subset(found['on'], {'state': 'online', 'remote': f'{host}:{port}', 'expiry': '0',
+                                 'dataplane': 'user', 'subscriptions': 0, 'drops': 0}, 'on')
+            subset(found['old'], {'protocol': '3.1.1'}, 'old')
+            # As text
+            status, out, _ = d.ctl('session')
+            check((status, 'client-id "off" state offline' in out), (0, True), 'text')
+            subset(session(d, 'on'), {'keep-alive': 60, 'connections': 1, 'take-overs': 0,
+                                      'filters': []}, 'on')
+            check(session(d, 'off')['filters'] in ([{'filter': 'a/#', 'qos': 1},
+                                                    {'filter': 'b', 'qos': 2}],
+                                                   [{'filter': 'b', 'qos': 2},
+                                                    {'filter': 'a/#', 'qos': 1}]),
+                  True, 'filters')
+            subset(session(d, 'off'), {'last-end': 'disconnected', 'durable': 'no'}, 'off')
+
+
+def t_session_pages():
+    """More than fit on one page: each once."""
+    with Daemon() as d:
+        d.running()
+        for i in range(700):
+            with Client(d.address, 4) as c:
+                c.connected(f'client {i}', clean=False)
+                c.send(wire.disconnect(4))
+                c.expect_end()
+        page = d.ask(command='session-list')['result']
+        check(200 < len(page['sessions']) < 400 and page['next'] != 0, True, 'one page')
+        status, out, _ = d.ctl('-j', 'session', 'list')
+        check(status, 0, 'exit status')
+        check(sorted(s['client-id'] for s in json.loads(out)),
+              sorted(f'client {i}' for i in range(700)), 'all of them')
+        check(d.ask(command='session-list', cursor=-7)['ok'], True, 'a strange cursor')
+
+
+def t_session_show():
+    """Options and identifiers of subscriptions; strange names."""
+    with Daemon() as d:
+        d.running()
+        name = 'x"\\\n\u202e/+é'.replace('\n', ' ')
+        with Client(d.address, 5).connected(name) as c:
+            c.send(wire.subscribe(5, ('s/#', 0x2c | 1), properties=[(0x0b, 77)]))
+            check(c.expect(wire.SUBACK).codes, [1], 'SUBACK')
+            shown = session(d, name)
+            check(shown['filters'], [{'filter': 's/#', 'qos': 1, 'id': 77, 'options':
+                                      'no-local,retain-as-published,retain-never'}], 'filters')
+            status, out, _ = d.ctl('session', 'show', name)
+            check((status, '\u202e' in out), (0, False), 'text')
+        check(d.ctl('session', 'show', 'nobody'),
+              (1, '', 'mqttctl: there is no session of this client id\n'), 'nobody')
+        check(d.ctl('session', 'show')[0], 2, 'without a client id')
+        check(d.ctl('session', 'show', b'\xff')[0], 1, 'not UTF-8')
+        check(d.ask(command='session-show'),
+              {'ok': False, 'error': '"client-id" has to be a string'}, 'without a client id')
+
+
+def t_session_kick():
+    with Daemon() as d:
+        d.running()
+        with d.client('watcher') as watcher:
+            watcher.subscribed('will')
+            with d.client('x', properties=[(0x11, 100)], will=('will', b'gone')) as c:
+                check(d.ctl('session', 'kick', 'x'), (0, '', ''), 'kick')
+                c.expect_closed(0x98)
+            check(watcher.expect(wire.PUBLISH).payload, b'gone', 'will')
+            settle(lambda: sessions(d)['x']['state'], 'offline', 'state')
+            check(session(d, 'x')['last-end'], 'disconnected by the operator', 'last end')
+            with Client(d.address, 5) as c:
+                c.send(wire.connect(5, 'x', clean=False))
+                check(c.expect(wire.CONNACK).session, 1, 'session present')
+                subset(session(d, 'x'), {'connections': 2}, 'x')
+        check(d.ctl('session', 'kick', 'nobody')[0], 1, 'nobody')
+
+
+def t_session_delete():
+    """Online or not, it is gone."""
+    with Daemon() as d:
+        d.running()
+        with d.client('x', properties=[(0x11, 100)]) as c:
+            check(d.ctl('session', 'delete', 'x'), (0, '', ''), 'online')
+            c.expect_closed(0x98)
+        settle(lambda: sessions(d), {}, 'sessions')
+        with d.client('x', properties=[(0x11, 100)]) as c:
+            c.send(wire.disconnect(5))
+            c.expect_end()
+        settle(lambda: sessions(d)['x']['state'], 'offline', 'state')
+        check(d.ctl('session', 'delete', 'x'), (0, '', ''), 'offline')
+        settle(lambda: sessions(d), {}, 'sessions')
+        with Client(d.address, 5) as c:
+            c.send(wire.connect(5, 'x', clean=False))
+            check(c.expect(wire.CONNACK).session, 0, 'session present')
+
+
+def t_incidents():
+    """Who was refused, taken over, or closed, and why."""
+    with Daemon('max_connections_total 2\nconnection_messages false') as d:
+        d.running()
+        with d.client('x') as first, d.client('x') as second:
+            first.expect_closed(0x8e)
+            with d.client('y') as y:
+                Client(d.address, 5).expect_end()
+                Client(d.address, 5).expect_end()
+                y.send(wire.packet(0x70, b'\0\0\0\0'))
+                y.expect(wire.DISCONNECT)
+            subset(session(d, 'x'), {'connections': 1}, 'x: the sessions are not the same')
+            status, out, _ = d.ctl('-j', 'session', 'incidents')
+            check(status, 0, 'exit status')
+            found = [(i.get('client-id'), i['what'], i['times']) for i in json.loads(out)]
+            check([f[0] for f in found], ['y', None, 'x'], 'client ids')
+            check(found[1][1:], ('max_connections_total exceeded', 2), 'refused')
+            status, out, _ = d.ctl('-j', 'session', 'incidents', 'x')
+            check([i['what'] for i in json.loads(out)],
+                  ['already connected, closing old connection'], 'of one client')
+            second.ping()
+
+
 def t_flood():
     """A client that provokes lines gets a few, and then their number."""
     with Daemon('log_type all') as d:

@@ -211,6 +211,53 @@ static void test_hash(void **state)
 	assert_int_equal(hash_visit(&table, item_visited, &n), 0);
 }
 
+static unsigned int visits[4096];
+
+static void count_visit(struct hash_node *node, void *ctx)
+{
+	visits[((struct item *)node)->key]++;
+	++*(unsigned int *)ctx;
+}
+
+/* A scan of a table that grows, and loses half of what was added meanwhile. */
+static void test_hash_scan(void **state)
+{
+	static struct item items[4096];
+	struct hash_table table = {};
+	unsigned int n = 0, step, i;
+	size_t cursor = 0;
+
+	(void)state;
+	assert_int_equal(hash_scan(&table, 0, count_visit, &n), 0);
+	assert_int_equal(n, 0);
+	for (i = 0; i < 4096; i++)
+		items[i].key = i;
+	for (i = 0; i < 100; i++)
+		assert_int_equal(hash_add(&table, &items[i].node, i * 0x9e3779b97f4a7c15ull), 0);
+	i = 100;
+	do {
+		step = n;
+		cursor = hash_scan(&table, cursor, count_visit, &n);
+		assert_true(n - step < 20);
+		for (step = 0; step < 20 && i < 4096; step++, i++) {
+			hash_add(&table, &items[i].node, i * 0x9e3779b97f4a7c15ull);
+			if (i % 2)
+				hash_del(&table, &items[i].node);
+		}
+	} while (cursor);
+	assert_int_equal(i, 4096);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(visits[i], 1);
+	for (; i < 4096; i++)
+		assert_true(visits[i] <= 1);
+	n = 0;
+	do {
+		cursor = hash_scan(&table, cursor, count_visit, &n);
+	} while (cursor);
+	assert_int_equal(n, table.count);
+	hash_clear(&table, item_dropped, &n);
+}
+
 struct alarm {
 	struct timer timer;
 	uint64_t due;		/* 0: not set */
@@ -283,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_buffer_growth),
 		cmocka_unit_test(test_outq),
 		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_hash_scan),
 		cmocka_unit_test(test_timers),
 	};
 

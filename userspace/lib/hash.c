@@ -97,6 +97,35 @@ int hash_visit(const struct hash_table *table, int (*visit)(struct hash_node *no
 	return ret;
 }
 
+/*
+ * Adds one to @cursor's bits under @mask as if the highest were the lowest: when the
+ * table grows a bucket's nodes go to those that begin with the same lower bits, and these
+ * follow one another in this order.
+ */
+static size_t next_bucket(size_t cursor, size_t mask)
+{
+	size_t bit = (mask + 1) / 2;
+
+	while (bit && cursor & bit) {
+		cursor &= ~bit;
+		bit /= 2;
+	}
+	return bit ? cursor | bit : 0;
+}
+
+size_t hash_scan(const struct hash_table *table, size_t cursor,
+		 void (*visit)(struct hash_node *node, void *ctx), void *ctx)
+{
+	struct hash_node *node;
+
+	if (!table->buckets)
+		return 0;
+	cursor &= table->mask;
+	for (node = table->buckets[cursor]; node; node = node->next)
+		visit(node, ctx);
+	return next_bucket(cursor, table->mask);
+}
+
 void hash_clear(struct hash_table *table, void (*drop)(struct hash_node *node, void *ctx),
 		void *ctx)
 {

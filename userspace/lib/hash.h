@@ -34,6 +34,21 @@ struct hash_node *hash_next(const struct hash_node *node);
 int hash_visit(const struct hash_table *table, int (*visit)(struct hash_node *node, void *ctx),
 	       void *ctx);
 
+/**
+ * hash_scan() - visit all nodes in steps, between which the table may change
+ * @table: of which
+ * @cursor: 0 to begin with, and then what the last step has returned
+ * @visit: called with each node of this step; may not change the table
+ * @ctx: for @visit
+ *
+ * A step visits one bucket: a node or two. Nodes that are there all the time are
+ * visited once, also if the table grows; others once or not.
+ *
+ * Return: where the next step begins; 0: that was the last one.
+ */
+size_t hash_scan(const struct hash_table *table, size_t cursor,
+		 void (*visit)(struct hash_node *node, void *ctx), void *ctx);
+
 /* Empties the table, frees its array and calls @drop for each node, which may free it. */
 void hash_clear(struct hash_table *table, void (*drop)(struct hash_node *node, void *ctx),
 		void *ctx);

@@ -10,6 +10,7 @@
 #include "auth.h"
 #include "broker.h"
 #include "dataplane.h"
+#include "incidents.h"
 #include "listener.h"
 #include "log.h"
 #include "restore.h"
@@ -156,8 +157,10 @@ static int open_store(struct broker *broker)
 		return err;
 	}
 	err = retained_init(&broker->retained, broker->store);
-	if (err)
+	if (err) {
 		store_close(broker->store);
+		broker->store = NULL;
+	}
 	return err;
 }
 
@@ -167,6 +170,8 @@ static int open_store(struct broker *broker)
  */
 static void close_store(struct broker *broker)
 {
+	if (!broker->store)
+		return;
 	session_registry_clear(&broker->sessions);
 	retained_destroy(&broker->retained);
 	store_close(broker->store);
@@ -177,12 +182,9 @@ int broker_open(struct broker *broker, struct config *conf)
 	int err;
 
 	*broker = (struct broker){ .conf = conf };
-	err = auth_open(&broker->auth, conf);
-	if (err)
-		return err;
-	err = permissions_open(&broker->permissions, conf);
-	if (err)
-		goto fail_permissions;
+	broker->incidents = incidents_new();
+	if (!broker->incidents)
+		return -ENOMEM;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -194,15 +196,9 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = make_endpoints(broker);
 	if (err)
 		goto fail_endpoints;
-	err = open_store(broker);
-	if (err)
-		goto fail_store;
 	err = make_workers(broker);
 	if (err)
 		goto fail_workers;
-	err = broker_restore(broker);
-	if (err)
-		goto fail_restore;
 	err = listeners_open(broker, &broker->listeners);
 	if (err)
 		goto fail_listeners;
@@ -214,14 +210,9 @@ int broker_open(struct broker *broker, struct config *conf)
 fail_dataplane:
 	listeners_close(broker->listeners);
 fail_listeners:
-fail_restore:
 	close_workers(broker);
-	close_store(broker);
 	destroy_workers(broker);
-	goto fail_store;
 fail_workers:
-	close_store(broker);
-fail_store:
 	free(broker->endpoints);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
@@ -230,9 +221,20 @@ fail_routes:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
-	permissions_close(&broker->permissions);
-fail_permissions:
-	auth_close(broker->auth);
+	incidents_free(broker->incidents);
+	return err;
+}
+
+int broker_load(struct broker *broker)
+{
+	int err = auth_open(&broker->auth, broker->conf);
+
+	if (!err)
+		err = permissions_open(&broker->permissions, broker->conf);
+	if (!err)
+		err = open_store(broker);
+	if (!err)
+		err = broker_restore(broker);
 	return err;
 }
 
@@ -283,12 +285,14 @@ void broker_close(struct broker *broker)
 	rendezvous_destroy(&broker->rendezvous);
 	permissions_close(&broker->permissions);
 	auth_close(broker->auth);
+	incidents_free(broker->incidents);
 }
 
 void broker_reload(struct broker *broker)
 {
 	auth_reload(broker->auth);
 	permissions_reload(&broker->permissions);
+	broker_wake_workers(broker);
 }
 
 void broker_save(struct broker *broker)

@@ -8,17 +8,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent.h"
 #include "config.h"
 #include "permissions.h"
 #include "rendezvous.h"
 #include "retained.h"
 #include "route.h"
 #include "session.h"
+#include "stats.h"
 #include "switchover.h"
 
 struct auth;
 struct dataplane;
 struct endpoint;
+struct incidents;
 struct listeners;
 struct store;
 struct worker;
@@ -33,6 +36,7 @@ struct worker;
  * @listeners: sockets
  * @dataplane: the kernel's router, NULL if the daemon routes; changes while the
  *	workers stand still
+ * @routed: what the kernel's routers have counted that are gone; changes likewise
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
@@ -44,6 +48,8 @@ struct worker;
  * @retained: messages
  * @sessions: by client id
  * @routes: subscriptions
+ * @incidents: what has happened to clients lately
+ * @agent: those that are no connection's, for the router
  */
 struct broker {
 	struct config *conf;
@@ -53,6 +59,7 @@ struct broker {
 	unsigned int n_endpoints;
 	struct listeners *listeners;
 	struct dataplane *dataplane;
+	struct stats routed;
 	enum dataplane_mode mode;
 	bool evacuating;
 	struct auth *auth;
@@ -63,10 +70,12 @@ struct broker {
 	struct retained retained;
 	struct session_registry sessions;
 	struct route_table routes;
+	struct incidents *incidents;
+	struct agent agent;
 };
 
 /**
- * broker_open() - everything but the threads
+ * broker_open() - what may take privileges: sockets, and the kernel's router
  * @broker: result, to be closed with broker_close()
  * @conf: finished; stays the caller's, and lives as long as @broker
  *
@@ -76,6 +85,12 @@ struct broker {
  * Return: 0 or -errno.
  */
 int broker_open(struct broker *broker, struct config *conf);
+
+/*
+ * What belongs to the user that the broker runs as: files. 0, or -errno and the log says
+ * what is wrong.
+ */
+int broker_load(struct broker *broker);
 int broker_start(struct broker *broker);	/* the threads; 0 or -errno */
 void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);

@@ -17,6 +17,7 @@
 #include "client_plane.h"
 #include "client_rate.h"
 #include "handler.h"
+#include "incidents.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
@@ -46,8 +47,6 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 				    "disconnected due to invalid topic alias" },
 	[CLOSE_RECEIVE_MAXIMUM]	= { LOG_TYPE_NOTICE, false, REASON_RECEIVE_MAXIMUM,
 				    "disconnected: more messages in flight than was granted" },
-	[CLOSE_MESSAGE_RATE]	= { LOG_TYPE_NOTICE, false, REASON_MESSAGE_RATE,
-				    "disconnected: message rate too high" },
 	[CLOSE_ADMINISTRATIVE]	= { LOG_TYPE_NOTICE, false, REASON_ADMINISTRATIVE,
 				    "disconnected by the operator" },
 	[CLOSE_QOS]		= { LOG_TYPE_ERROR, false, REASON_QOS,
@@ -175,6 +174,7 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	client->worker = worker;
 	client->endpoint = endpoint;
 	client->refs = 1;
+	client->since = worker->now;
 	client->timer.fire = client_timeout;
 	client->events = EPOLLIN;
 	if (len > sizeof(client->address))
@@ -202,11 +202,29 @@ fail_timer:
 	return err;
 }
 
+const char *client_close_text(enum close_reason reason)
+{
+	return close_texts[reason].text;
+}
+
+/* Whoever has done nothing wrong and was done no wrong is of no interest later. */
+static void note_close(const struct client *client, const char *detail)
+{
+	struct incidents *incidents = client->worker->broker->incidents;
+
+	if (client->closing == CLOSE_DISCONNECT || client->closing == CLOSE_WITH_WILL ||
+	    client->closing == CLOSE_SHUTDOWN)
+		return;
+	incidents_note(incidents, client->id, client_address(client),
+		       close_texts[client->closing].text, detail);
+}
+
 static void log_close(const struct client *client, const char *detail)
 {
 	static struct log_limit limits[CLOSE_COUNT];
 	const struct close_text *reason = &close_texts[client->closing];
 
+	note_close(client, detail);
 	if (reason->routine && !client->worker->broker->conf->connection_messages)
 		return;
 	__atomic_store_n(&limits[client->closing].what, reason->text, __ATOMIC_RELAXED);

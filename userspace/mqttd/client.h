@@ -59,7 +59,6 @@ enum close_reason {
 	CLOSE_TOPIC_NAME,	/* wildcards in it */
 	CLOSE_TOPIC_ALIAS,	/* above what was granted */
 	CLOSE_RECEIVE_MAXIMUM,	/* more QoS 1 and 2 at once than was granted */
-	CLOSE_MESSAGE_RATE,
 	CLOSE_ADMINISTRATIVE,	/* the operator wants it */
 	CLOSE_QOS,		/* above max_qos */
 	CLOSE_RETAIN,
@@ -111,6 +110,7 @@ struct terms {
  * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
+ * @rules: what the client may do; NULL: everything
  * @aliases_out: topic aliases of the broker's
  * @tailored: no packet for it may be as it is for others, for client_publish.c
  * @tailored_known: that was found out
@@ -146,15 +146,12 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
- * @rate_second: when the last PUBLISH came, seconds of the worker's clock
- * @rate_count: how many have come in that second
- * @rules: what it may do, for client_acl.c
- * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
+ * @since: when it came, milliseconds of CLOCK_MONOTONIC
  * @address: of the other side
  */
 struct client {
@@ -167,6 +164,7 @@ struct client {
 	char *username;
 	struct terms terms;
 	struct alias_table aliases;
+	struct acl_rules *rules;
 	struct alias_out aliases_out;
 	struct replay *replays;
 	struct client *next_replay;
@@ -204,10 +202,6 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
-	uint32_t rate_second;
-	uint32_t rate_count;
-	struct acl_rules *rules;
-	uint32_t rules_generation;
 	struct timer timer;
 	struct client_rate *rate;
 	struct notices notices;
@@ -216,6 +210,7 @@ struct client {
 	struct client *next_dirty;
 	struct client *next_closing;
 	struct rcu_head rcu;
+	uint64_t since;
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in;
@@ -248,6 +243,9 @@ const char *client_address(const struct client *client);
  * with DISCONNECT.
  */
 void client_close(struct client *client, enum close_reason reason, const char *detail);
+
+/* "has exceeded timeout, disconnecting": constant. */
+const char *client_close_text(enum close_reason reason);
 
 /* Does it, by the worker at the end of the round. */
 void client_destroy(struct client *client);

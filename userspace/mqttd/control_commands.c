@@ -4,11 +4,13 @@
  *
  *   dataplane-show              the data plane, by listener
  *   dataplane-set   plane       "kernel" or "user": move all clients there
+ *   session-...                 see control_sessions.c
  */
 #include <string.h>
 
 #include "broker.h"
 #include "control.h"
+#include "control_sessions.h"
 #include "listener.h"
 #include "switchover.h"
 
@@ -89,5 +91,10 @@ static void dataplane_set(struct control_request *request)
 const struct control_command control_commands[] = {
 	{ "dataplane-show", dataplane_show },
 	{ "dataplane-set", dataplane_set },
+	{ "session-list", control_session_list },
+	{ "session-show", control_session_show },
+	{ "session-kick", control_session_kick },
+	{ "session-delete", control_session_delete },
+	{ "session-incidents", control_session_incidents },
 	{ }
 };

@@ -16,7 +16,7 @@
 
 #include "broker.h"
 #include "client.h"
-#include "client_acl.h"
+#include "acl.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -64,25 +64,11 @@ static bool parse(struct client *client, struct packet *packet, struct mqtt_publ
 	return !err;
 }
 
-/* The option message_rate; a second is one of the worker's clock. */
-static bool within_rate(struct client *client, int64_t limit)
-{
-	uint32_t second = client->worker->now / 1000;
-
-	if (client->rate_second != second) {
-		client->rate_second = second;
-		client->rate_count = 0;
-	}
-	return client->rate_count++ < limit;
-}
-
 /* What CONNACK has said, and for older clients what it would have. */
 static bool granted(struct client *client, const struct mqtt_publish *pub)
 {
 	const struct config *conf = client->worker->broker->conf;
 
-	if (conf->message_rate && !within_rate(client, conf->message_rate))
-		return refuse(client, CLOSE_MESSAGE_RATE, NULL);
 	if (pub->retain && !conf->retain_available)
 		return refuse(client, CLOSE_RETAIN, "PUBLISH");
 	if (pub->qos > client->endpoint->conf->max_qos)
@@ -136,7 +122,7 @@ static u8 check_topic(struct client *client, const struct mqtt_publish *pub)
 {
 	const char *mount = client->endpoint->conf->mount_point;
 
-	if (!client_allows(client, ACL_WRITE, pub->topic, pub->topic_len))
+	if (!acl_allows(client->rules, ACL_WRITE, pub->topic, pub->topic_len))
 		return REASON_NOT_AUTHORIZED;
 	return mount && strlen(mount) + pub->topic_len > TOPIC_MAX ? REASON_TOPIC_NAME :
 								       REASON_SUCCESS;

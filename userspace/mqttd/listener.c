@@ -16,6 +16,7 @@
 #include "broker.h"
 #include "client.h"
 #include "connection_rate.h"
+#include "incidents.h"
 #include "listener.h"
 #include "log.h"
 #include "timer.h"
@@ -160,10 +161,10 @@ static void refuse(struct worker *worker, const struct refusal *refusal,
 	stats_add(&worker->stats, STAT_CONNECTIONS_REFUSED, 1);
 	stats_add(&worker->stats, refusal->stat, 1);
 	__atomic_store_n(&limit->what, refusal->what, __ATOMIC_RELAXED);
-	if (!log_allowed(limit, refusal->type))
-		return;
 	address_format(text, address);
-	log_printf(refusal->type, "Client connection from %s denied: %s.", text, refusal->what);
+	incidents_note(worker->broker->incidents, NULL, text, refusal->what, NULL);
+	if (log_allowed(limit, refusal->type))
+		log_printf(refusal->type, "Client connection from %s denied: %s.", text, refusal->what);
 }
 
 static void admit(struct listener *listener, int fd, const struct sockaddr *address,

@@ -53,6 +53,9 @@ static int serve(struct daemon *daemon, int background)
 	struct broker *broker = daemon->broker;
 	int err;
 
+	err = broker_load(broker);
+	if (err)
+		return err;
 	err = broker_start(broker);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: cannot start threads: %s.", strerror(-err));

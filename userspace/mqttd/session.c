@@ -207,6 +207,7 @@ static void take_terms(struct client *client, struct session *session, char *use
 {
 	session->owner = client;
 	session->heir = NULL;
+	session->history.connections++;
 	session->expiry = client->terms.session_expiry;
 	session->protocol = client->protocol;
 	free(session->username);
@@ -338,11 +339,19 @@ static void keep_locked(struct session *session)
 	session_store(session);
 }
 
+static void note_end(struct session_history *history, u8 reason)
+{
+	history->ended_at = timer_now();
+	history->last_end = reason;
+	history->takeovers += reason == CLOSE_TAKEN_OVER;
+}
+
 /* Returns whether the session has ended. */
 static bool leave_locked(struct session *session)
 {
 	bool ends = !session->expiry || session->doomed;
 
+	note_end(&session->history, session->owner->closing);
 	session->owner = NULL;
 	if (session->heir)
 		mailbox_notify(session->heir, NOTICE_READY);

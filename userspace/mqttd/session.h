@@ -44,6 +44,14 @@ enum session_drop {
 	DROP_COUNT
 };
 
+/* Kinds of subscriptions that the kernel's router knows nothing of */
+enum sub_kind {
+	SUB_WITH_ID,		/* a subscription identifier */
+	SUB_AS_PUBLISHED,	/* retain-as-published */
+	SUB_QOS,		/* QoS 1 or 2 */
+	SUB_KIND_COUNT
+};
+
 /* Session expiry interval that never passes */
 #define SESSION_NEVER	UINT32_MAX
 
@@ -64,6 +72,23 @@ struct session_will {
 };
 
 /**
+ * struct session_history - for the operator
+ * @ended_at: when the last connection ended, milliseconds of CLOCK_MONOTONIC; 0: never
+ * @connections: that the session has had
+ * @takeovers: of these those that the next one ended
+ * @not_reading: messages at QoS 0 that were dropped as the client does not read; its
+ *	worker's
+ * @last_end: enum close_reason of the last connection
+ */
+struct session_history {
+	u64 ended_at;
+	u32 connections;
+	u32 takeovers;
+	u32 not_reading;
+	u8 last_end;
+};
+
+/**
  * struct session - state of a client id
  * @broker: constant
  * @id: client id, terminated; constant
@@ -72,6 +97,8 @@ struct session_will {
  * @owner: connection that has the session, whether CONNACK was sent or not
  * @heir: connection that waits for the end of @owner
  * @subs: subscriptions, by their place in the trie
+ * @sub_kinds: how many of @subs, but for those of groups, are of which enum sub_kind;
+ *	under the route table's lock, and read by the owner's worker
  * @node: in the registry
  * @timer: in the registry while there is no owner: the session's end, or its
  *	will's time
@@ -87,6 +114,7 @@ struct session_will {
  * @drops: messages that it did not get, by enum session_drop
  * @window: messages that may be in flight to @client; 0 without one
  * @protocol: enum mqtt_protocol of the last connection
+ * @history: with the registry locked
  * @dead: it has ended
  * @doomed: it ends with its connection, whatever its expiry interval
  * @rcu: frees it after readers of the trie are done
@@ -100,6 +128,7 @@ struct session {
 	struct client *owner;
 	struct client *heir;
 	struct hash_table subs;
+	u32 sub_kinds[SUB_KIND_COUNT];
 	struct hash_node node;
 	struct timer timer;
 	pthread_mutex_t lock;
@@ -110,6 +139,7 @@ struct session {
 	u64 ends;
 	u32 expiry;
 	u32 drops[DROP_COUNT];
+	struct session_history history;
 	u16 window;
 	u8 protocol;
 	bool dead;

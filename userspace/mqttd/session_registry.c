@@ -183,3 +183,26 @@ int session_visit(struct session_registry *registry, const char *id,
 	pthread_mutex_unlock(&registry->lock);
 	return ret;
 }
+
+struct scan {
+	void (*function)(struct session *session, void *ctx);
+	void *ctx;
+};
+
+static void scan_node(struct hash_node *node, void *ctx)
+{
+	struct scan *scan = ctx;
+
+	scan->function(container_of(node, struct session, node), scan->ctx);
+}
+
+size_t session_scan(struct session_registry *registry, size_t cursor,
+		    void (*visit)(struct session *session, void *ctx), void *ctx)
+{
+	struct scan args = { visit, ctx };
+
+	pthread_mutex_lock(&registry->lock);
+	cursor = hash_scan(&registry->by_id, cursor, scan_node, &args);
+	pthread_mutex_unlock(&registry->lock);
+	return cursor;
+}

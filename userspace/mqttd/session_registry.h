@@ -57,6 +57,13 @@ int session_visit(struct session_registry *registry, const char *id,
 		  int (*visit)(void *ctx, struct session *session), void *ctx);
 
 /*
+ * Any thread: visits a few sessions with the registry locked, beginning at @cursor, 0 at
+ * first. Returns the cursor for the next ones, or 0: these were the last ones.
+ */
+size_t session_scan(struct session_registry *registry, size_t cursor,
+		    void (*visit)(struct session *session, void *ctx), void *ctx);
+
+/*
  * Any thread, for the operator: closes the connection; or ends the session as
  * well. Returns whether there was one.
  */
