@@ -111,7 +111,7 @@ static int strip_mount(const struct client *client, struct publish_head *head)
 }
 
 static int describe(struct client *client, struct outgoing *out, const struct stored *msg,
-		    const struct delivery *delivery)
+		    const struct delivery *delivery, bool dup)
 {
 	struct publish_head *head = &out->head;
 	int err;
@@ -123,12 +123,14 @@ static int describe(struct client *client, struct outgoing *out, const struct st
 			.topic_len = msg->topic_len,
 			.payload_len = msg->payload_len,
 			.flags = delivery->qos << QOS_SHIFT |
-				 (delivery->retain ? MQTT_PUBLISH_RETAIN : 0),
+				 (delivery->retain ? MQTT_PUBLISH_RETAIN : 0) |
+				 (dup ? MQTT_PUBLISH_DUP : 0),
 			.expires = msg->expires,
 		},
 		.shares = msg->payload_len > STORED_SHARE_MIN,
 	};
-	if (stored_expired(msg, &head->expiry))
+	/* [MQTT-4.3.3-7]: not once it was sent */
+	if (stored_expired(msg, &head->expiry) && !dup)
 		return -ETIME;
 	err = strip_mount(client, head);
 	if (err)
@@ -225,12 +227,10 @@ int client_publish(struct client *client, const struct stored *msg,
 	struct outgoing out;
 	int err;
 
-	err = describe(client, &out, msg, delivery);
+	err = describe(client, &out, msg, delivery, dup);
 	if (err)
 		return err;
 	out.head.packet_id = packet_id;
-	if (dup)
-		out.head.flags |= MQTT_PUBLISH_DUP;
 	err = queue_tailored(client, &out, false);
 	if (!err)
 		queued(client);
@@ -248,7 +248,7 @@ static int deliver_tailored(struct client *client, struct message *msg,
 
 	if (!stored)
 		return -ENOMEM;
-	err = describe(client, &out, stored, delivery);
+	err = describe(client, &out, stored, delivery, false);
 	return err ? err : queue_tailored(client, &out, true);
 }
 
