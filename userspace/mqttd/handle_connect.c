@@ -239,8 +239,12 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		if (!client_acl_refresh(client))
-			handler_connect_claim(client);
+		if (client_acl_refresh(client)) {
+			client_close(client, CLOSE_NO_MEMORY, NULL);
+			break;
+		}
+		session_will_check(client);
+		handler_connect_claim(client);
 		break;
 	case AUTH_DENIED:
 		connack_refuse(client, REASON_CREDENTIALS, "bad user name or password");

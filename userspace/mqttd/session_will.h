@@ -23,6 +23,12 @@ struct session_will *session_will_new(const struct client *client,
 void session_will_free(struct session_will *will);	/* NULL is fine */
 
 /*
+ * As in mosquitto a client has no will that it might not publish itself. When it is
+ * let in, with its permissions; the log says so.
+ */
+void session_will_check(struct client *client);
+
+/*
  * Publishes it; it stays the caller's. @from: the session whose it is, or NULL if
  * that may be gone. Within store_begin() and store_end().
  */
