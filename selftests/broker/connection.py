@@ -209,10 +209,12 @@ class Client:
 
         [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1] Identifiers in flight differ.
         """
-        got, flying = [], set()
+        got, flying, later = [], set(), []
         while len(got) < total or flying:
             p = self.next()
-            if p and p.type == PUBLISH:
+            if p and p.type == PUBLISH and len(got) == total:
+                later.append(p)
+            elif p and p.type == PUBLISH:
                 check(p.packet_id in flying, False, 'the packet identifier is in use')
                 got.append(p)
                 if p.qos == 2:
@@ -224,6 +226,7 @@ class Client:
                 self.send(answer(PUBCOMP, p.packet_id))
             else:
                 raise Failure(f'{len(got)} of {total} messages, then {p and p.byte1}')
+        self.aside.extendleft(reversed(later))
         return got
 
     def waiting(self, total=0):

@@ -130,6 +130,7 @@ static int describe(struct client *client, struct outgoing *out, const struct st
 		},
 		.shares = msg->payload_len > STORED_SHARE_MIN,
 	};
+	/* [MQTT-4.3.3-7]: not once it was sent */
 	if (stored_expired(msg, &head->expiry) && !dup)
 		return -ETIME;
 	err = strip_mount(client, head);

@@ -218,6 +218,8 @@ static void answer(struct client *client, const struct mqtt_publish *pub, u8 cod
 
 	if (client->protocol != MQTT_PROTOCOL_V5)
 		code = REASON_SUCCESS;
+	else if (code == REASON_TOO_LARGE)
+		code = REASON_QUOTA;	/* [MQTT-3.4.2-1]: there is no other for a limit of ours */
 	client_answer(client, packet,
 		      packet_reply_write(packet, type << 4, pub->packet_id, code), ticket);
 }

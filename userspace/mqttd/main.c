@@ -107,6 +107,7 @@ static int run(struct config *conf, const struct arguments *args, int background
 		log_printf(LOG_TYPE_INFORMATION,
 			   "Starting in local only mode. Connections will only be possible from clients running on this machine.");
 	process_raise_descriptor_limit();
+	daemon_block_signals();
 	err = broker_open(&broker, conf);
 	if (err)
 		return err;
