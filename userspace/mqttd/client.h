@@ -291,6 +291,7 @@ bool client_take_quota(struct client *client);
 /*
  * Queues a message at QoS 0; drops it, and counts that, if the queue is full or the
  * client does not take packets so long. Not if the client may not read it.
+ * @delivery: NULL for the plain one.
  */
 void client_deliver(struct client *client, struct message *msg,
 		    const struct delivery *delivery);
@@ -314,9 +315,21 @@ int client_publish(struct client *client, const struct stored *msg,
 
 void client_handle(struct event_source *source, uint32_t events);
 void client_flush(struct client *client);
-void client_make_dirty(struct client *client);		/* there is something to flush */
-bool client_too_long(const struct client *client, size_t len);	/* may it have such a packet? */
+void client_add_dirty(struct client *client);	/* for client_make_dirty() */
 void client_parse_held(struct client *client);
 void client_watch(struct client *client);
+
+/* There is something to flush. */
+static inline void client_make_dirty(struct client *client)
+{
+	if (!client->dirty)
+		client_add_dirty(client);
+}
+
+/* Longer than the packets that the client takes [MQTT-3.1.2-24]? */
+static inline bool client_too_long(const struct client *client, size_t len)
+{
+	return client->terms.max_packet && len > client->terms.max_packet;
+}
 
 #endif /* MQTTD_CLIENT_H */

@@ -14,7 +14,6 @@
 #include "broker.h"
 #include "client.h"
 #include "client_plane.h"
-#include "delivery.h"
 #include "log.h"
 #include "netlink.h"
 #include "port.h"
@@ -236,7 +235,6 @@ static void deliver_answer(struct port *port, const struct port_record *record)
 
 static void deliver(struct port *port, const struct port_record *record)
 {
-	static const struct delivery plain;
 	struct client *client;
 	struct message msg;
 	u32 i;
@@ -249,7 +247,7 @@ static void deliver(struct port *port, const struct port_record *record)
 	for (i = 0; i < record->nr_peers; i++) {
 		client = find(port, record->peers[i]);
 		if (client)
-			client_deliver(client, &msg, &plain);
+			client_deliver(client, &msg, NULL);
 	}
 	message_done(&msg);
 }
