@@ -47,7 +47,8 @@ static bool should_offload(const struct client *client)
 {
 	const struct broker *broker = client->worker->broker;
 
-	return !client->host_only && broker_offloads(broker, client->endpoint->conf);
+	return !client->host_only && client->conn.transport->tcp &&
+	       broker_offloads(broker, client->endpoint->conf);
 }
 
 static void count(struct client *client, enum stat stat, uint32_t *clients, int n)

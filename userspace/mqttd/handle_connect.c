@@ -266,15 +266,14 @@ void handler_connect_claim(struct client *client)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 		return;
 	}
-	/* Until CONNACK is sent. */
-	client_hold(client, HOLD_SESSION);
-	if (err)
-		return;
-	client->connect_ticket = ticket;
-	if (ticket > store_committed(client->worker->broker->store))
-		client_wait_stored(client);
-	else
+	client->connect_ticket = err ? 0 : ticket;
+	if (!err && ticket <= store_committed(client->worker->broker->store)) {
 		handler_connect_finish(client);
+		return;
+	}
+	client_hold(client, HOLD_SESSION);
+	if (!err)
+		client_wait_stored(client);
 }
 
 /* mosquitto's numbers for the versions */
@@ -298,5 +297,6 @@ void handler_connect_finish(struct client *client)
 	client_keepalive_start(client);
 	client_plane_join(client);
 	session_online(client);
-	client_release(client, HOLD_SESSION);
+	if (client->holds & HOLD_SESSION)
+		client_release(client, HOLD_SESSION);
 }

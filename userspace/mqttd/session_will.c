@@ -80,7 +80,7 @@ struct session_will *session_will_new(const struct client *client,
 				 MQTT_PROP_MESSAGE_EXPIRY_INTERVAL);
 	if (mqtt_property_present(props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL))
 		msg.expires = 1000ull * cut_number(props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
-						   MQTT_PROP_WILL_DELAY_INTERVAL) + 1;
+						   MQTT_PROP_WILL_DELAY_INTERVAL) ?: 1;
 	msg.properties = props->block;
 	msg.properties_len = props->len;
 	topic = mounted(client, connect->will_topic, &msg.topic_len);
