@@ -46,6 +46,7 @@ enum client_hold {
 	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
 	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
 	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate */
+	HOLD_PLANE	= 1 << 6,	/* the kernel shall give it back: nothing is sent either */
 };
 
 enum close_reason {
@@ -138,6 +139,8 @@ struct terms {
  * @tx_held: the kernel is waiting to be told to send
  * @backlog: a queue of the kernel's is being added to its own
  * @host_only: its connection cannot be attached
+ * @needs: what the kernel cannot do for it, bits of enum client_need; any thread
+ * @unsettled: in the worker's list @next_unsettled of clients that are to be moved
  * @busy: how often the kernel was busy when it was to take it
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
@@ -184,6 +187,7 @@ struct client {
 	bool tx_held;
 	bool backlog;
 	bool host_only;
+	bool unsettled;
 	uint8_t busy;
 	bool dirty;
 	bool blocked;
@@ -196,6 +200,8 @@ struct client {
 	const char *close_detail;
 	struct hash_node by_peer;
 	unsigned int borders;
+	unsigned int needs;
+	struct client *next_unsettled;
 	uint32_t events;
 	struct buffer in;
 	size_t need;

@@ -232,6 +232,8 @@ void client_flush(struct client *client)
 	ssize_t n;
 	int count;
 
+	if (client->holds & HOLD_PLANE)
+		return;
 	/* Answers promise something about what was published before. */
 	port_flush(client->worker);
 	client->blocked = false;

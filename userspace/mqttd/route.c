@@ -487,12 +487,16 @@ static int deliver_beside(struct worker *worker, struct message *msg, struct cli
 	return ret;
 }
 
-/* At QoS 1 and 2 nothing is the kernel's, which has no sessions. */
+/*
+ * At QoS 1 and 2 nothing is the kernel's, which has no sessions. Nor is what has a
+ * topic of the server's own: the kernel leaves all of it to the daemon, which may not
+ * let everybody publish or read it.
+ */
 int route_publish(struct worker *worker, struct message *msg)
 {
 	struct client *from = msg->from ? msg->from->owner : NULL;
 
-	if (!port_is_open(&worker->port) || msg->qos)
+	if (!port_is_open(&worker->port) || msg->qos || *msg->topic == '$')
 		return route_deliver(worker, msg);
 	if (port_publish(worker, msg, from ? from->conn.peer : 0))
 		return deliver_beside(worker, msg, from);
