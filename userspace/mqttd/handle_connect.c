@@ -307,8 +307,9 @@ void handler_connect_finish(struct client *client)
 			    client->username ? ", u'" : "", client->username ? client->username : "",
 			    client->username ? "'" : "");
 	client_keepalive_start(client);
-	client_plane_join(client);
+	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);
+	client_plane_join(client);
 	if (client->holds & HOLD_SESSION)
 		client_release(client, HOLD_SESSION);
 }
