@@ -15,6 +15,7 @@
 #include "retained.h"
 #include "route.h"
 #include "session.h"
+#include "stats.h"
 #include "switchover.h"
 
 struct auth;
@@ -35,6 +36,7 @@ struct worker;
  * @listeners: sockets
  * @dataplane: the kernel's router, NULL if the daemon routes; changes while the
  *	workers stand still
+ * @routed: what the kernel's routers have counted that are gone; changes likewise
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
@@ -57,6 +59,7 @@ struct broker {
 	unsigned int n_endpoints;
 	struct listeners *listeners;
 	struct dataplane *dataplane;
+	struct stats routed;
 	enum dataplane_mode mode;
 	bool evacuating;
 	struct auth *auth;

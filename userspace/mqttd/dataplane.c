@@ -172,6 +172,47 @@ int dataplane_start(struct broker *broker, char *why)
 	return 0;
 }
 
+/* What the router counts, in the daemon's terms. A ping has two bytes. */
+static const struct counter {
+	int attr;
+	enum stat stat;
+	unsigned int factor;
+} counters[] = {
+	{ MQTT_A_STATS_RX_PACKETS, STAT_PACKETS_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_PACKETS, STAT_PUBLISH_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_BYTES, STAT_BYTES_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_BYTES, STAT_PUBLISH_BYTES_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_PINGS, STAT_PACKETS_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_PINGS, STAT_BYTES_RECEIVED, 2 },
+	{ MQTT_A_STATS_TX_PACKETS, STAT_PACKETS_SENT, 1 },
+	{ MQTT_A_STATS_TX_PACKETS, STAT_PUBLISH_SENT, 1 },
+	{ MQTT_A_STATS_TX_BYTES, STAT_BYTES_SENT, 1 },
+	{ MQTT_A_STATS_TX_BYTES, STAT_PUBLISH_BYTES_SENT, 1 },
+	{ MQTT_A_STATS_TX_PINGS, STAT_PACKETS_SENT, 1 },
+	{ MQTT_A_STATS_TX_PINGS, STAT_BYTES_SENT, 2 },
+	{ MQTT_A_STATS_DROP_QUEUE_FULL, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_PORT_FULL, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_NO_MEMORY, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_BUDGET, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_TOO_LONG, 1 },
+};
+
+static int add_counters(struct nlattr **attrs, void *arg)
+{
+	const struct counter *counter;
+	struct stats *sum = arg;
+	size_t i;
+
+	for (i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
+		counter = &counters[i];
+		if (attrs[counter->attr])
+			sum->value[counter->stat] += counter->factor *
+						     nla_get_u64(attrs[counter->attr]);
+	}
+	return 0;
+}
+
 /*
  * By request, so that it has ended when this returns and another one can be
  * made; that ports and sockets then end one by one is no work any more. A
@@ -184,8 +225,10 @@ void dataplane_stop(struct broker *broker, bool lost)
 
 	if (!dp)
 		return;
-	if (!lost)
+	if (!lost) {
+		mqtt_nl_stats_get(dp->nl, add_counters, &broker->routed);
 		mqtt_nl_router_del(dp->nl);
+	}
 	agent_forget(broker);
 	end(broker, dp);
 }
@@ -283,6 +326,21 @@ int dataplane_hold(struct worker *worker, uint32_t peer)
 int dataplane_send(struct worker *worker, uint32_t peer)
 {
 	return set_hold(worker, peer, 0, 0, "it does not begin to send");
+}
+
+void dataplane_stats(struct worker *worker, struct stats *sum)
+{
+	struct broker *broker = worker->broker;
+	struct mqtt_nl *nl;
+	int err;
+
+	stats_sum(sum, &broker->routed);
+	if (!broker->dataplane)
+		return;
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_stats_get(nl, add_counters, sum);
+	} while (request_again(worker, nl, err, 0, "it does not tell its counters"));
 }
 
 /* Subscriptions */

@@ -21,6 +21,7 @@ struct config;
 struct conn;
 struct mqtt_nl_attach;
 struct mqtt_nl_filter;
+struct stats;
 struct worker;
 
 #define DATAPLANE_WHY_MAX 512
@@ -66,6 +67,9 @@ int dataplane_hold(struct worker *worker, uint32_t peer);
 bool dataplane_keeps_limit(const struct config *conf);
 /* Would the kernel's topic table take the filter? */
 bool dataplane_filter_fits(const u8 *filter, size_t len);
+/* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
+void dataplane_stats(struct worker *worker, struct stats *sum);
+
 /* False if @conn is a peer and the kernel's topic table would refuse the filter. */
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len);
 
