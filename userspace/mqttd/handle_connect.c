@@ -229,6 +229,8 @@ void handle_connect(struct client *client, struct packet *packet)
 	result = auth_check(client->worker->broker->auth, client, client->username,
 			    connect.has_password ? connect.password.data : NULL,
 			    connect.password.len);
+	if (connect.has_password)
+		explicit_bzero((void *)connect.password.data, connect.password.len);
 	if (result == AUTH_PENDING)
 		client_hold(client, HOLD_AUTH);
 	else
