@@ -93,7 +93,7 @@ def own_permissions(broker):
         ann.publish('ann/kept', b'x', 1, retain=True)
         ann.message('ann/kept', b'x', 1)
         with Client(b.address, 4).connected('c4').subscribed('ann/#') as late:
-            late.publish('anonymous/end', b'')
+            late.publish('clients/c4/end', b'')
             late.ping()
         for client in (ann, other):
             check(client.waiting(), [], 'what else has come')

@@ -237,12 +237,25 @@ void handle_connect(struct client *client, struct packet *packet)
 		handler_connect_auth(client, result);
 }
 
+/* As mosquitto: the client is let in, without it. */
+static void drop_denied_will(struct client *client)
+{
+	if (!client->will || session_will_allowed(client->will, client))
+		return;
+	log_limited(LOG_TYPE_NOTICE, "Denied the will of %s: not authorized.",
+		    client_name(client));
+	session_will_free(client->will);
+	client->will = NULL;
+}
+
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		if (!client_acl_refresh(client))
-			handler_connect_claim(client);
+		if (client_acl_refresh(client))
+			break;
+		drop_denied_will(client);
+		handler_connect_claim(client);
 		break;
 	case AUTH_DENIED:
 		connack_refuse(client, REASON_CREDENTIALS, "bad user name or password");

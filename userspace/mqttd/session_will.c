@@ -6,6 +6,7 @@
 #include <string.h>
 #include <linux/minmax.h>
 
+#include "acl.h"
 #include "client.h"
 #include "listener.h"
 #include "log.h"
@@ -99,6 +100,15 @@ void session_will_free(struct session_will *will)
 		return;
 	stored_put(will->msg);
 	free(will);
+}
+
+bool session_will_allowed(const struct session_will *will, const struct client *client)
+{
+	const char *mount = client->endpoint->conf->mount_point;
+	const struct stored *msg = will->msg;
+	size_t len = mount ? strlen(mount) : 0;
+
+	return acl_allows(client->rules, ACL_WRITE, msg->topic + len, msg->topic_len - len);
 }
 
 void session_will_publish(struct worker *worker, const struct session_will *will,

@@ -5,6 +5,7 @@
 #ifndef MQTTD_SESSION_WILL_H
 #define MQTTD_SESSION_WILL_H
 
+#include <stdbool.h>
 #include <linux/types.h>
 
 struct client;
@@ -21,6 +22,9 @@ struct worker;
 struct session_will *session_will_new(const struct client *client,
 				      struct packet_connect *connect);
 void session_will_free(struct session_will *will);	/* NULL is fine */
+
+/* May @client publish that? By what its rules are. */
+bool session_will_allowed(const struct session_will *will, const struct client *client);
 
 /*
  * Publishes it; it stays the caller's. @from: the session whose it is, or NULL if
