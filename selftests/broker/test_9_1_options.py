@@ -5,7 +5,7 @@ import hashlib
 
 from broker import free_port
 from connection import LEVELS, NEVER, Client, forget, session
-from wire import MAX_QOS, PUBACK, PUBREC, SUBACK, WILL_DELAY, check, publish, subscribe
+from wire import DISCONNECT, MAX_QOS, PUBACK, PUBREC, SUBACK, WILL_DELAY, check, publish, subscribe
 
 
 def hashed(kind, password):
@@ -273,3 +273,17 @@ def own_large_payloads(broker):
         with session(b.address, 5, 'away', present=1) as sub:
             for qos in (1, 2):
                 sub.message('large', payload, qos)
+
+
+def own_memory_limit(broker):
+    """memory_limit: who wants more of it is disconnected, and the others are served."""
+    with broker('memory_limit 20000000\nmax_packet_size 0\n') as b, \
+            Client(b.address, 4).connected('little') as other:
+        with Client(b.address, 5).connected('much') as client:
+            for i in range(1, 41):
+                client.send(publish(5, f't/{i}', bytes(1000000), retain=True, qos=1, packet_id=i))
+            while (p := client.next()) and p.type == PUBACK:
+                pass
+            check(p and (p.type, p.code), (DISCONNECT, 0x83), 'what follows the last PUBACK')
+            client.expect_end()
+        other.publish('x', b'y', 1)

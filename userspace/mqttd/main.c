@@ -61,6 +61,7 @@ static int serve(struct daemon *daemon, int background)
 		log_printf(LOG_TYPE_ERROR, "Error: cannot start threads: %s.", strerror(-err));
 		return err;
 	}
+	process_limit_memory(broker->conf->memory_limit);
 	err = daemon_start(daemon);
 	if (!err && background >= 0)
 		err = process_ready(background);
