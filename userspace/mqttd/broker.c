@@ -252,6 +252,9 @@ int broker_start(struct broker *broker)
 	unsigned int i;
 	int err;
 
+	/* liburcu's own thread: without memory for it later, liburcu would end the process */
+	if (!get_default_call_rcu_data())
+		return -ENOMEM;
 	err = auth_start(broker->auth);
 	if (err)
 		return err;
