@@ -28,8 +28,8 @@ static struct counter {
 
 static void count(const struct stored *msg, int n)
 {
-	static unsigned int threads;
 	static __thread struct counter *mine;
+	static unsigned int threads;
 
 	if (unlikely(!mine))
 		mine = &counters[__atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED) % COUNTERS];

@@ -139,14 +139,15 @@ static void publish_figures(struct sys_topics *sys)
 static void publish_loads(struct sys_topics *sys, u64 now)
 {
 	static const char *const spans[SYS_AVERAGES] = { "1min", "5min", "15min" };
+	double seconds = (now - sys->last) / 1000.0;
 	char name[TEXT_MAX], value[TEXT_MAX];
 	size_t i;
 	int span;
 
 	for (i = 0; i < LOADS; i++) {
-		if (now > sys->last)
+		if (seconds > 0)
 			sys_load_update(&sys->loads[i],
-					sys->figures.value[load_topics[i].figure], (now - sys->last) / 1000.0);
+					sys->figures.value[load_topics[i].figure], seconds);
 		for (span = 0; span < SYS_AVERAGES; span++) {
 			snprintf(name, sizeof(name), "load/%s/%s", load_topics[i].name,
 				 spans[span]);
