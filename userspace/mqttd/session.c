@@ -290,6 +290,7 @@ void session_online(struct client *client)
 	session->window = window_of(client);
 	rcu_assign_pointer(session->client, client);
 	pthread_mutex_unlock(&session->lock);
+	stats_add(&client->worker->stats, STAT_CONNECTED, 1);
 	client_pump_later(client);
 }
 
@@ -320,6 +321,8 @@ void session_offline(struct client *client)
 
 	if (!session)
 		return;
+	if (session->client)
+		stats_add(&client->worker->stats, STAT_CONNECTED, -1);
 	pthread_mutex_lock(&session->lock);
 	rcu_assign_pointer(session->client, NULL);
 	session->window = 0;
@@ -464,6 +467,7 @@ static bool run_one(struct worker *worker)
 	if (due.session) {
 		log_limited(LOG_TYPE_NOTICE, "The session of client %s has expired.",
 			    due.session->id);
+		stats_add(&worker->stats, STAT_SESSIONS_EXPIRED, 1);
 		session_finish(worker, due.session);
 	}
 	store_end(broker->store);

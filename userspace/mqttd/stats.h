@@ -11,9 +11,11 @@ enum stat {
 	STAT_CLIENTS,			/* gauge: connections, with or without CONNECT */
 	STAT_OFFLOADED,			/* gauge: of these with connections that the kernel has */
 	STAT_HOSTED,			/* gauge: of these reached by the kernel through a port */
+	STAT_CONNECTED,			/* gauge: of these with a session */
 	STAT_PACKETS_RECEIVED,		/* control packets of any type that the daemon has read */
-	STAT_PACKETS_SENT,		/* likewise, put into a client's queue */
-	STAT_CONNECTS,			/* of the former: CONNECT */
+	STAT_CONNECTS,			/* of these CONNECT */
+	STAT_ANSWERS_SENT,		/* others than PUBLISH, put into a client's queue */
+	STAT_SESSIONS_EXPIRED,		/* sessions whose time has passed */
 	STAT_PUBLISH_RECEIVED,		/* PUBLISH packets that the daemon has read */
 	STAT_PUBLISH_SENT,		/* PUBLISH packets put into a client's queue */
 	STAT_PUBLISH_BYTES_RECEIVED,	/* of these packets, with their fixed headers */
