@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
-import wire
+from connection import PATIENCE
+from wire import Failure
 
 SETTINGS = '''allow_anonymous true
 max_packet_size 100000
@@ -24,20 +26,38 @@ def free_port():
 
 
 class Broker:
-    """mqttd on a port of its own, until the end of the with block."""
+    """mqttd on a port of its own, until the end of the with block.
 
-    def __init__(self, program, dataplane, settings=''):
+    DIR in @settings and in @files, name to contents, is a directory of its own.
+    """
+
+    def __init__(self, program, dataplane, settings='', files=()):
         self.address = ('127.0.0.1', free_port())
+        self.program = program
         self.log = tempfile.TemporaryFile()
-        self.conf = tempfile.NamedTemporaryFile('w', suffix='.conf')
-        self.conf.write(f'listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
-                        f'{SETTINGS}{settings}')
-        self.conf.flush()
-        self.process = subprocess.Popen([program, '-c', self.conf.name], stderr=subprocess.PIPE)
+        # The daemon may have given up root's rights when it comes there
+        self.dir = tempfile.TemporaryDirectory(prefix='mqttd-test-')
+        os.chmod(self.dir.name, 0o777)
+        self.write('conf', f'listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
+                           f'{SETTINGS}{settings}')
+        for name, text in dict(files).items():
+            self.write(name, text)
+        self.process = self.drain = None
+        self._start()
+
+    def write(self, name, text):
+        path = os.path.join(self.dir.name, name)
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(text.replace('DIR', self.dir.name))
+        return path
+
+    def _start(self):
+        self.process = subprocess.Popen([self.program, '-c', os.path.join(self.dir.name, 'conf')],
+                                        stderr=subprocess.PIPE)
         try:
             self._wait()
         except Exception:
-            self.stop()
+            self._end(signal.SIGKILL)
             raise
         # From here on nobody reads: the rest goes where it can be shown
         self.drain = subprocess.Popen(['cat'], stdin=self.process.stderr, stdout=self.log)
@@ -48,28 +68,44 @@ class Broker:
             self.log.flush()
             if line.endswith(b'running\n'):
                 return
-        raise wire.Failure('mqttd does not start: ' + self.text())
+        raise Failure('mqttd does not start: ' + self.text())
 
     def text(self):
         self.log.flush()
         self.log.seek(0)
-        return self.log.read().decode(errors='replace')
+        text = self.log.read().decode(errors='replace')
+        self.log.seek(0, os.SEEK_END)
+        return text
 
-    def stop(self):
+    def _end(self, sig):
         """Returns how the daemon has ended."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(wire.PATIENCE)
+            self.process.send_signal(sig)
+        status = self.process.wait(PATIENCE)
+        if self.drain:
+            self.drain.wait(PATIENCE)
+            self.drain = None
+        self.process.stderr.close()
+        return status
+
+    def stop(self, sig=signal.SIGTERM):
+        status = self._end(sig)
+        if status != (-sig if sig == signal.SIGKILL else 0):
+            raise Failure(f'mqttd has ended with status {status}\n{self.text()}')
+
+    def restart(self, sig=signal.SIGTERM):
+        """Ended by this signal, and started anew on the same port."""
+        self.stop(sig)
+        self._start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        status = self.stop()
-        self.drain.wait(wire.PATIENCE)
-        self.process.stderr.close()
-        if status:
-            raise wire.Failure(f'mqttd has ended with status {status}\n{self.text()}')
+        try:
+            self.stop()
+        finally:
+            self.dir.cleanup()
 
 
 class Outside:
@@ -95,14 +131,16 @@ def program():
 
 
 class Runner:
-    """Prints a result per test."""
+    """Prints a result per test, and with @times how long each took."""
 
-    def __init__(self, total):
+    def __init__(self, total, times=False):
         self.number = self.failed = 0
+        self.times = times
         print(f'KTAP version 1\n1..{total}', flush=True)
 
     def run(self, name, function, *args):
         self.number += 1
+        begun = time.monotonic()
         try:
             function(*args)
         except Exception as error:      # pylint: disable=broad-except
@@ -112,6 +150,8 @@ class Runner:
             print(f'not ok {self.number} {name} # {type(error).__name__}', flush=True)
         else:
             print(f'ok {self.number} {name}', flush=True)
+        if self.times:
+            print(f'# {time.monotonic() - begun:.2f} s', flush=True)
 
     def skip(self, name, why):
         self.number += 1

@@ -15,7 +15,8 @@ import subprocess
 import sys
 
 from broker import Broker, Outside, Runner, program
-from wire import Failure, PATIENCE
+from connection import PATIENCE
+from wire import Failure
 
 HERE = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'clients')
 BUILD = os.path.join(os.path.dirname(program()), 'clients')

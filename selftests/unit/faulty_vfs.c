@@ -219,7 +219,7 @@ void faulty_power_on(void)
 	int i;
 
 	for (i = 0; i < FILES_MAX; i++)
-		if (images[i].name[0])
+		if (power_off && images[i].name[0])
 			image_restore(&images[i]);
 	power_off = false;
 	syncs_left = 0;

@@ -6,8 +6,8 @@
  *   SQLite ── faulty ── unix ── the real files, which have all that was written
  *               └── images: what is on the disk for sure, and writes since
  *
- * While the power is off every call fails. faulty_power_on() gives the real files
- * the contents that they would have: of the writes that were not synchronised any
+ * While the power is off every call fails. faulty_power_on(), if it was, gives the real
+ * files the contents that they would have: of the writes that were not synchronised any
  * sectors, and of files that were just created or deleted either.
  */
 #ifndef FAULTY_VFS_H

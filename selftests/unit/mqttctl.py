@@ -45,6 +45,58 @@ def turned_away(path):
             expect(f'turned away {i}', process, 1, SENTENCE)
 
 
+def passwd(directory):
+    """What is in the file afterwards, and who may read it."""
+    path = os.path.join(directory, 'users')
+    link = os.path.join(directory, 'link')
+
+    def edit(*words, stdin=None):
+        return subprocess.run([ROOT / 'build/mqttctl', 'passwd', *words], text=True,
+                              input=stdin, stderr=subprocess.PIPE, check=False).returncode
+
+    def content():
+        return [line.split('$')[:2] for line in pathlib.Path(path).read_text().splitlines()]
+
+    def check(name, good):
+        results.append(good)
+        print(f'{"ok" if good else "not ok"} {len(results)} passwd: {name}')
+
+    expect('passwd: no file', mqttctl('passwd', '-b', path, 'ann', 'x'), 1,
+           f'cannot read {path}: No such file or directory; with -c it is made')
+    edit('-c', '-b', path, 'ann', 'secret')
+    check('-c', content() == [['ann:', 'argon2id']])
+    check('mode', os.stat(path).st_mode & 0o777 == 0o600)
+    with open(path, 'a', encoding='ascii') as file:
+        file.write('# kept\nbob : old\nbob:older\nanna:x')
+    os.chmod(path, 0o664)
+    os.symlink('users', link)
+    check('a link is followed',
+          edit('-H', 'sha512-pbkdf2', link, 'bob', stdin='secret\n') == 0 and
+          os.path.islink(link) and content() == [
+              ['ann:', 'argon2id'], ['# kept'], ['bob:', '7'], ['anna:x']])
+    check('the group may still read', os.stat(path).st_mode & 0o777 == 0o640)
+    check('behind the last line', edit('-H', 'sha512', '-b', path, 'eve', 'x y') == 0 and
+          content()[-2:] == [['anna:x'], ['eve:', '6']])
+    check('-D', edit('-D', path, 'ann') == 0 and content()[0] == ['# kept'])
+    expect('passwd: -D of nobody', mqttctl('passwd', '-D', path, 'ann'), 1,
+           f"there is no user 'ann' in {path}")
+    before = pathlib.Path(path).read_bytes()
+    check('no password', edit(path, 'ann', stdin='\n') == 1 and edit(path, 'ann', stdin='') == 1)
+    check('nothing changes without one', pathlib.Path(path).read_bytes() == before)
+    check('nothing is left behind', sorted(os.listdir(directory)) == ['link', 'users'])
+    for words, sentence in (
+            ('FILE', "'passwd' wants FILE and USER, and with -b PASSWORD"),
+            ('-b FILE ann', "'passwd' wants FILE and USER"),
+            ('FILE ann secret', "'passwd' wants FILE and USER"),
+            ('-c -D FILE ann', '-c and -D do not go together'),
+            ('-H md5 FILE ann', "'md5' is not one of sha512, sha512-pbkdf2, argon2id"),
+            ('-b FILE a:b x', "a user name has no ':'"),
+            ('-b FILE #a x', "a user name does not begin with '#'"),
+            ('-j FILE ann', "unknown option '-j'"),
+    ):
+        expect(f'passwd: {words}', mqttctl('passwd', *words.split()), 2, sentence)
+
+
 def main():
     for words, sentence in (
             ('-x', "unknown option '-x'"),
@@ -63,6 +115,8 @@ def main():
         turned_away(path)
         expect('left behind', mqttctl('-S', path, 'dataplane'), 1,
                f'cannot reach mqttd at {path}: Connection refused; is mqttd running?')
+    with tempfile.TemporaryDirectory() as directory:
+        passwd(directory)
     print(f'1..{len(results)}')
     raise SystemExit(not all(results))
 

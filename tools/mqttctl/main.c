@@ -19,6 +19,7 @@ static const struct command objects[] = {
 	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
 	{ "session", session_main, "clients of mqttd, connected or not" },
 	{ "monitor", monitor_main, "events as they happen" },
+	{ "passwd", passwd_main, "users and passwords in a file" },
 	{ 0 }
 };
 
@@ -222,8 +223,12 @@ int ctl_dispatch(struct ctl *ctl, const char *object, const struct command *tabl
 	return command->function(ctl, argc - 1, argv + 1);
 }
 
-/* Return: -1 to go on, or the exit status. */
-static int options(struct ctl *ctl, int argc, char **argv)
+/*
+ * @letters: with a '+' in front, up to the first word that is no option.
+ *
+ * Return: -1 to go on, or the exit status.
+ */
+static int options(struct ctl *ctl, const char *letters, int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -233,7 +238,6 @@ static int options(struct ctl *ctl, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	static const char letters[] = ":jpsS:h";
 	unsigned int flags = 0;
 	int option;
 
@@ -267,11 +271,26 @@ static int options(struct ctl *ctl, int argc, char **argv)
 	return -1;
 }
 
+static bool has_options(const char *word)
+{
+	const struct command *object;
+	int matches;
+
+	object = find(objects, word, &matches);
+	return object && object->function == passwd_main;
+}
+
 int main(int argc, char **argv)
 {
+	static const char letters[] = "+:jpsS:h";
 	struct ctl ctl = { 0 };
-	int status = options(&ctl, argc, argv);
+	int status = options(&ctl, letters, argc, argv);
 
+	/* Ours may stand anywhere, but not behind an object that has its own. */
+	if (status < 0 && optind < argc && !has_options(argv[optind])) {
+		optind = 0;
+		status = options(&ctl, letters + 1, argc, argv);
+	}
 	if (status >= 0)
 		return status;
 	if (optind == argc)

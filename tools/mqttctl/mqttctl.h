@@ -45,6 +45,7 @@ int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
 int session_main(struct ctl *ctl, int argc, char **argv);
 int monitor_main(struct ctl *ctl, int argc, char **argv);
+int passwd_main(struct ctl *ctl, int argc, char **argv);
 
 /*
  * Finds the command that argv[0] abbreviates and runs it; the first of the

@@ -17,6 +17,7 @@
 
 #define SHA512_LEN	64
 #define SALT_LEN	16
+#define MOSQUITTO_SALT_LEN 12	/* it takes no other */
 #define ARGON2_LEN	32
 #define ARGON2_MEMORY_MAX (4u << 20)	/* KiB */
 /* OWASP's advice of 2023 for hashing passwords */
@@ -246,10 +247,10 @@ int password_make(struct password *password, enum password_kind kind, const void
 		.passes = argon2 ? ARGON2_PASSES : PBKDF2_PASSES,
 		.memory = ARGON2_MEMORY,
 		.lanes = 1,
-		.salt_len = SALT_LEN,
+		.salt_len = argon2 ? SALT_LEN : MOSQUITTO_SALT_LEN,
 		.hash_len = argon2 ? ARGON2_LEN : SHA512_LEN,
 	};
-	if (getrandom(password->salt, SALT_LEN, 0) != SALT_LEN)
+	if (getrandom(password->salt, password->salt_len, 0) != password->salt_len)
 		return -EIO;
 	return hash_secret(password, secret, len, password->hash);
 }

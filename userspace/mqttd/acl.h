@@ -68,8 +68,8 @@ bool acl_allows(const struct acl_rules *rules, enum acl_access access, const u8 
 		size_t len);
 
 /*
- * Need not be asked about any topic that does not begin with '$'? The answer about
- * those is always worth asking for ACL_WRITE, and with a list for ACL_READ.
+ * Need acl_allows() not be asked? To publish to topics that begin with '$' it has to
+ * be in any case.
  */
 bool acl_unlimited(const struct acl_rules *rules, enum acl_access access);
 

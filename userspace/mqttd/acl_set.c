@@ -114,9 +114,6 @@ int acl_set_add(struct acl_set *set, const char *filter, size_t len, u8 bits)
 		return err;
 	}
 	set->count++;
-	set->bits |= bits;
-	if (len == 1 && *filter == '#')
-		set->all |= bits;
 	return 0;
 }
 

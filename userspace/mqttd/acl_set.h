@@ -26,15 +26,11 @@ struct mqtt_trie;
  * @first: entries, in a list
  * @trie: of all entries, NULL while there are few
  * @count: entries
- * @bits: of all entries
- * @all: of the entries with the filter "#"
  */
 struct acl_set {
 	struct acl_entry *first;
 	struct mqtt_trie *trie;
 	unsigned int count;
-	u8 bits;
-	u8 all;
 };
 
 /* @filter is valid, and copied; @bits: enum acl_access or ACL_DENY. 0 or -ENOMEM. */

@@ -58,7 +58,7 @@ void alias_clear(struct alias_table *table)
 /**
  * struct alias_slot - one alias of the broker's
  * @topic: what it means to the client, or NULL
- * @last: hash of the name that wanted to be here last
+ * @last: hash of the last name that came by
  */
 struct alias_slot {
 	struct alias_topic *topic;
@@ -93,10 +93,10 @@ enum alias_use alias_out_choose(struct alias_out *table, const u8 *topic, u16 le
 	hash = name_hash(topic, len);
 	*alias = hash % table->max + 1;
 	slot = &table->slots[*alias - 1];
-	if (slot->topic && slot->topic->len == len && !memcmp(slot->topic->name, topic, len))
-		return ALIAS_USE;
 	again = slot->last == hash;
 	slot->last = hash;
+	if (slot->topic && slot->topic->len == len && !memcmp(slot->topic->name, topic, len))
+		return ALIAS_USE;
 	return again ? ALIAS_SET : ALIAS_NONE;
 }
 

@@ -292,6 +292,7 @@ void broker_reload(struct broker *broker)
 {
 	auth_reload(broker->auth);
 	permissions_reload(&broker->permissions);
+	broker_wake_workers(broker);
 }
 
 void broker_save(struct broker *broker)

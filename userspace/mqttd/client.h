@@ -110,6 +110,7 @@ struct terms {
  * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
+ * @rules: what the client may do; NULL: everything
  * @aliases_out: topic aliases of the broker's
  * @tailored: no packet for it may be as it is for others, for client_publish.c
  * @tailored_known: that was found out
@@ -144,8 +145,6 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
- * @rules: what it may do, for client_acl.c
- * @rules_generation: of the permissions that they were made from
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
@@ -164,6 +163,7 @@ struct client {
 	char *username;
 	struct terms terms;
 	struct alias_table aliases;
+	struct acl_rules *rules;
 	struct alias_out aliases_out;
 	struct replay *replays;
 	struct client *next_replay;
@@ -200,8 +200,6 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
-	struct acl_rules *rules;
-	uint32_t rules_generation;
 	struct timer timer;
 	struct client_rate *rate;
 	struct notices notices;

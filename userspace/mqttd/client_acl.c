@@ -4,11 +4,11 @@
  */
 #include <errno.h>
 
+#include "acl.h"
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
 #include "listener.h"
-#include "log.h"
 #include "permissions.h"
 #include "worker.h"
 
@@ -16,20 +16,17 @@ int client_acl_refresh(struct client *client)
 {
 	struct permissions *permissions = &client->worker->broker->permissions;
 	struct acl_rules *rules;
-	uint32_t generation;
 	struct acl *acl;
 	int err;
 
-	acl = permissions_get(permissions, client->endpoint->conf->acl_file, &generation);
+	acl = permissions_get(permissions, client->endpoint->conf->acl_file);
 	err = acl_compile(&rules, acl, client->id, client->username);
 	acl_put(acl);
-	if (err) {
-		client_close(client, CLOSE_NO_MEMORY, NULL);
+	if (err)
 		return err;
-	}
 	acl_rules_free(client->rules);
 	client->rules = rules;
-	client->rules_generation = generation;
+	client->tailored_known = false;
 	return 0;
 }
 
@@ -39,20 +36,16 @@ void client_acl_drop(struct client *client)
 	client->rules = NULL;
 }
 
-static bool is_current(struct client *client)
+/* Whether there is a list for a listener at all does not change: who has no rules needs none. */
+void client_acl_review(struct worker *worker)
 {
-	const struct permissions *permissions = &client->worker->broker->permissions;
+	uint32_t generation = permissions_generation(&worker->broker->permissions);
+	struct client *client;
 
-	return client->rules_generation == permissions_generation(permissions) ||
-	       !client_acl_refresh(client);
-}
-
-bool client_allows(struct client *client, enum acl_access access, const u8 *topic, size_t len)
-{
-	return is_current(client) && acl_allows(client->rules, access, topic, len);
-}
-
-bool client_unlimited(struct client *client, enum acl_access access)
-{
-	return is_current(client) && acl_unlimited(client->rules, access);
+	if (generation == worker->permissions)
+		return;
+	worker->permissions = generation;
+	for (client = worker->clients; client; client = client->next)
+		if (client->rules && client_acl_refresh(client))
+			client_close(client, CLOSE_NO_MEMORY, NULL);
 }

@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client may do. For its worker's thread.
+ * What a client may do: client->rules. For its worker's thread.
  */
 #ifndef MQTTD_CLIENT_ACL_H
 #define MQTTD_CLIENT_ACL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <linux/types.h>
-
-#include "acl.h"
-
 struct client;
+struct worker;
 
 /**
  * client_acl_refresh() - the permissions that are in force now
- * @client: with its client id and user name
+ * @client: with its client id and user name, the user's that it is
  *
- * To be called when the client connects; afterwards the questions below do it when
- * there are others. Without memory the client is closed, and may do nothing.
+ * To be called when the client is let in.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, or -ENOMEM and the client's rules are what they were.
  */
 int client_acl_refresh(struct client *client);
 void client_acl_drop(struct client *client);	/* when it ends */
 
-/* May it do this with a topic, without its mount point? */
-bool client_allows(struct client *client, enum acl_access access, const u8 *topic, size_t len);
-
-/* Need it not be asked, unless the topic begins with '$'? See acl_unlimited(). */
-bool client_unlimited(struct client *client, enum acl_access access);
+/*
+ * At the beginning of each round of events: if there are other permissions than in
+ * the last round, they apply to all clients of the worker. A client for whom there
+ * is no memory is closed.
+ */
+void client_acl_review(struct worker *worker);
 
 #endif /* MQTTD_CLIENT_ACL_H */

@@ -14,7 +14,7 @@
 
 #include "broker.h"
 #include "client.h"
-#include "client_acl.h"
+#include "acl.h"
 #include "delivery.h"
 #include "listener.h"
 #include "message.h"
@@ -32,13 +32,10 @@
  */
 static bool is_tailored(struct client *client)
 {
-	const struct permissions *permissions = &client->worker->broker->permissions;
-
-	if (unlikely(client->rules_generation != permissions_generation(permissions) ||
-		     !client->tailored_known)) {
+	if (unlikely(!client->tailored_known)) {
 		client->tailored = client->aliases_out.max ||
 				   client->endpoint->conf->mount_point ||
-				   !client_unlimited(client, ACL_READ);
+				   !acl_unlimited(client->rules, ACL_READ);
 		client->tailored_known = true;
 	}
 	return client->tailored;
@@ -136,7 +133,7 @@ static int describe(struct client *client, struct outgoing *out, const struct st
 	err = strip_mount(client, head);
 	if (err)
 		return err;
-	if (!client_allows(client, ACL_READ, head->topic, head->topic_len))
+	if (!acl_allows(client->rules, ACL_READ, head->topic, head->topic_len))
 		return -EACCES;
 	if (client->protocol == MQTT_PROTOCOL_V5) {
 		head->properties_len = msg->properties_len;

@@ -234,26 +234,40 @@ int dataplane_detach(struct worker *worker, uint32_t peer)
 	return err;
 }
 
-int dataplane_send(struct worker *worker, uint32_t peer)
+static int set_hold(struct worker *worker, uint32_t peer, uint8_t hold, int quiet,
+		    const char *what)
 {
-	static const uint8_t off;
-	const struct mqtt_nl_peer_set release = { .tx_hold = &off };
+	const struct mqtt_nl_peer_set set = { .tx_hold = &hold };
 	struct mqtt_nl *nl;
 	int err;
 
 	do {
 		nl = request_begin(worker);
-		err = mqtt_nl_peer_set(nl, peer, &release);
-	} while (request_again(worker, nl, err, 0, "it does not begin to send"));
+		err = mqtt_nl_peer_set(nl, peer, &set);
+	} while (request_again(worker, nl, err, quiet, what));
 	return err;
+}
+
+int dataplane_hold(struct worker *worker, uint32_t peer)
+{
+	return set_hold(worker, peer, 1, -ENOBUFS, "it does not let a client wait");
+}
+
+int dataplane_send(struct worker *worker, uint32_t peer)
+{
+	return set_hold(worker, peer, 0, 0, "it does not begin to send");
 }
 
 /* Subscriptions */
 
+bool dataplane_filter_fits(const u8 *filter, size_t len)
+{
+	return len <= MQTT_FILTER_MAX && mqtt_topic_levels(filter, len) <= MQTT_FILTER_LEVELS_MAX;
+}
+
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len)
 {
-	return !conn->peer || (len <= MQTT_FILTER_MAX &&
-			       mqtt_topic_levels(filter, len) <= MQTT_FILTER_LEVELS_MAX);
+	return !conn->peer || dataplane_filter_fits(filter, len);
 }
 
 typedef int (*sub_request)(struct mqtt_nl *nl, uint32_t peer_id,
@@ -300,4 +314,65 @@ int dataplane_unsubscribe(struct worker *worker, const struct conn *conn,
 			  const struct session_filter *filters, size_t n)
 {
 	return request(worker, conn, mqtt_nl_sub_del, filters, n);
+}
+
+/* The agent */
+
+/* On the owner's socket: @err is what the request returned. */
+static int owner_end(struct broker *broker, int err, int quiet, const char *what)
+{
+	struct dataplane *dp = broker->dataplane;
+
+	if (err && err != quiet)
+		log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s: %s.", what,
+			    mqtt_nl_error(dp->nl));
+	pthread_mutex_unlock(&dp->lock);
+	return err;
+}
+
+static struct mqtt_nl *owner_begin(struct broker *broker)
+{
+	pthread_mutex_lock(&broker->dataplane->lock);
+	return broker->dataplane->nl;
+}
+
+int dataplane_agent_attach(struct broker *broker, uint32_t *peer)
+{
+	/* With properties: those who do not want them get the message without. */
+	const struct mqtt_nl_attach attach = {
+		.fd = -1,
+		.port = broker->workers[0].port.id,
+		.protocol = MQTT_PROTOCOL_V5,
+		.client_id = "$agent",
+	};
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_peer_attach(nl, &attach, peer), 0,
+			 "it does not take the agent");
+}
+
+int dataplane_agent_detach(struct broker *broker, uint32_t peer)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_peer_detach(nl, peer), -ENOENT,
+			 "it does not let go of the agent");
+}
+
+int dataplane_agent_subscribe(struct broker *broker, uint32_t peer,
+			      const struct mqtt_nl_filter *filters, size_t n)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, n ? mqtt_nl_sub_add(nl, peer, filters, n) : 0, -ENOENT,
+			 "subscriptions of the agent");
+}
+
+int dataplane_agent_unsubscribe(struct broker *broker, uint32_t peer,
+				const struct mqtt_nl_filter *filters, size_t n)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_sub_del(nl, peer, filters, n), -ENOENT,
+			 "subscriptions of the agent");
 }

@@ -19,6 +19,7 @@
 struct broker;
 struct conn;
 struct mqtt_nl_attach;
+struct mqtt_nl_filter;
 struct worker;
 
 #define DATAPLANE_WHY_MAX 512
@@ -57,6 +58,11 @@ int dataplane_detach(struct worker *worker, uint32_t peer);
 /* The kernel may send what it has for a peer that was attached with tx_hold. */
 int dataplane_send(struct worker *worker, uint32_t peer);
 
+/* The kernel queues for an offloaded peer until dataplane_send(). -ENOBUFS: not now. */
+int dataplane_hold(struct worker *worker, uint32_t peer);
+
+/* Would the kernel's topic table take the filter? */
+bool dataplane_filter_fits(const u8 *filter, size_t len);
 /* False if @conn is a peer and the kernel's topic table would refuse the filter. */
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len);
 
@@ -65,5 +71,16 @@ int dataplane_subscribe(struct worker *worker, const struct conn *conn,
 			const struct session_filter *filters, size_t n);
 int dataplane_unsubscribe(struct worker *worker, const struct conn *conn,
 			  const struct session_filter *filters, size_t n);
+
+/*
+ * For the agent: a peer that is hosted on the first worker's port, and its
+ * subscriptions. Any thread, while there is a router.
+ */
+int dataplane_agent_attach(struct broker *broker, uint32_t *peer);
+int dataplane_agent_detach(struct broker *broker, uint32_t peer);
+int dataplane_agent_subscribe(struct broker *broker, uint32_t peer,
+			      const struct mqtt_nl_filter *filters, size_t n);
+int dataplane_agent_unsubscribe(struct broker *broker, uint32_t peer,
+				const struct mqtt_nl_filter *filters, size_t n);
 
 #endif /* MQTTD_DATAPLANE_H */

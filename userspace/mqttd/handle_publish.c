@@ -16,7 +16,7 @@
 
 #include "broker.h"
 #include "client.h"
-#include "client_acl.h"
+#include "acl.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -122,7 +122,7 @@ static u8 check_topic(struct client *client, const struct mqtt_publish *pub)
 {
 	const char *mount = client->endpoint->conf->mount_point;
 
-	if (!client_allows(client, ACL_WRITE, pub->topic, pub->topic_len))
+	if (!acl_allows(client->rules, ACL_WRITE, pub->topic, pub->topic_len))
 		return REASON_NOT_AUTHORIZED;
 	return mount && strlen(mount) + pub->topic_len > TOPIC_MAX ? REASON_TOPIC_NAME :
 								       REASON_SUCCESS;
@@ -304,11 +304,10 @@ void handle_publish(struct client *client, struct packet *packet)
 	if (!parse(client, packet, &pub) || !granted(client, &pub) ||
 	    (pub.topic_alias && !resolve_alias(client, &pub)))
 		return;
-	if (log_enabled(LOG_TYPE_DEBUG))
-		log_printf(LOG_TYPE_DEBUG,
-			   "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
-			   client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
-			   pub.topic_len, pub.topic, pub.payload_len);
+	log_limited(LOG_TYPE_DEBUG,
+		    "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
+		    client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
+		    pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
 	code = check(client, &pub);
 	if (!pub.qos && !code)

@@ -86,12 +86,8 @@ void handler_refuse(struct client *client, int err, const char *why)
 
 void handler_run(struct client *client, struct packet *packet)
 {
-	u8 type = mqtt_packet_type(packet->byte1);
-
-	if (type == MQTT_PKT_PUBLISH && client->worker->broker->conf->message_rate)
+	if (client->worker->broker->conf->message_rate &&
+	    mqtt_packet_type(packet->byte1) == MQTT_PKT_PUBLISH)
 		client_rate_charge(client);
-	if (type == MQTT_PKT_PUBLISH && packet->byte1 & MQTT_PUBLISH_QOS &&
-	    !client_take_quota(client))
-		return;
-	handlers[type].handle(client, packet);
+	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
 }

@@ -103,21 +103,20 @@ void permissions_reload(struct permissions *permissions)
 		pthread_mutex_lock(&permissions->lock);
 		old = list->acl;
 		list->acl = fresh;
-		__atomic_store_n(&permissions->generation, permissions->generation + 1,
-				 __ATOMIC_RELEASE);
 		pthread_mutex_unlock(&permissions->lock);
 		acl_put(old);
 	}
+	__atomic_store_n(&permissions->generation, permissions->generation + 1, __ATOMIC_RELEASE);
 }
 
-struct acl *permissions_get(struct permissions *permissions, const char *path,
-			    uint32_t *generation)
+struct acl *permissions_get(struct permissions *permissions, const char *path)
 {
 	struct acl *acl;
 
+	if (!path)
+		return NULL;
 	pthread_mutex_lock(&permissions->lock);
-	acl = path ? acl_get(list_find(permissions, path)->acl) : NULL;
-	*generation = permissions->generation;
+	acl = acl_get(list_find(permissions, path)->acl);
 	pthread_mutex_unlock(&permissions->lock);
 	return acl;
 }

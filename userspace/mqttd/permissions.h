@@ -15,7 +15,7 @@ struct permission_list;
 
 /**
  * struct permissions - by path
- * @lock: protects what the lists say, and changes of @generation
+ * @lock: protects what the lists say
  * @lists: one per file
  * @generation: changes after each reload; any thread
  */
@@ -32,12 +32,8 @@ void permissions_close(struct permissions *permissions);
 /* Reads them again; one with a mistake stays as it was, as the log says. Main thread. */
 void permissions_reload(struct permissions *permissions);
 
-/*
- * Any thread: the list of a listener with this acl_file, with a reference; NULL for
- * NULL. Sets the generation that it is of.
- */
-struct acl *permissions_get(struct permissions *permissions, const char *path,
-			    uint32_t *generation);
+/* Any thread: the list of a listener with this acl_file, a reference; NULL for NULL. */
+struct acl *permissions_get(struct permissions *permissions, const char *path);
 
 static inline uint32_t permissions_generation(const struct permissions *permissions)
 {

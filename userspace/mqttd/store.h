@@ -121,8 +121,8 @@ int store_open(struct store **store, const struct store_config *config, char *wh
  *
  * Each returns 0, or -errno, which ends the loading. Pointers are valid during
  * the call. Messages come first, then sessions, each followed by what it has;
- * entries in the order of their numbers; retained messages last. A message whose
- * @blob is set is all in there, to be shared and not copied.
+ * entries in the order of their numbers; retained messages last. A long
+ * payload is in a @blob, to be shared and not copied.
  */
 struct store_loader {
 	int (*message)(void *ctx, u64 id, const struct stored *msg);
@@ -182,7 +182,6 @@ u64 store_message_del(struct store *store, u64 id);
 u64 store_entry_put(struct store *store, u64 key, const struct store_entry *entry);
 u64 store_entry_state(struct store *store, u64 key, u64 seq, u16 packet_id, u8 state);
 u64 store_entry_del(struct store *store, u64 key, u64 seq);
-/* That is not there. */
 u64 store_incoming_put(struct store *store, u64 key, u16 packet_id);
 u64 store_incoming_del(struct store *store, u64 key, u16 packet_id);
 u64 store_incoming_clear(struct store *store, u64 key);

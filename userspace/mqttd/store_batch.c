@@ -186,9 +186,9 @@ static void fold_state(struct store_batch *batch, struct store_record *put,
 }
 
 /*
- * What is new with its put (messages, entries, incoming packet identifiers) leaves
- * no trace if it is deleted in the same batch. Of what may be there already
- * (sessions, retained messages) the last change counts.
+ * What is new with its put (messages, entries) leaves no trace if it is deleted in
+ * the same batch. Of what may be there already (sessions, incoming packet identifiers,
+ * retained messages) the last change counts.
  */
 static void settle(struct store_batch *batch, struct store_record *rec, const siphash_key_t *key)
 {
@@ -203,7 +203,6 @@ static void settle(struct store_batch *batch, struct store_record *rec, const si
 	switch (rec->op) {
 	case STORE_MESSAGE_DEL:
 	case STORE_ENTRY_DEL:
-	case STORE_INCOMING_DEL:
 		if (put) {
 			kill_found(batch, put);
 			kill_record(batch, rec);

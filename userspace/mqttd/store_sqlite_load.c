@@ -195,28 +195,9 @@ static int each(struct load *load, const char *query, int (*fn)(struct load *, s
 	return err;
 }
 
-/* All of a message in one block of memory, which who is told may keep. */
-static struct blob *gather(struct stored *msg, u32 payload_len)
-{
-	size_t size = (size_t)msg->topic_len + msg->properties_len + payload_len;
-	struct blob *blob = blob_new(size);
-	u8 *p;
-
-	if (!blob)
-		return NULL;
-	p = memcpy(blob->data, msg->topic, msg->topic_len);
-	msg->topic = p;
-	p = memcpy(p + msg->topic_len, msg->properties, msg->properties_len);
-	msg->properties = p;
-	msg->payload = p + msg->properties_len;
-	msg->payload_len = payload_len;
-	msg->blob = blob;
-	return blob;
-}
-
 static int read_payload(struct load *load, const char *table, u64 id, const struct stored *msg)
 {
-	u8 *to = (u8 *)msg->payload;
+	u8 *to = msg->blob->data;
 	sqlite3_blob *blob = NULL;
 	u32 offset, n;
 	int ret;
@@ -251,8 +232,12 @@ static int load_message(struct load *load, struct row *row, const char *table, u
 	err = check(load, row, table);
 	if (err || len <= PAYLOAD_PIECE)
 		return err;
-	if (!gather(msg, len))
+	/* In a block of its own, which who is told may keep */
+	msg->blob = blob_new(len);
+	if (!msg->blob)
 		return fail(load, SQLITE_NOMEM);
+	msg->payload = msg->blob->data;
+	msg->payload_len = len;
 	return read_payload(load, table, id, msg);
 }
 

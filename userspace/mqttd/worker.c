@@ -17,6 +17,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_plane.h"
 #include "log.h"
 #include "replay.h"
@@ -246,6 +247,7 @@ static void *run(void *arg)
 	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
 		n = epoll_wait(worker->epoll_fd, events, EVENTS_PER_ROUND, round_wait(worker));
 		worker->now = timer_now();
+		client_acl_review(worker);
 		for (i = 0; i < n; i++) {
 			struct event_source *source = events[i].data.ptr;
 

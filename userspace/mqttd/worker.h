@@ -59,6 +59,7 @@ struct worker_moves {
  * @port: to the kernel's router
  * @port_source: its readiness
  * @moves: clients that have to change between data planes
+ * @permissions: generation of those that its clients have
  * @clients: all, in a list
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
@@ -88,6 +89,7 @@ struct worker {
 	struct port port;
 	struct event_source port_source;
 	struct worker_moves moves;
+	uint32_t permissions;
 	struct client *clients;
 	struct client *dirty;
 	struct client *closing;

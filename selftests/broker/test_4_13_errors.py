@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What the broker says to packets that are wrong, or that it cannot do yet."""
-import wire
-from wire import SUBACK, Client, check, packet, props, publish, string, subscribe
+"""Malformed packets and protocol errors: 1.5, 2.1, 4.13."""
+import random
 
-LEVELS = (3, 4, 5)
+import wire
+from connection import LEVELS, Client
+from wire import CONNACK, DISCONNECT, PINGRESP, SUBACK, answer, check, connect, packet, props, \
+    publish, string, subscribe
 
 
 def wrong(address, level, data, code):
@@ -25,10 +27,6 @@ EVERYWHERE = (
     (b'\x90\x03\0\1\0', 0x82),
     (b'\xb0\x02\0\1', 0x82),
     (b'\xd0\x00', 0x82),
-    (b'\x40\x02\0\1', 0x82),            # answers to what was never sent
-    (b'\x50\x02\0\1', 0x82),
-    (b'\x62\x02\0\1', 0x82),
-    (b'\x70\x02\0\1', 0x82),
     (b'\xf0\x00', 0x82),                # AUTH
     (b'\xf0\x02\x18\0', 0x82),
     (b'\xc1\x00', 0x81),                # flags
@@ -56,8 +54,6 @@ def publishes(level):
         yield publish(level, topic, b'x'), 0x81
     for topic in ('t/+', '#', 't/#', '+', 'a+', 'a#/b'):
         yield publish(level, topic, b'x'), 0x90
-    yield publish(level, 't', byte1=0x32, packet_id=b'\0\1'), 0x9b
-    yield publish(level, 't', byte1=0x34, packet_id=b'\0\1'), 0x9b
     yield publish(level, 't', b'x' * 100001), 0x95
     if level != 5:
         yield publish(level, '', b'x'), 0x81
@@ -70,7 +66,6 @@ PUBLISHES_5 = (
     (publish(5, 't', b'x', [(0x23, 11)]), 0x94),
     (publish(5, '', b'x', [(0x23, 65535)]), 0x94),
     (publish(5, 't', b'x', [(0x23, 1), (0x23, 1)]), 0x82),
-    (publish(5, 't', b'x', byte1=0x31), 0x9a),
     (publish(5, 't', b'x', [(0x0b, 1)]), 0x82),
     (publish(5, 't', b'x', [(0x01, 2)]), 0x82),
     (publish(5, 't', b'x', [(0x02, 1), (0x02, 1)]), 0x82),
@@ -111,7 +106,6 @@ def filters(level):
 FILTERS_5 = (
     (subscribe(5, ('a', 0x30)), 0x82),
     (subscribe(5, ('$share/g/a', 0x04)), 0x82),
-    (subscribe(5, ('a', 0), properties=[(0x0b, 1)]), 0xa1),
     (subscribe(5, ('a', 0), properties=[(0x0b, 0)]), 0x82),
     (subscribe(5, ('a', 0), properties=[(0x0b, 1), (0x0b, 2)]), 0x82),
     (subscribe(5, ('a', 0), properties=[(0x23, 1)]), 0x81),
@@ -132,12 +126,18 @@ DISCONNECTS = (
 
 
 def t_packets(address):
+    """[MQTT-2.1.3-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1] [MQTT-3.15.1-1] [MQTT-4.12.0-7]
+    [MQTT-4.13.1-1] [MQTT-1.5.5-1] Of each type, in each version."""
     for level in LEVELS:
         for data, code in EVERYWHERE:
             wrong(address, level, data, code)
 
 
 def t_publish(address):
+    """[MQTT-3.3.1-4] [MQTT-3.3.1-2] [MQTT-2.2.1-2] [MQTT-3.3.2-1] [MQTT-3.3.2-2] [MQTT-3.3.2-8]
+    [MQTT-3.3.2-9] [MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] [MQTT-3.3.4-6] [MQTT-1.5.4-1]
+    [MQTT-1.5.4-2] [MQTT-1.5.7-1] [MQTT-4.7.0-1] [MQTT-4.7.3-1] [MQTT-4.7.3-2] [MQTT-3.2.2-15]
+    [MQTT-2.2.2-1]"""
     for level in LEVELS:
         for data, code in publishes(level):
             wrong(address, level, data, code)
@@ -146,6 +146,8 @@ def t_publish(address):
 
 
 def t_filters(address):
+    """[MQTT-3.8.3-1] [MQTT-3.8.3-2] [MQTT-3.8.3-4] [MQTT-3.8.3-5] [MQTT-3.10.3-1] [MQTT-3.10.3-2]
+    [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.3-1] [MQTT-4.7.3-2]"""
     for level in LEVELS:
         for data, code in filters(level):
             wrong(address, level, data, code)
@@ -154,6 +156,7 @@ def t_filters(address):
 
 
 def t_disconnect(address):
+    """[MQTT-3.14.1-1] [MQTT-3.14.2-1] What a client may not say in it."""
     for data, code in DISCONNECTS:
         wrong(address, 5, data, code)
     for level in (3, 4):
@@ -161,7 +164,7 @@ def t_disconnect(address):
 
 
 def t_whole_until_then(address):
-    """What came before the error has its effect, what comes behind has none."""
+    """[MQTT-4.13.1-1] What came before the error has its effect, what comes behind has none."""
     for level in LEVELS:
         with Client(address, 4).connected('witness').subscribed('before', 'behind') as witness, \
                 Client(address, level).connected('errs') as client:
@@ -173,17 +176,137 @@ def t_whole_until_then(address):
 
 
 def t_oversize_announced(address):
-    """A packet that will be too long is refused before it has come."""
+    """[MQTT-3.2.2-15] A packet that will be too long is refused before it has come."""
     for level in LEVELS:
         wrong(address, level, b'\x30\xff\xff\xff\x7f\0\1t\0and so on', 0x95)
         wrong(address, level, b'\xc0\x80\x80\x01', 0x95)
 
 
 def t_flags_of_31(address):
-    """DUP is allowed in SUBSCRIBE and UNSUBSCRIBE of MQTT 3.1."""
+    """[MQTT-2.1.3-1] DUP is allowed in SUBSCRIBE and UNSUBSCRIBE of MQTT 3.1."""
     with Client(address, 3).connected('dup') as client:
         client.send(subscribe(3, ('a', 1), byte1=0x8a))
-        check(client.expect(SUBACK).codes, [0], 'SUBACK')
+        check(client.expect(SUBACK).codes, [1], 'SUBACK')
         client.send(packet(0xaa, b'\0\2' + string('a')))
         client.expect(wire.UNSUBACK)
     wrong(address, 4, subscribe(4, ('a', 0), byte1=0x8a), None)
+
+
+def a_packet_of_each_type(level):
+    """As a client of this version may send it, with what must not be cut off or changed in it."""
+    given = [(0x26, ('key', 'value')), (0x03, 'text')] if level == 5 else []
+    user = given[:1]
+    acks = [(0, user)] if level == 5 else []
+    yield connect(level, 'each', keepalive=9, will=('w', 'x'), user='u', password='p',
+                  properties=user, will_properties=user)
+    yield publish(level, 'each', b'', given)
+    yield publish(level, 'each', b'', given, qos=2, packet_id=3)
+    for kind in (4, 5, 6, 7):
+        yield answer(kind, 3, *(acks[0] if acks else ()))
+    yield subscribe(level, ('each', 1), ('other', 0), properties=user)
+    yield wire.unsubscribe(level, 'each', 'other', properties=user)
+    yield packet(0xc0, b'')
+    yield wire.disconnect(level, 4, user)
+
+
+def closed_or_fine(address, level, data, connected=True):
+    """The connection ends, with an error if at all, or goes on."""
+    with Client(address, level) as client:
+        if connected:
+            client.connected('each')
+        client.send(data, b'\xc0\0')
+        while p := client.next():
+            if p.type == DISCONNECT:
+                check(p.code in (0x81, 0x82), True, f'reason code {p.code:#x} for {data!r}')
+            if p.type == CONNACK and p.code >= 0x80:
+                check(p.code in (1, 0x81, 0x82), True, f'reason code {p.code:#x} for {data!r}')
+            if p.type == PINGRESP:
+                return
+
+
+def t_cut_off(address):
+    """[MQTT-4.13.1-1] [MQTT-3.1.4-1] Each packet that ends at each of its bytes; nobody else
+    notices."""
+    with Client(address, 4).connected('witness').subscribed('witness') as witness:
+        for level in LEVELS:
+            for whole in a_packet_of_each_type(level):
+                for size in range(2, len(whole)):
+                    closed_or_fine(address, level, packet(whole[0], whole[2:size]),
+                                   whole[0] != 0x10)
+            witness.publish('witness', b'x')
+            witness.message('witness', b'x')
+
+
+def t_streams_cut_off(address):
+    """4.2: the connection breaks at each byte of a packet; the will is published each time."""
+    with Client(address, 4).connected('heir').subscribed('will') as heir:
+        for whole in a_packet_of_each_type(5):
+            for size in range(1, len(whole), 4):
+                client = Client(address, 5)
+                if whole[0] != 0x10:
+                    client.connected('cut', will=('will', b'%d' % size))
+                client.send(whole[:size])
+                client.sock.close()
+                if whole[0] != 0x10:
+                    heir.message('will', b'%d' % size)
+
+
+def t_reserved_flags(address):
+    """[MQTT-2.1.3-1] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1] [MQTT-3.15.1-1]
+    [MQTT-3.1.4-1] Each bit of each type; MQTT 3.1 has them for DUP and RETAIN."""
+    for level in (4, 5):
+        for whole in a_packet_of_each_type(level):
+            for bit in (1, 2, 4, 8):
+                if whole[0] >> 4 == 3:
+                    continue
+                data = bytes([whole[0] ^ bit]) + whole[1:]
+                if whole[0] != 0x10:
+                    wrong(address, level, data, 0x81)
+                    continue
+                with Client(address, level) as client:
+                    client.send(data)
+                    client.expect_end()
+
+
+def t_noise(address):
+    """[MQTT-4.13.1-1] Bytes of no meaning, always the same ones."""
+    numbers = random.Random(4)
+    with Client(address, 4).connected('witness') as witness:
+        for level in LEVELS:
+            for _ in range(40):
+                data = numbers.randbytes(numbers.randrange(1, 40))
+                first = numbers.choice((0x10, 0x30, 0x32, 0x34, 0x40, 0x50, 0x62, 0x70, 0x82, 0xa2,
+                                        0xe0, 0xf0))
+                client = Client(address, level).connected('noise')
+                client.send(packet(first, data))
+                client.sock.close()
+        witness.ping()
+
+
+def t_dribbled_errors(address):
+    """[MQTT-4.13.1-1] A byte at a time, the end comes as soon as it can be known."""
+    for level in LEVELS:
+        for data in (b'\x00', b'\x30\x80\x80\x80\x80', b'\xc1', b'\x80', b'\x36'):
+            with Client(address, level).connected('slow') as client:
+                client.dribble(data)
+                client.send(b'\0')
+                client.expect_closed((0x81, 0x82))
+
+
+def t_packet_identifier_0(address):
+    """[MQTT-2.2.1-3] [MQTT-2.2.1-4] Where there has to be one."""
+    for level in LEVELS:
+        for data in (publish(level, 't', b'x', qos=1, packet_id=0),
+                     publish(level, 't', b'x', qos=2, packet_id=0),
+                     subscribe(level, ('a', 0), packet_id=0),
+                     wire.unsubscribe(level, 'a', packet_id=0),
+                     *(answer(kind, 0) for kind in (4, 5, 6, 7))):
+            wrong(address, level, data, (0x81, 0x82))
+
+
+def t_of_servers(address):
+    """[MQTT-4.13.1-1] [MQTT-4.12.0-7] Packets that only a server may send, and AUTH."""
+    for level in LEVELS:
+        for data in (b'\x20\2\0\0', b'\x20\3\0\0\0', b'\x90\3\0\1\0', b'\x90\4\0\1\0\0',
+                     b'\xb0\2\0\1', b'\xd0\0', b'\xf0\0', b'\xf0\2\x19\0'):
+            wrong(address, level, data, (0x81, 0x82))

@@ -2,10 +2,10 @@
 """Messages between clients of all versions."""
 import itertools
 
-from wire import CONNACK, PINGRESP, PUBLISH, SUBACK, UNSUBACK, Client, check, connect, publish, \
+from connection import LEVELS, Client
+from wire import CONNACK, PINGRESP, PUBLISH, SUBACK, UNSUBACK, check, connect, publish, \
     subscribe, unsubscribe
 
-LEVELS = (3, 4, 5)
 PAIRS = tuple(itertools.product(LEVELS, LEVELS))
 
 # In an order that is to be kept
@@ -15,16 +15,11 @@ PROPERTIES = [(0x26, (b'first', b'1')), (0x01, 1), (0x02, 1234), (0x03, b'text/p
 
 
 def expect_message(client, topic, payload, properties=()):
-    p = client.expect(PUBLISH)
-    check(p.byte1, 0x30, 'first byte')
-    check((p.topic, p.payload[:40], len(p.payload)), (topic.encode(), payload[:40], len(payload)),
-          'topic and payload')
-    check(p.payload == payload, True, 'all of the payload')
-    if client.level == 5:
-        check(p.properties, list(properties), 'properties')
+    client.message(topic, payload, properties=properties)
 
 
 def t_all_pairs(address):
+    """[MQTT-4.3.1-1] [MQTT-3.3.1-2] Payloads of all lengths, from each version to each."""
     for at, to in PAIRS:
         with Client(address, to).connected('to').subscribed('pair/#') as sub, \
                 Client(address, at).connected('at') as pub:
@@ -35,6 +30,8 @@ def t_all_pairs(address):
 
 
 def t_properties(address):
+    """[MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18]
+    [MQTT-3.3.2-20] Are passed on to MQTT 5.0."""
     for at, to in PAIRS:
         given = PROPERTIES if at == 5 else []
         with Client(address, to).connected('to').subscribed('p') as sub, \
@@ -71,28 +68,8 @@ def t_to_everybody(address):
         sub.sock.close()
 
 
-def t_overlap(address):
-    """Overlapping subscriptions: one copy."""
-    for level in LEVELS:
-        with Client(address, level).connected('o').subscribed('o/#', 'o/+', 'o/a') as client:
-            client.send(publish(level, 'o/a', b'1'), publish(level, 'o/b', b'2'))
-            expect_message(client, 'o/a', b'1')
-            expect_message(client, 'o/b', b'2')
-            client.ping()
-
-
-def t_retain_is_live(address):
-    """MQTT 3.x: forwarded without the flag."""
-    for at, to in PAIRS:
-        if at == 5:
-            continue
-        with Client(address, to).connected('to').subscribed('r') as sub, \
-                Client(address, at).connected('at') as pub:
-            pub.send(publish(at, 'r', b'x', byte1=0x31))
-            expect_message(sub, 'r', b'x')
-
-
 def t_aliases(address):
+    """[MQTT-3.3.2-7] [MQTT-3.3.2-12] Set, used, set to another topic, and the connection's own."""
     for to in LEVELS:
         with Client(address, to).connected('to').subscribed('#') as sub, \
                 Client(address, 5).connected('at') as pub:
@@ -142,6 +119,7 @@ def own_large(broker):
 
 
 def t_no_local(address):
+    """[MQTT-3.8.3-3] [MQTT-3.8.4-3] At QoS 0."""
     with Client(address, 5).connected('self') as client, \
             Client(address, 4).connected('other').subscribed('n') as other:
         def publish_and_see(*seen):
@@ -163,53 +141,9 @@ def t_no_local(address):
         publish_and_see(b'own', b'of the other')
 
 
-def t_maximum_packet_size(address):
-    """MQTT 5.0 3.1.2.11.4: what is longer is dropped, and what fits is not."""
-    with Client(address, 5) as sub, Client(address, 4).connected('at') as pub4, \
-            Client(address, 5).connected('at5') as pub5:
-        sub.connected('small', properties=[(0x27, 100)]).subscribed('m')
-        for pub in (pub4, pub5):
-            level = pub.level
-            # Two bytes of fixed header, three of topic, one of properties
-            pub.send(publish(level, 'm', b'a' * 94), publish(level, 'm', b'b' * 95),
-                     publish(level, 'm', b'c' * 5000), publish(level, 'm', b'd'))
-            expect_message(sub, 'm', b'a' * 94)
-            expect_message(sub, 'm', b'd')
-        pub5.send(publish(5, 'm', b'', [(0x26, (b'k', b'v' * 100))]), publish(5, 'm', b'e'))
-        expect_message(sub, 'm', b'e')
-
-
-def t_suback(address):
-    names = (('a', 0), ('b', 1), ('c', 2), ('a', 0))
-    for level in LEVELS:
-        with Client(address, level).connected('sub') as client:
-            client.send(subscribe(level, *names, packet_id=0x1234))
-            p = client.expect(SUBACK)
-            check((p.packet_id, p.codes), (0x1234, [0] * 4), 'SUBACK')
-            client.send(unsubscribe(level, 'a', 'never', 'a', packet_id=0xffff))
-            p = client.expect(UNSUBACK)
-            check((p.packet_id, p.codes), (0xffff, [0, 0x11, 0x11] if level == 5 else []),
-                  'UNSUBACK')
-            client.send(publish(level, 'a', b'x'), publish(level, 'b', b'y'))
-            expect_message(client, 'b', b'y')
-    with Client(address, 5).connected('sub') as client:
-        client.send(subscribe(5, ('a', 0x08), ('b', 0x12), ('c', 0x29),
-                              properties=[(0x26, ('k', 'v'))]))
-        check(client.expect(SUBACK).codes, [0, 0, 0], 'SUBACK')
-
-
-def t_shared_subscription(address):
-    for level in LEVELS:
-        with Client(address, level).connected('share') as client:
-            client.send(subscribe(level, ('$share/g/s', 0), ('s', 0)))
-            check(client.expect(SUBACK).codes, [0x9e if level == 5 else 0x80, 0], 'SUBACK')
-            client.send(publish(level, 's', b'x'))
-            expect_message(client, 's', b'x')
-            client.ping()
-
-
 def t_many_filters(address):
-    """SUBACK and its length have many bytes; a small client cannot take it."""
+    """[MQTT-3.8.4-6] [MQTT-3.1.2-24] SUBACK and its length have many bytes; a small client
+    cannot take it."""
     names = tuple((f'many/{i}', 0) for i in range(3000))
     for level in LEVELS:
         with Client(address, level).connected('many') as client:
@@ -221,7 +155,8 @@ def t_many_filters(address):
 
 
 def t_pipelined(address):
-    """All that a client has to say at once, before CONNACK has come."""
+    """[MQTT-3.2.0-1] [MQTT-3.1.4-5] All that a client has to say at once, before CONNACK
+    has come."""
     for level in LEVELS:
         first = [(0x23, 1), (0x03, b't')] if level == 5 else []
         second = [(0x23, 1)] if level == 5 else []
@@ -242,7 +177,7 @@ def t_pipelined(address):
 
 
 def t_dribble(address):
-    """All in single bytes, in each direction's own order."""
+    """[MQTT-4.2-1] All in single bytes, in each direction's own order."""
     for level in LEVELS:
         given = [(0x23, 1), (0x26, (b'k', b'v'))] if level == 5 else []
         with Client(address, 5).connected('to').subscribed('d') as sub, \

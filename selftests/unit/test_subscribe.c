@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <linux/mqtt.h>
 #include <cmocka.h>
@@ -15,6 +16,7 @@
 #include "reason.h"
 #include "route.h"
 #include "session.h"
+#include "subscribe.h"
 #include "worker.h"
 
 #define NL MQTT_SUB_OPTION_NO_LOCAL
@@ -124,18 +126,18 @@ static int setup(void **state)
 	broker = (struct broker){ .workers = &worker, .n_workers = 1 };
 	worker = (struct worker){ .broker = &broker };
 	client = (struct client){ .worker = &worker, .id = "id" };
-	session_registry_init(&broker.sessions);
-	return route_table_init(&broker.routes) || session_claim(&client, "id");
+	client.session = calloc(1, sizeof(*client.session) + sizeof(u64));
+	return !client.session || route_table_init(&broker.routes);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	session_leave(&client);
+	route_unsubscribe_all(&broker.routes, client.session);
+	free(client.session);
 	rcu_barrier();
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
-	session_registry_destroy(&broker.sessions);
 	return 0;
 }
 
@@ -221,6 +223,46 @@ static void test_refused_again(void **state)
 	assert_int_equal(client.closing, CLOSE_NOT_ATTACHED);
 }
 
+static const struct {
+	const char *filter;
+	const char *topic;	/* NULL: a bad one */
+	bool shared;
+} splits[] = {
+	{ "a/b", "a/b", false },
+	{ "$share", "$share", false },
+	{ "$shared/a/b", "$shared/a/b", false },
+	{ "$share/g/a", "a", true },
+	{ "$share/g/#", "#", true },
+	{ "$share/g//", "/", true },
+	{ "$share/g/$d/#", "$d/#", true },
+	{ "$share/g/$share/h/a", "$share/h/a", true },
+	{ "$share/", NULL, true },
+	{ "$share/g", NULL, true },
+	{ "$share/g/", NULL, true },
+	{ "$share//a", NULL, true },
+	{ "$share/+/a", NULL, true },
+	{ "$share/#", NULL, true },
+};
+
+static void test_split(void **state)
+{
+	size_t len, i;
+	const u8 *topic;
+
+	(void)state;
+	for (i = 0; i < sizeof(splits) / sizeof(splits[0]); i++) {
+		const u8 *filter = (const u8 *)splits[i].filter;
+		size_t size = strlen(splits[i].filter);
+
+		assert_int_equal(subscribe_bad_share(filter, size), !splits[i].topic);
+		if (!splits[i].topic)
+			continue;
+		assert_int_equal(subscribe_split(filter, size, &topic, &len), splits[i].shared);
+		assert_int_equal(len, strlen(splits[i].topic));
+		assert_memory_equal(topic, splits[i].topic, len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +270,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
+		cmocka_unit_test(test_split),
 	};
 	int failed;
 
