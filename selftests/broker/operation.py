@@ -22,7 +22,8 @@ import time
 
 import wire
 from broker import Runner, free_port, program
-from wire import Client, Failure, check
+from connection import PATIENCE, Client
+from wire import Failure, check
 
 CONTROL = program().replace('mqttd', 'mqttctl')
 
@@ -68,7 +69,7 @@ class Daemon:
             f.write(f'dataplane {self.plane}\nworkers 2\ncontrol_socket_path {self.control}\n'
                     f'{settings}\n{self.listeners}\nallow_anonymous true\n')
 
-    def line(self, text, patience=wire.PATIENCE):
+    def line(self, text, patience=PATIENCE):
         """Waits for a log line with this in it, behind those that were waited for."""
         deadline = time.monotonic() + patience
         while True:
@@ -94,7 +95,7 @@ class Daemon:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def message(self, wanted, patience=wire.PATIENCE):
+    def message(self, wanted, patience=PATIENCE):
         """Waits for a message to the service manager with this assignment."""
         deadline = time.monotonic() + patience
         while True:
@@ -143,7 +144,7 @@ class Daemon:
             self.signal(signal.SIGTERM)
         while data := os.read(self.process.stderr.fileno(), 65536):
             self.rest += data
-        return self.process.wait(wire.PATIENCE)
+        return self.process.wait(PATIENCE)
 
     def __enter__(self):
         return self
@@ -165,7 +166,7 @@ def t_sigterm():
             with d.client() as c:
                 d.signal(number)
                 c.expect_closed(0x8b)
-                check(d.process.wait(wire.PATIENCE), 0, 'exit status')
+                check(d.process.wait(PATIENCE), 0, 'exit status')
 
 
 def t_sighup():
@@ -227,7 +228,7 @@ def t_log_file():
         d.message('READY=1')
         d.signal(signal.SIGUSR2)
         d.signal(signal.SIGTERM)
-        check(d.process.wait(wire.PATIENCE), 0, 'exit status')
+        check(d.process.wait(PATIENCE), 0, 'exit status')
         with open(path, encoding='ascii') as f:
             text = f.read()
         check('statistics: clients 0' in text, True, 'the new file')
@@ -519,7 +520,7 @@ def subset(got, want, what):
 
 def settle(function, want, what):
     """Waits for what others' threads are about to do."""
-    deadline = time.monotonic() + wire.PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while (got := function()) != want:
         if time.monotonic() > deadline:
             raise Failure(f'{what}: {got!r}, not {want!r}')
@@ -689,7 +690,7 @@ def t_journal():
             for line in lines:
                 if line.endswith('running\n'):
                     p.send_signal(signal.SIGTERM)
-        check(p.wait(wire.PATIENCE), 0, 'exit status')
+        check(p.wait(PATIENCE), 0, 'exit status')
 
 
 def main():
