@@ -25,7 +25,7 @@ flags := -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -MMD -MP \
 	 $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 harden := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover -fno-omit-frame-pointer
-libs = $(shell pkg-config --libs $(PACKAGES)) -pthread
+libs = $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
 harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # Pure code, the same file in the module and in the programs
@@ -52,7 +52,7 @@ quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
 
 objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
 
-.PHONY: all programs modules run check check-full bench unit broker kselftest static install clean help
+.PHONY: all programs modules run check check-full bench bench-native unit broker kselftest static install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -87,6 +87,11 @@ check-full:
 ##            choose (see selftests/bench/run)
 bench: programs build/bench/floor module-$(firstword $(KERNEL))
 	@KERNEL=$(firstword $(KERNEL)) selftests/bench/run
+
+## bench-native  CPU time of the daemon per delivery on this machine, against mosquitto
+##            (see selftests/bench/native); selftests/bench/memory: what it holds
+bench-native: programs
+	@selftests/bench/native
 
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:

@@ -81,6 +81,8 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 
 	if (ret)
 		return ret;
+	if (unlikely(mqtt_rx_is_reserved(pub)))
+		return -ENOENT;
 	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
 		mqtt_rx_no_memory(peer, 1);
@@ -100,7 +102,7 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
  * Context: softirq or process; the socket is locked and bottom halves are off.
  * Return: how many receivers it was for, as a measure of the work done, 0 if
  * there was no memory too; -EAGAIN if it is not whole; -ENOENT if it is the
- * daemon's, because of its topic alias; -EBADMSG or -EPROTO if it is malformed.
+ * daemon's, because of its topic alias or topic name; -EBADMSG or -EPROTO if it is malformed.
  */
 int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		    struct mqtt_cursor cur)
@@ -127,7 +129,8 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	if (!ret && pub.topic_alias)
 		ret = mqtt_rx_route_alias(peer, &in, &pub);
 	else if (!ret)
-		ret = mqtt_route(peer->router, &in);
+		ret = unlikely(mqtt_rx_is_reserved(&pub)) ? -ENOENT :
+							    mqtt_route(peer->router, &in);
 	mqtt_msg_put(msg);
 	return ret;
 }

@@ -2,6 +2,8 @@
 #ifndef _MQTT_RX_PUBLISH_H
 #define _MQTT_RX_PUBLISH_H
 
+#include <mqtt/wire.h>
+
 #include "framing.h"
 #include "msg.h"
 
@@ -18,6 +20,12 @@ struct mqtt_taken {
 	u32 packets;
 	u32 bytes;
 };
+
+/* The server's own topics, MQTT 4.7.2: who may use them is the daemon's business. */
+static inline bool mqtt_rx_is_reserved(const struct mqtt_publish *pub)
+{
+	return pub->topic_len && *pub->topic == '$';
+}
 
 void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets);
 int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,

@@ -149,6 +149,8 @@ int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		return err;
 	if (unlikely(train.first.topic_alias))
 		return mqtt_rx_publish(peer, frame, begin);
+	if (unlikely(mqtt_rx_is_reserved(&train.first)))
+		return -ENOENT;
 
 	train.buf = buf;
 	train.len = frame->len;

@@ -95,6 +95,9 @@ static struct stream *story(void)
 	use(s, 2, "t/b", "not changed by that");
 	set(s, 0x30, ALIASES, "t/the/last/one");
 	use(s, ALIASES, "t/the/last/one", "largest alias");
+	set(s, 0x32, 3, "$t/reserved");
+	wire5_alias(&s->all, 0x30, "", 3, "used, but the server's");
+	stream_end(s, STREAM_BARRIER);
 	no_alias(s, "last");
 	return s;
 }

@@ -86,6 +86,12 @@ static void barriers(void)
 	wire_publish(&slow, 0x31, "t/u", "retained", 8);
 	check_barrier();
 	slow.len = 0;
+	wire_publish(&slow, 0x30, "$t/u", "the server's", 12);
+	check_barrier();
+	slow.len = 0;
+	wire_publish_of(&slow, 0x30, "$", 3000, 1);
+	check_barrier();
+	slow.len = 0;
 	wire_disconnect(&slow);
 	check_barrier();
 }

@@ -181,8 +181,8 @@ static void bad_records_are_refused(void)
 	r.p[i + sizeof(*head)] = 0x32;
 	CHECK_EQ(write(port.fd, r.p, r.len), i);
 	tcp_expect(sub.client, b.p, b.len);
-	rig_fence(&sub);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_PORT_RX_PACKETS), 1);
+	rig_fence(&sub);
 }
 
 static void small_buffers(void)

@@ -339,9 +339,9 @@ static void test_writing(void **state)
 	u8 buf[256];
 
 	(void)state;
-	assert_int_equal(packet_connack_write(buf, 5, NULL), 4);
+	assert_int_equal(packet_connack_write(buf, false, 5, NULL), 4);
 	assert_memory_equal(buf, "\x20\2\0\5", 4);
-	assert_int_equal(packet_connack_write(buf, 0, &props), 7);
+	assert_int_equal(packet_connack_write(buf, false, 0, &props), 7);
 	assert_memory_equal(buf, "\x20\5\0\0\2\44\0", 7);
 	assert_int_equal(packet_ack_write(buf, 4, MQTT_PKT_SUBACK, 0x102, 3), 4);
 	assert_memory_equal(buf, "\x90\5\1\2", 4);

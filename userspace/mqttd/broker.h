@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent.h"
 #include "config.h"
 #include "permissions.h"
 #include "rendezvous.h"
 #include "retained.h"
 #include "route.h"
 #include "session.h"
+#include "stats.h"
 #include "switchover.h"
 
 struct auth;
@@ -34,6 +36,7 @@ struct worker;
  * @listeners: sockets
  * @dataplane: the kernel's router, NULL if the daemon routes; changes while the
  *	workers stand still
+ * @routed: what the kernel's routers have counted that are gone; changes likewise
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
@@ -46,6 +49,7 @@ struct worker;
  * @sessions: by client id
  * @routes: subscriptions
  * @incidents: what has happened to clients lately
+ * @agent: those that are no connection's, for the router
  */
 struct broker {
 	struct config *conf;
@@ -55,6 +59,7 @@ struct broker {
 	unsigned int n_endpoints;
 	struct listeners *listeners;
 	struct dataplane *dataplane;
+	struct stats routed;
 	enum dataplane_mode mode;
 	bool evacuating;
 	struct auth *auth;
@@ -66,6 +71,7 @@ struct broker {
 	struct session_registry sessions;
 	struct route_table routes;
 	struct incidents *incidents;
+	struct agent agent;
 };
 
 /**

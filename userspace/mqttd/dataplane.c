@@ -13,6 +13,7 @@
 #include <linux/mqtt.h>
 #include <mqtt/topic.h>
 
+#include "agent.h"
 #include "broker.h"
 #include "dataplane.h"
 #include "log.h"
@@ -20,9 +21,9 @@
 #include "transport.h"
 #include "worker.h"
 
-/* The router's lowest limit for packets that it takes, and its default. */
+/* Between these is the router's limit for packets that it takes. */
 #define OFFLOAD_PACKET_MIN	64
-#define OFFLOAD_PACKET_MAX	(256 << 10)
+#define OFFLOAD_PACKET_MAX	(1 << 20)
 /* One slow client's backlog must not fill a port that others use, too. */
 #define PORT_BACKLOGS		4
 #define PORT_QUEUE_MIN		(64ll << 20)
@@ -39,15 +40,33 @@ struct dataplane {
 
 /* Beginning and end */
 
+static int64_t lower(int64_t limit, int64_t other)
+{
+	return other && other < limit ? other : limit;
+}
+
+/* What is longer may have to be refused, and has to come here for that. */
+static int64_t offload_max_packet(const struct config *conf)
+{
+	int64_t limit = lower(conf->offload_max_packet, conf->max_packet_size);
+
+	return lower(lower(limit, conf->message_size_limit), OFFLOAD_PACKET_MAX);
+}
+
 static int router_new(struct mqtt_nl *nl, const struct config *conf)
 {
-	struct mqtt_nl_router router = { .queue_limit = conf->output_bytes };
+	int64_t limit = offload_max_packet(conf);
+	struct mqtt_nl_router router = {
+		.queue_limit = conf->output_bytes,
+		.offload_max_packet = limit < OFFLOAD_PACKET_MIN ? OFFLOAD_PACKET_MIN : limit,
+	};
 
-	/* Longer ones have to come here to be refused. */
-	if (conf->max_packet_size && conf->max_packet_size < OFFLOAD_PACKET_MAX)
-		router.offload_max_packet = conf->max_packet_size < OFFLOAD_PACKET_MIN ?
-					    OFFLOAD_PACKET_MIN : conf->max_packet_size;
 	return mqtt_nl_router_new(nl, &router);
+}
+
+bool dataplane_keeps_limit(const struct config *conf)
+{
+	return !conf->message_size_limit || conf->message_size_limit >= OFFLOAD_PACKET_MIN;
 }
 
 static const char *advice(int err)
@@ -117,28 +136,80 @@ static void close_ports(struct broker *broker)
 		port_close(&broker->workers[i]);
 }
 
+/* The router ends with its owner at the latest. */
+static void end(struct broker *broker, struct dataplane *dp)
+{
+	broker->dataplane = NULL;
+	close_ports(broker);
+	mqtt_nl_close(dp->nl);
+	pthread_mutex_destroy(&dp->lock);
+	free(dp);
+}
+
 int dataplane_start(struct broker *broker, char *why)
 {
 	struct dataplane *dp = calloc(1, sizeof(*dp));
-	struct mqtt_nl *nl = NULL;
-	int err = dp ? 0 : -ENOMEM;
+	int err = dp ? mqtt_nl_open(&dp->nl) : -ENOMEM;
 
-	if (!err)
-		err = mqtt_nl_open(&nl);
-	if (!err)
-		err = router_new(nl, broker->conf);
-	if (!err)
-		err = open_ports(broker, nl);
 	if (err) {
-		explain(why, nl, err);
-		close_ports(broker);
-		mqtt_nl_close(nl);
+		explain(why, NULL, err);
 		free(dp);
 		return err;
 	}
-	dp->nl = nl;
 	pthread_mutex_init(&dp->lock, NULL);
-	broker->dataplane = dp;
+	err = router_new(dp->nl, broker->conf);
+	if (!err) {
+		broker->dataplane = dp;
+		err = open_ports(broker, dp->nl);
+	}
+	if (!err)
+		err = agent_enter(broker);
+	if (err) {
+		explain(why, dp->nl, err);
+		end(broker, dp);
+		return err;
+	}
+	return 0;
+}
+
+/* What the router counts, in the daemon's terms. A ping has two bytes. */
+static const struct counter {
+	int attr;
+	enum stat stat;
+	unsigned int factor;
+} counters[] = {
+	{ MQTT_A_STATS_RX_PACKETS, STAT_PACKETS_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_PACKETS, STAT_PUBLISH_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_BYTES, STAT_BYTES_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_BYTES, STAT_PUBLISH_BYTES_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_PINGS, STAT_PACKETS_RECEIVED, 1 },
+	{ MQTT_A_STATS_RX_PINGS, STAT_BYTES_RECEIVED, 2 },
+	{ MQTT_A_STATS_TX_PACKETS, STAT_PACKETS_SENT, 1 },
+	{ MQTT_A_STATS_TX_PACKETS, STAT_PUBLISH_SENT, 1 },
+	{ MQTT_A_STATS_TX_BYTES, STAT_BYTES_SENT, 1 },
+	{ MQTT_A_STATS_TX_BYTES, STAT_PUBLISH_BYTES_SENT, 1 },
+	{ MQTT_A_STATS_TX_PINGS, STAT_PACKETS_SENT, 1 },
+	{ MQTT_A_STATS_TX_PINGS, STAT_BYTES_SENT, 2 },
+	{ MQTT_A_STATS_DROP_QUEUE_FULL, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_PORT_FULL, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_NO_MEMORY, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_BUDGET, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_TOO_LONG, 1 },
+};
+
+static int add_counters(struct nlattr **attrs, void *arg)
+{
+	const struct counter *counter;
+	struct stats *sum = arg;
+	size_t i;
+
+	for (i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
+		counter = &counters[i];
+		if (attrs[counter->attr])
+			sum->value[counter->stat] += counter->factor *
+						     nla_get_u64(attrs[counter->attr]);
+	}
 	return 0;
 }
 
@@ -154,13 +225,12 @@ void dataplane_stop(struct broker *broker, bool lost)
 
 	if (!dp)
 		return;
-	broker->dataplane = NULL;
-	if (!lost)
+	if (!lost) {
+		mqtt_nl_stats_get(dp->nl, add_counters, &broker->routed);
 		mqtt_nl_router_del(dp->nl);
-	close_ports(broker);
-	mqtt_nl_close(dp->nl);
-	pthread_mutex_destroy(&dp->lock);
-	free(dp);
+	}
+	agent_forget(broker);
+	end(broker, dp);
 }
 
 /* Requests */
@@ -256,6 +326,21 @@ int dataplane_hold(struct worker *worker, uint32_t peer)
 int dataplane_send(struct worker *worker, uint32_t peer)
 {
 	return set_hold(worker, peer, 0, 0, "it does not begin to send");
+}
+
+void dataplane_stats(struct worker *worker, struct stats *sum)
+{
+	struct broker *broker = worker->broker;
+	struct mqtt_nl *nl;
+	int err;
+
+	stats_sum(sum, &broker->routed);
+	if (!broker->dataplane)
+		return;
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_stats_get(nl, add_counters, sum);
+	} while (request_again(worker, nl, err, 0, "it does not tell its counters"));
 }
 
 /* Subscriptions */

@@ -17,9 +17,11 @@
 #include "subscribe.h"
 
 struct broker;
+struct config;
 struct conn;
 struct mqtt_nl_attach;
 struct mqtt_nl_filter;
+struct stats;
 struct worker;
 
 #define DATAPLANE_WHY_MAX 512
@@ -61,8 +63,13 @@ int dataplane_send(struct worker *worker, uint32_t peer);
 /* The kernel queues for an offloaded peer until dataplane_send(). -ENOBUFS: not now. */
 int dataplane_hold(struct worker *worker, uint32_t peer);
 
+/* Does the router send what is longer than message_size_limit to the daemon? */
+bool dataplane_keeps_limit(const struct config *conf);
 /* Would the kernel's topic table take the filter? */
 bool dataplane_filter_fits(const u8 *filter, size_t len);
+/* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
+void dataplane_stats(struct worker *worker, struct stats *sum);
+
 /* False if @conn is a peer and the kernel's topic table would refuse the filter. */
 bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len);
 

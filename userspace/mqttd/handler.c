@@ -84,10 +84,24 @@ void handler_refuse(struct client *client, int err, const char *why)
 	client_close(client, err == -EPROTO ? CLOSE_PROTOCOL : CLOSE_MALFORMED, why);
 }
 
+static void count(struct stats *stats, const struct packet *packet)
+{
+	u8 type = mqtt_packet_type(packet->byte1);
+
+	stats_add(stats, STAT_PACKETS_RECEIVED, 1);
+	if (type == MQTT_PKT_PUBLISH)
+		stats_add(stats, STAT_PUBLISH_BYTES_RECEIVED,
+			  1 + mqtt_varint_size(packet->remaining) + packet->remaining);
+	else if (type == MQTT_PKT_CONNECT)
+		stats_add(stats, STAT_CONNECTS, 1);
+}
+
 void handler_run(struct client *client, struct packet *packet)
 {
-	if (client->worker->broker->conf->message_rate &&
-	    mqtt_packet_type(packet->byte1) == MQTT_PKT_PUBLISH)
+	u8 type = mqtt_packet_type(packet->byte1);
+
+	count(&client->worker->stats, packet);
+	if (type == MQTT_PKT_PUBLISH && client->worker->broker->conf->message_rate)
 		client_rate_charge(client);
-	handlers[mqtt_packet_type(packet->byte1)].handle(client, packet);
+	handlers[type].handle(client, packet);
 }

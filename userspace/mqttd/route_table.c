@@ -88,6 +88,25 @@ static struct subscription *find_filter(struct route_table *table, struct sessio
 	return place ? route_find_place(session, place, hash) : NULL;
 }
 
+static void count_kinds(struct session *session, u64 how, int n)
+{
+	if (how_id(how))
+		session->sub_kinds[SUB_WITH_ID] += n;
+	if (how & FILTER_RETAIN_AS_PUBLISHED)
+		session->sub_kinds[SUB_AS_PUBLISHED] += n;
+	if (how_qos(how))
+		session->sub_kinds[SUB_QOS] += n;
+}
+
+static void change(struct subscription *sub, u64 how)
+{
+	if (!sub->share) {
+		count_kinds(sub->session, sub->how, -1);
+		count_kinds(sub->session, how, 1);
+	}
+	subscription_set_how(sub, how);
+}
+
 static int join_group(struct route_table *table, struct subscription *sub, const u8 *name,
 		      size_t len)
 {
@@ -102,10 +121,12 @@ static int join_group(struct route_table *table, struct subscription *sub, const
 /* Undoes what subscribing did, but for the session's table. */
 static void unlink_subscription(struct route_table *table, struct subscription *sub)
 {
-	if (sub->share)
+	if (sub->share) {
 		share_leave(table, sub);
-	else
+	} else {
 		mqtt_trie_del(&table->trie, &sub->sub);
+		count_kinds(sub->session, sub->how, -1);
+	}
 	kfree_rcu(sub, rcu);
 }
 
@@ -129,6 +150,8 @@ static int add_locked(struct route_table *table, struct session *session,
 		free(sub);
 		return err;
 	}
+	if (!sub->share)
+		count_kinds(session, sub->how, 1);
 	err = hash_add(&session->subs, &sub->node, subscription_hash(sub));
 	if (err)
 		unlink_subscription(table, sub);
@@ -146,7 +169,7 @@ static int subscribe_locked(struct route_table *table, struct session *session,
 	f->was = sub ? sub->how : WAS_NOT;
 	if (!sub)
 		return add_locked(table, session, f);
-	subscription_set_how(sub, how);
+	change(sub, how);
 	return 0;
 }
 
@@ -208,7 +231,7 @@ void route_restore(struct route_table *table, struct session *session,
 	} else {
 		sub = find_filter(table, session, filter->filter, filter->len);
 		if (sub)
-			subscription_set_how(sub, filter->was);
+			change(sub, filter->was);
 	}
 	pthread_mutex_unlock(&table->lock);
 }

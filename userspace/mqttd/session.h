@@ -44,6 +44,14 @@ enum session_drop {
 	DROP_COUNT
 };
 
+/* Kinds of subscriptions that the kernel's router knows nothing of */
+enum sub_kind {
+	SUB_WITH_ID,		/* a subscription identifier */
+	SUB_AS_PUBLISHED,	/* retain-as-published */
+	SUB_QOS,		/* QoS 1 or 2 */
+	SUB_KIND_COUNT
+};
+
 /* Session expiry interval that never passes */
 #define SESSION_NEVER	UINT32_MAX
 
@@ -89,6 +97,8 @@ struct session_history {
  * @owner: connection that has the session, whether CONNACK was sent or not
  * @heir: connection that waits for the end of @owner
  * @subs: subscriptions, by their place in the trie
+ * @sub_kinds: how many of @subs, but for those of groups, are of which enum sub_kind;
+ *	under the route table's lock, and read by the owner's worker
  * @node: in the registry
  * @timer: in the registry while there is no owner: the session's end, or its
  *	will's time
@@ -118,6 +128,7 @@ struct session {
 	struct client *owner;
 	struct client *heir;
 	struct hash_table subs;
+	u32 sub_kinds[SUB_KIND_COUNT];
 	struct hash_node node;
 	struct timer timer;
 	pthread_mutex_t lock;

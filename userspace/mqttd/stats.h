@@ -11,8 +11,13 @@ enum stat {
 	STAT_CLIENTS,			/* gauge: connections, with or without CONNECT */
 	STAT_OFFLOADED,			/* gauge: of these with connections that the kernel has */
 	STAT_HOSTED,			/* gauge: of these reached by the kernel through a port */
+	STAT_PACKETS_RECEIVED,		/* control packets of any type that the daemon has read */
+	STAT_PACKETS_SENT,		/* likewise, put into a client's queue */
+	STAT_CONNECTS,			/* of the former: CONNECT */
 	STAT_PUBLISH_RECEIVED,		/* PUBLISH packets that the daemon has read */
 	STAT_PUBLISH_SENT,		/* PUBLISH packets put into a client's queue */
+	STAT_PUBLISH_BYTES_RECEIVED,	/* of these packets, with their fixed headers */
+	STAT_PUBLISH_BYTES_SENT,
 	STAT_PUBLISH_DROPPED,		/* not put into a queue: full, no memory, or too long */
 	STAT_PUBLISH_TOO_LONG,		/* of these longer than the client takes */
 	STAT_BYTES_RECEIVED,

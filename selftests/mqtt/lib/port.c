@@ -2,9 +2,12 @@
 /*
  * Ports. See port.h.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "port.h"
+#include "wire5.h"
 
 static void nl_check(int ret, const char *what)
 {
@@ -154,4 +157,31 @@ void rig_port_write(struct rig_port *port, struct bytes *b)
 {
 	CHECK_EQ(CHECK_SYS(write(port->fd, b->p, b->len)), b->len);
 	b->len = 0;
+}
+
+void rig_fence(struct rig_peer *sub)
+{
+	static struct rig_port *fence_port;
+	static unsigned int number;
+	struct bytes b = { 0 }, record = { 0 };
+	char text[16];
+
+	if (!fence_port) {
+		fence_port = malloc(sizeof(*fence_port));
+		rig_port_open(fence_port, 0);
+	}
+	if (!sub->fenced)
+		rig_sub(sub, "$fence");
+	sub->fenced = true;
+	sprintf(text, "fence %u", ++number);
+	wire_message(&b, "$fence", text);
+	rig_record(&record, &b, 0);
+	rig_port_write(fence_port, &record);
+	bytes_free(&record);
+	if (rig_peer_get(sub, MQTT_A_PEER_PROTOCOL) == MQTT_PROTOCOL_V5) {
+		bytes_free(&b);
+		wire5_message(&b, "$fence", text);
+	}
+	tcp_expect(sub->client, b.p, b.len);
+	bytes_free(&b);
 }

@@ -9,8 +9,6 @@
 #include "wire5.h"
 
 struct mqtt_nl *rig_nl;
-static struct rig_peer fence_peer;
-
 struct wanted {
 	int attr;
 	int nested;			/* attribute inside of it, or 0 */
@@ -274,28 +272,6 @@ void rig_send(struct rig_peer *p, const void *data, size_t len)
 void rig_send_bytes(struct rig_peer *p, const struct bytes *b)
 {
 	rig_send(p, b->p, b->len);
-}
-
-void rig_fence(struct rig_peer *sub)
-{
-	static unsigned int number;
-	struct bytes b = { 0 };
-	char text[16];
-
-	if (!fence_peer.id)
-		rig_open(&fence_peer);
-	if (!sub->fenced)
-		rig_sub(sub, "$fence");
-	sub->fenced = true;
-	sprintf(text, "fence %u", ++number);
-	wire_message(&b, "$fence", text);
-	rig_send_bytes(&fence_peer, &b);
-	if (rig_peer_get(sub, MQTT_A_PEER_PROTOCOL) == MQTT_PROTOCOL_V5) {
-		bytes_free(&b);
-		wire5_message(&b, "$fence", text);
-	}
-	tcp_expect(sub->client, b.p, b.len);
-	bytes_free(&b);
 }
 
 void rig_daemon_expect(struct rig_peer *p, const struct bytes *want)
