@@ -363,10 +363,17 @@ def t_privileges():
     """With 'user' nothing of root is left, but CAP_NET_ADMIN if the kernel may be wanted."""
     nobody = pwd.getpwnam('nobody')
     for plane, capabilities in (('user', 0), ('auto', 1 << 12)):
-        with tempfile.TemporaryDirectory() as directory, Daemon(
-                f'user nobody\nlog_dest stderr\nlog_dest file {directory}/log', plane=plane) as d:
-            d.running()
+        with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory())
             os.chmod(directory, 0o755)
+            os.mkdir(directory + '/db')
+            os.chown(directory + '/db', nobody.pw_uid, -1)
+            d = stack.enter_context(Daemon(
+                f'user nobody\nlog_dest stderr\nlog_dest file {directory}/log\n'
+                f'persistence true\npersistence_location {directory}/db', plane=plane))
+            d.running()
+            for name in os.listdir(directory + '/db'):
+                check(os.stat(f'{directory}/db/{name}').st_uid, nobody.pw_uid, name)
             status = d.proc()
             check(status['Uid'].split(), [str(nobody.pw_uid)] * 4, 'user')
             check(status['Gid'].split(), [str(nobody.pw_gid)] * 4, 'group')
