@@ -600,6 +600,7 @@ def t_session_show():
             shown = session(d, name)
             check(shown['filters'], [{'filter': 's/#', 'qos': 1, 'id': 77, 'options':
                                       'no-local,retain-as-published,retain-never'}], 'filters')
+            check(shown['needs'], 'subscription-id,retain-as-published', 'needs')
             status, out, _ = d.ctl('session', 'show', name)
             check((status, '\u202e' in out), (0, False), 'text')
         check(d.ctl('session', 'show', 'nobody'),
