@@ -281,12 +281,13 @@ static void deliver_targets(struct fanout *fanout)
 	struct route_memory *memory = &fanout->worker->route;
 	const struct route_target *target;
 	struct delivery delivery;
-	u32 i;
+	u32 i, n_ids;
 
 	for (i = 0; i < memory->n_targets; i++) {
 		target = &memory->targets[i];
+		n_ids = flatten(fanout, target);	/* may move @memory->flat */
 		delivery = (struct delivery){
-			.n_ids = flatten(fanout, target),
+			.n_ids = n_ids,
 			.ids = memory->flat,
 			.qos = effective_qos(fanout, target->qos),
 			.retain = fanout->msg->retain && target->rap,
