@@ -107,6 +107,12 @@ class Daemon:
             if wanted in text:
                 return text
 
+    def reload(self):
+        """Each reload has to be waited for by this, or the next one sees its end."""
+        self.signal(signal.SIGHUP)
+        self.message('RELOADING=1')
+        self.message('READY=1')
+
     def proc(self):
         """Name to value of /proc/PID/status."""
         with open(f'/proc/{self.pid}/status', encoding='ascii') as f:
@@ -174,16 +180,14 @@ def t_sighup():
     with Daemon('max_keepalive 60') as d:
         d.running()
         d.configure('max_keepalive 7\nworkers 1\nlog_timestamp false')
-        d.signal(signal.SIGHUP)
+        d.reload()
         check(d.line("'workers'"), "Warning: option 'workers' has changed, which takes a restart.",
               'the new format')
-        d.message('RELOADING=1')
-        d.message('READY=1')
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x', keepalive=100))
             check(c.expect(wire.CONNACK).value(0x13), 7, 'server keep alive')
         d.configure('max_keepalive 8\nnonsense 1')
-        d.signal(signal.SIGHUP)
+        d.reload()
         d.line("unknown option 'nonsense'")
         d.line('stays as it was')
         with Client(d.address, 5) as c:
@@ -197,7 +201,7 @@ def t_sighup_listener():
         d.running()
         settings, d.listeners = d.listeners, d.listeners + f'listener {free_port()}\n'
         d.configure('')
-        d.signal(signal.SIGHUP)
+        d.reload()
         d.line("'listener' has changed, which takes a restart")
         d.listeners = settings
         d.configure('')
@@ -205,9 +209,7 @@ def t_sighup_listener():
             text = f.read().replace('anonymous true', 'anonymous false')
         with open(d.config, 'w', encoding='utf-8') as f:
             f.write(text)
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x'))
             check(c.expect(wire.CONNACK).code, 0x87, 'CONNACK')
@@ -219,13 +221,9 @@ def t_log_file():
         path = os.path.join(d.dir.name, 'log')
         d.running()
         d.configure(f'log_dest file {path}\nlog_timestamp_format %Y')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         os.rename(path, path + '.1')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         d.signal(signal.SIGUSR2)
         d.signal(signal.SIGTERM)
         check(d.process.wait(PATIENCE), 0, 'exit status')
@@ -462,9 +460,7 @@ def t_connection_rate():
         check(d.statistics()['connections refused: connection_rate'], refused, 'counter')
         d.line('similar messages suppressed: "connection_rate exceeded"')
         d.configure('')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         for i in range(20):
             with d.client(f'c{i}'):
                 pass
