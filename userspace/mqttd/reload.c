@@ -11,6 +11,7 @@
 #include "broker.h"
 #include "config.h"
 #include "log.h"
+#include "process.h"
 #include "reload.h"
 
 /*
@@ -153,5 +154,6 @@ void reload(struct broker *broker, const struct arguments *args)
 		update_listeners(broker->conf->listeners, fresh.listeners);
 	}
 	config_free(&fresh);
+	process_limit_memory(broker->conf->memory_limit);
 	broker_reload(broker);
 }
