@@ -76,7 +76,7 @@ static const char *advice(int err)
 		return "load the module first (modprobe mqtt, or insmod mqtt.ko)";
 	case -EPERM:
 	case -EACCES:
-		return "mqttd needs CAP_NET_ADMIN, and gives it up with the option user";
+		return "mqttd needs CAP_NET_ADMIN, and does not have it";
 	case -EEXIST:
 	case -EBUSY:
 		return "another daemon owns the router of this network namespace";

@@ -24,12 +24,12 @@ static const char *const names[STAT_COUNT] = {
 	[STAT_PUBLISH_TOO_LONG]		= "publish too long",
 	[STAT_BYTES_RECEIVED]		= "bytes received",
 	[STAT_BYTES_SENT]		= "bytes sent",
+	[STAT_RATE_HOLDS]		= "clients held: message_rate",
 	[STAT_CONNECTIONS_ACCEPTED]	= "connections accepted",
 	[STAT_CONNECTIONS_REFUSED]	= "connections refused",
 	[STAT_REFUSED_LISTENER]		= "connections refused: max_connections",
 	[STAT_REFUSED_TOTAL]		= "connections refused: max_connections_total",
 	[STAT_REFUSED_RATE]		= "connections refused: connection_rate",
-	[STAT_RATE_HOLDS]		= "clients held: message_rate",
 	[STAT_REFUSED_MEMORY]		= "connections refused: no memory",
 };
 

@@ -24,12 +24,12 @@ enum stat {
 	STAT_PUBLISH_TOO_LONG,		/* of these longer than the client takes */
 	STAT_BYTES_RECEIVED,
 	STAT_BYTES_SENT,
+	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate */
 	STAT_CONNECTIONS_ACCEPTED,
 	STAT_CONNECTIONS_REFUSED,	/* what follows, and CONNACK with an error */
 	STAT_REFUSED_LISTENER,		/* max_connections of the listener */
 	STAT_REFUSED_TOTAL,		/* max_connections_total */
 	STAT_REFUSED_RATE,		/* connection_rate */
-	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate */
 	STAT_REFUSED_MEMORY,		/* there is none */
 	STAT_COUNT
 };
