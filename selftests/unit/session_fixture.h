@@ -224,7 +224,7 @@ u64 store_new_key(struct store *store)
 static struct config conf;
 static struct broker broker;
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	const struct log_config quiet = {};
 
@@ -238,10 +238,11 @@ static int setup(void **state)
 	assert_non_null(config_listener_add(&conf, "127.0.0.1", 0));
 	assert_int_equal(config_finish(&conf, 0), 0);
 	assert_int_equal(broker_open(&broker, &conf), 0);
+	assert_int_equal(broker_load(&broker), 0);
 	return 0;
 }
 
-static int setup_durable(void **state)
+static inline int setup_durable(void **state)
 {
 	int err = setup(state);
 
@@ -249,7 +250,7 @@ static int setup_durable(void **state)
 	return err;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	(void)state;
 	broker_close(&broker);
@@ -265,7 +266,7 @@ static void run(void)
 }
 
 /* The store has written all. */
-static void commit(void)
+static inline void commit(void)
 {
 	disk.committed = disk.last;
 	broker_committed(&broker);
@@ -313,7 +314,7 @@ static void hear_bytes(int fd, const void *bytes, size_t len, int line)
 /* Just that has come. */
 #define hear(fd, text)	hear_bytes(fd, text, sizeof(text) - 1, __LINE__)
 
-static void hear_end(int fd)
+static inline void hear_end(int fd)
 {
 	u8 byte;
 
@@ -322,13 +323,13 @@ static void hear_end(int fd)
 }
 
 /* The connection breaks. */
-static void hang_up(int fd)
+static inline void hang_up(int fd)
 {
 	close(fd);
 	run();
 }
 
-static struct session *session_of(const char *id)
+static inline struct session *session_of(const char *id)
 {
 	struct session *session;
 

@@ -145,6 +145,7 @@ struct terms {
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @congested: the session's queue waits for @out to become short
+ * @parsing: packets are being handled, one after the other
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
@@ -194,6 +195,7 @@ struct client {
 	bool storing;
 	bool pumping;
 	bool congested;
+	bool parsing;
 	bool tailored;
 	bool tailored_known;
 	bool replaying;
@@ -297,6 +299,7 @@ bool client_take_quota(struct client *client);
 /*
  * Queues a message at QoS 0; drops it, and counts that, if the queue is full or the
  * client does not take packets so long. Not if the client may not read it.
+ * @delivery: NULL for the plain one.
  */
 void client_deliver(struct client *client, struct message *msg,
 		    const struct delivery *delivery);
@@ -320,9 +323,21 @@ int client_publish(struct client *client, const struct stored *msg,
 
 void client_handle(struct event_source *source, uint32_t events);
 void client_flush(struct client *client);
-void client_make_dirty(struct client *client);		/* there is something to flush */
-bool client_too_long(const struct client *client, size_t len);	/* may it have such a packet? */
+void client_add_dirty(struct client *client);	/* for client_make_dirty() */
 void client_parse_held(struct client *client);
 void client_watch(struct client *client);
+
+/* There is something to flush. */
+static inline void client_make_dirty(struct client *client)
+{
+	if (!client->dirty)
+		client_add_dirty(client);
+}
+
+/* Longer than the packets that the client takes [MQTT-3.1.2-24]? */
+static inline bool client_too_long(const struct client *client, size_t len)
+{
+	return client->terms.max_packet && len > client->terms.max_packet;
+}
 
 #endif /* MQTTD_CLIENT_H */

@@ -50,7 +50,7 @@ static bool should_offload(const struct client *client)
 {
 	const struct broker *broker = client->worker->broker;
 
-	return !client->host_only && !client->needs &&
+	return !client->host_only && !client->needs && client->conn.transport->tcp &&
 	       broker_offloads(broker, client->endpoint->conf);
 }
 

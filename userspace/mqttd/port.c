@@ -16,7 +16,6 @@
 #include "client.h"
 #include "client_needs.h"
 #include "client_plane.h"
-#include "delivery.h"
 #include "log.h"
 #include "netlink.h"
 #include "port.h"
@@ -248,7 +247,6 @@ static bool needs_route(const struct client *client)
 static void deliver_message(struct worker *worker, const struct port_record *record,
 			    struct message *msg)
 {
-	static const struct delivery plain;
 	struct client *client, *some[ROUTED_AT_ONCE];
 	unsigned int n = 0;
 	bool kept = false;
@@ -261,7 +259,7 @@ static void deliver_message(struct worker *worker, const struct port_record *rec
 		else if (needs_route(client))
 			some[n++] = client;
 		else
-			client_deliver(client, msg, &plain);
+			client_deliver(client, msg, NULL);
 		if (n == ROUTED_AT_ONCE) {
 			route_deliver_to(worker, msg, some, n);
 			n = 0;
