@@ -5,83 +5,9 @@
 #include <linux/compiler.h>
 #include <linux/string.h>
 
-#include <mqtt/property.h>
+#include <mqtt/property_table.h>
 #include <mqtt/topic.h>
 #include <mqtt/utf8.h>
-#include <mqtt/wire.h>
-
-enum type {
-	NONE,		/* no such property */
-	BOOL,		/* a byte that is 0 or 1 */
-	TWO,
-	TWO_NOT_0,
-	FOUR,
-	FOUR_NOT_0,
-	VARINT_NOT_0,
-	BINARY,
-	STRING,
-	TOPIC,		/* a string that is a topic name */
-	PAIR,
-};
-
-#define IN_TYPE(type)	(1u << (type))
-#define IN(name)	IN_TYPE(MQTT_PKT_##name)
-#define IN_WILL		IN_TYPE(MQTT_PROPS_OF_WILL)
-#define IN_MESSAGE	(IN(PUBLISH) | IN_WILL)
-#define IN_ACK		(IN(PUBACK) | IN(PUBREC) | IN(PUBREL) | IN(PUBCOMP) | \
-			 IN(SUBACK) | IN(UNSUBACK))
-
-struct property {
-	u8 type;
-	u16 packets;	/* where it may be, bits of packet types */
-	u16 repeats;	/* where it may be more than once */
-};
-
-static const struct property properties[MQTT_PROP_ID_END] = {
-	[MQTT_PROP_PAYLOAD_FORMAT_INDICATOR] = { BOOL, IN_MESSAGE },
-	[MQTT_PROP_MESSAGE_EXPIRY_INTERVAL] = { FOUR, IN_MESSAGE },
-	[MQTT_PROP_CONTENT_TYPE] = { STRING, IN_MESSAGE },
-	[MQTT_PROP_RESPONSE_TOPIC] = { TOPIC, IN_MESSAGE },
-	[MQTT_PROP_CORRELATION_DATA] = { BINARY, IN_MESSAGE },
-	[MQTT_PROP_SUBSCRIPTION_IDENTIFIER] = {
-		VARINT_NOT_0, IN(PUBLISH) | IN(SUBSCRIBE), IN(PUBLISH)
-	},
-	[MQTT_PROP_SESSION_EXPIRY_INTERVAL] = { FOUR, IN(CONNECT) | IN(CONNACK) | IN(DISCONNECT) },
-	[MQTT_PROP_ASSIGNED_CLIENT_IDENTIFIER] = { STRING, IN(CONNACK) },
-	[MQTT_PROP_SERVER_KEEP_ALIVE] = { TWO, IN(CONNACK) },
-	[MQTT_PROP_AUTHENTICATION_METHOD] = { STRING, IN(CONNECT) | IN(CONNACK) | IN(AUTH) },
-	[MQTT_PROP_AUTHENTICATION_DATA] = { BINARY, IN(CONNECT) | IN(CONNACK) | IN(AUTH) },
-	[MQTT_PROP_REQUEST_PROBLEM_INFORMATION] = { BOOL, IN(CONNECT) },
-	[MQTT_PROP_WILL_DELAY_INTERVAL] = { FOUR, IN_WILL },
-	[MQTT_PROP_REQUEST_RESPONSE_INFORMATION] = { BOOL, IN(CONNECT) },
-	[MQTT_PROP_RESPONSE_INFORMATION] = { STRING, IN(CONNACK) },
-	[MQTT_PROP_SERVER_REFERENCE] = { STRING, IN(CONNACK) | IN(DISCONNECT) },
-	[MQTT_PROP_REASON_STRING] = { STRING, IN(CONNACK) | IN_ACK | IN(DISCONNECT) | IN(AUTH) },
-	[MQTT_PROP_RECEIVE_MAXIMUM] = { TWO_NOT_0, IN(CONNECT) | IN(CONNACK) },
-	[MQTT_PROP_TOPIC_ALIAS_MAXIMUM] = { TWO, IN(CONNECT) | IN(CONNACK) },
-	[MQTT_PROP_TOPIC_ALIAS] = { TWO_NOT_0, IN(PUBLISH) },
-	[MQTT_PROP_MAXIMUM_QOS] = { BOOL, IN(CONNACK) },
-	[MQTT_PROP_RETAIN_AVAILABLE] = { BOOL, IN(CONNACK) },
-	[MQTT_PROP_USER_PROPERTY] = {
-		PAIR,
-		IN(CONNECT) | IN(CONNACK) | IN_MESSAGE | IN_ACK | IN(SUBSCRIBE) |
-		IN(UNSUBSCRIBE) | IN(DISCONNECT) | IN(AUTH),
-		0xffff
-	},
-	[MQTT_PROP_MAXIMUM_PACKET_SIZE] = { FOUR_NOT_0, IN(CONNECT) | IN(CONNACK) },
-	[MQTT_PROP_WILDCARD_SUBSCRIPTION_AVAILABLE] = { BOOL, IN(CONNACK) },
-	[MQTT_PROP_SUBSCRIPTION_IDENTIFIER_AVAILABLE] = { BOOL, IN(CONNACK) },
-	[MQTT_PROP_SHARED_SUBSCRIPTION_AVAILABLE] = { BOOL, IN(CONNACK) },
-};
-
-static u32 number(const u8 *p, unsigned int size)
-{
-	u32 value = 0;
-
-	while (size--)
-		value = value << 8 | *p++;
-	return value;
-}
 
 /* Each of these returns the bytes that a value takes, or an errno. */
 
@@ -91,7 +17,7 @@ static int fixed_check(const u8 *p, u32 len, unsigned int size, u32 min, u32 max
 
 	if (len < size)
 		return -EBADMSG;
-	value = number(p, size);
+	value = mqtt_property_be(p, size);
 	return value < min || value > max ? -EPROTO : (int)size;
 }
 
@@ -112,7 +38,7 @@ static int binary_check(const u8 *p, u32 len)
 
 	if (len < 2)
 		return -EBADMSG;
-	size = 2 + number(p, 2);
+	size = 2 + mqtt_property_be(p, 2);
 	return size > len ? -EBADMSG : (int)size;
 }
 
@@ -183,15 +109,15 @@ static int block_check(unsigned int packet_type, struct mqtt_properties *props)
 		/* All identifiers of the standard are one byte */
 		unsigned int id = p[pos++];
 
-		if (id >= MQTT_PROP_ID_END || !(properties[id].packets >> packet_type & 1))
+		if (id >= MQTT_PROP_ID_END || !(mqtt_property_table[id].packets >> packet_type & 1))
 			return -EBADMSG;
-		size = value_check(properties[id].type, p + pos, props->len - pos);
+		size = value_check(mqtt_property_table[id].type, p + pos, props->len - pos);
 		if (size < 0)
 			return size;
 		if (!mqtt_property_present(props, id)) {
 			props->present |= 1ULL << id;
 			props->at[id] = pos;
-		} else if (!(properties[id].repeats >> packet_type & 1)) {
+		} else if (!(mqtt_property_table[id].repeats >> packet_type & 1)) {
 			return -EPROTO;
 		}
 		pos += size;
@@ -250,165 +176,19 @@ u32 mqtt_property_number(const struct mqtt_properties *props, unsigned int id, u
 	if (!mqtt_property_present(props, id))
 		return otherwise;
 	p = props->block + props->at[id];
-	switch (properties[id].type) {
+	switch (mqtt_property_table[id].type) {
 	case BOOL:
 		return p[0];
 	case TWO:
 	case TWO_NOT_0:
-		return number(p, 2);
+		return mqtt_property_be(p, 2);
 	case FOUR:
 	case FOUR_NOT_0:
-		return number(p, 4);
+		return mqtt_property_be(p, 4);
 	case VARINT_NOT_0:
 		return mqtt_varint_parse(p, props->len - props->at[id], &value) < 0 ? otherwise :
 										     value;
 	default:
 		return otherwise;
 	}
-}
-
-/**
- * mqtt_property_data() - the value of a property that is a string or binary
- * @props: valid properties
- * @id: of a string or binary data
- * @len: result, its bytes; unchanged if there is none
- *
- * Return: the value, not terminated, or NULL if there is none.
- */
-const u8 *mqtt_property_data(const struct mqtt_properties *props, unsigned int id, u16 *len)
-{
-	const u8 *p;
-
-	if (!mqtt_property_present(props, id))
-		return NULL;
-	p = props->block + props->at[id];
-	*len = number(p, 2);
-	return p + 2;
-}
-
-/**
- * mqtt_user_property_next() - go through the user properties
- * @props: valid properties
- * @pos: where to look on; 0 for the first, afterwards as it was left
- * @user: result
- *
- * Return: whether there was one more. They come in the packet's order, which
- * is to be kept (5.0: [MQTT-3.3.2-18]).
- */
-bool mqtt_user_property_next(const struct mqtt_properties *props, u32 *pos,
-			     struct mqtt_user_property *user)
-{
-	if (!mqtt_property_present(props, MQTT_PROP_USER_PROPERTY))
-		return false;
-	while (*pos < props->len) {
-		unsigned int id = props->block[(*pos)++];
-		const u8 *p = props->block + *pos;
-
-		if (id != MQTT_PROP_USER_PROPERTY) {
-			*pos += value_check(properties[id].type, p, props->len - *pos);
-			continue;
-		}
-		user->name_len = number(p, 2);
-		user->name = p + 2;
-		p = user->name + user->name_len;
-		user->value_len = number(p, 2);
-		user->value = p + 2;
-		*pos += 4 + user->name_len + user->value_len;
-		return true;
-	}
-	return false;
-}
-
-/* Room for @size bytes more, or NULL; they count in any case. */
-static u8 *writer_room(struct mqtt_property_writer *to, size_t size)
-{
-	size_t at = to->len;
-
-	to->len += size;
-	return to->len <= to->size ? to->buf + at : NULL;
-}
-
-static u8 *number_write(u8 *p, u32 value, unsigned int size)
-{
-	while (size--)
-		*p++ = value >> (8 * size);
-	return p;
-}
-
-static u8 *data_write(u8 *p, const void *data, u16 len)
-{
-	p = number_write(p, len, 2);
-	if (len)
-		memcpy(p, data, len);
-	return p + len;
-}
-
-/**
- * mqtt_property_put_number() - append a property that is a number
- * @to: where
- * @id: of a byte, an integer, or a variable byte integer
- * @value: fits the property's type, and is allowed
- */
-void mqtt_property_put_number(struct mqtt_property_writer *to, unsigned int id, u32 value)
-{
-	unsigned int size;
-	u8 *p;
-
-	switch (properties[id].type) {
-	case BOOL:
-		size = 1;
-		break;
-	case TWO:
-	case TWO_NOT_0:
-		size = 2;
-		break;
-	case VARINT_NOT_0:
-		size = mqtt_varint_size(value);
-		break;
-	default:
-		size = 4;
-	}
-	p = writer_room(to, 1 + size);
-	if (!p)
-		return;
-	*p++ = id;
-	if (properties[id].type == VARINT_NOT_0)
-		mqtt_varint_write(p, value);
-	else
-		number_write(p, value, size);
-}
-
-/**
- * mqtt_property_put_data() - append a property that is a string or binary
- * @to: where
- * @id: of a string or binary data
- * @data: value, without its length
- * @len: bytes at @data
- */
-void mqtt_property_put_data(struct mqtt_property_writer *to, unsigned int id, const void *data,
-			    u16 len)
-{
-	u8 *p = writer_room(to, 3 + (size_t)len);
-
-	if (!p)
-		return;
-	*p++ = id;
-	data_write(p, data, len);
-}
-
-/**
- * mqtt_property_put_user() - append a user property
- * @to: where
- * @user: name and value, valid UTF-8
- */
-void mqtt_property_put_user(struct mqtt_property_writer *to,
-			    const struct mqtt_user_property *user)
-{
-	u8 *p = writer_room(to, 5 + (size_t)user->name_len + user->value_len);
-
-	if (!p)
-		return;
-	*p++ = MQTT_PROP_USER_PROPERTY;
-	p = data_write(p, user->name, user->name_len);
-	data_write(p, user->value, user->value_len);
 }

@@ -18,6 +18,7 @@
 #include <mqtt/wire.h>
 
 #include "../vectors/property.h"
+#include "properties.h"
 
 static const struct row *row_of(unsigned int id)
 {

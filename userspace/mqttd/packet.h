@@ -15,10 +15,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <linux/mqtt.h>
-#include <mqtt/property.h>
 #include <mqtt/wire.h>
 
 #include "buffer.h"
+#include "properties.h"
 #include "reason.h"
 
 /**

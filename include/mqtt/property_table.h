@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Of each property what it is, and where it may be: for the files that read and
+ * write properties.
+ */
+#ifndef _MQTT_PROPERTY_TABLE_H
+#define _MQTT_PROPERTY_TABLE_H
+
+#include <mqtt/property.h>
+#include <mqtt/wire.h>
+
+enum mqtt_property_type {
+	NONE,		/* no such property */
+	BOOL,		/* a byte that is 0 or 1 */
+	TWO,
+	TWO_NOT_0,
+	FOUR,
+	FOUR_NOT_0,
+	VARINT_NOT_0,
+	BINARY,
+	STRING,
+	TOPIC,		/* a string that is a topic name */
+	PAIR,
+};
+
+#define IN_TYPE(type)	(1u << (type))
+#define IN(name)	IN_TYPE(MQTT_PKT_##name)
+#define IN_WILL		IN_TYPE(MQTT_PROPS_OF_WILL)
+#define IN_MESSAGE	(IN(PUBLISH) | IN_WILL)
+#define IN_ACK		(IN(PUBACK) | IN(PUBREC) | IN(PUBREL) | IN(PUBCOMP) | \
+			 IN(SUBACK) | IN(UNSUBACK))
+
+struct mqtt_property {
+	u8 type;
+	u16 packets;	/* where it may be, bits of packet types */
+	u16 repeats;	/* where it may be more than once */
+};
+
+static const struct mqtt_property mqtt_property_table[MQTT_PROP_ID_END] = {
+	[MQTT_PROP_PAYLOAD_FORMAT_INDICATOR] = { BOOL, IN_MESSAGE },
+	[MQTT_PROP_MESSAGE_EXPIRY_INTERVAL] = { FOUR, IN_MESSAGE },
+	[MQTT_PROP_CONTENT_TYPE] = { STRING, IN_MESSAGE },
+	[MQTT_PROP_RESPONSE_TOPIC] = { TOPIC, IN_MESSAGE },
+	[MQTT_PROP_CORRELATION_DATA] = { BINARY, IN_MESSAGE },
+	[MQTT_PROP_SUBSCRIPTION_IDENTIFIER] = {
+		VARINT_NOT_0, IN(PUBLISH) | IN(SUBSCRIBE), IN(PUBLISH)
+	},
+	[MQTT_PROP_SESSION_EXPIRY_INTERVAL] = { FOUR, IN(CONNECT) | IN(CONNACK) | IN(DISCONNECT) },
+	[MQTT_PROP_ASSIGNED_CLIENT_IDENTIFIER] = { STRING, IN(CONNACK) },
+	[MQTT_PROP_SERVER_KEEP_ALIVE] = { TWO, IN(CONNACK) },
+	[MQTT_PROP_AUTHENTICATION_METHOD] = { STRING, IN(CONNECT) | IN(CONNACK) | IN(AUTH) },
+	[MQTT_PROP_AUTHENTICATION_DATA] = { BINARY, IN(CONNECT) | IN(CONNACK) | IN(AUTH) },
+	[MQTT_PROP_REQUEST_PROBLEM_INFORMATION] = { BOOL, IN(CONNECT) },
+	[MQTT_PROP_WILL_DELAY_INTERVAL] = { FOUR, IN_WILL },
+	[MQTT_PROP_REQUEST_RESPONSE_INFORMATION] = { BOOL, IN(CONNECT) },
+	[MQTT_PROP_RESPONSE_INFORMATION] = { STRING, IN(CONNACK) },
+	[MQTT_PROP_SERVER_REFERENCE] = { STRING, IN(CONNACK) | IN(DISCONNECT) },
+	[MQTT_PROP_REASON_STRING] = { STRING, IN(CONNACK) | IN_ACK | IN(DISCONNECT) | IN(AUTH) },
+	[MQTT_PROP_RECEIVE_MAXIMUM] = { TWO_NOT_0, IN(CONNECT) | IN(CONNACK) },
+	[MQTT_PROP_TOPIC_ALIAS_MAXIMUM] = { TWO, IN(CONNECT) | IN(CONNACK) },
+	[MQTT_PROP_TOPIC_ALIAS] = { TWO_NOT_0, IN(PUBLISH) },
+	[MQTT_PROP_MAXIMUM_QOS] = { BOOL, IN(CONNACK) },
+	[MQTT_PROP_RETAIN_AVAILABLE] = { BOOL, IN(CONNACK) },
+	[MQTT_PROP_USER_PROPERTY] = {
+		PAIR,
+		IN(CONNECT) | IN(CONNACK) | IN_MESSAGE | IN_ACK | IN(SUBSCRIBE) |
+		IN(UNSUBSCRIBE) | IN(DISCONNECT) | IN(AUTH),
+		0xffff
+	},
+	[MQTT_PROP_MAXIMUM_PACKET_SIZE] = { FOUR_NOT_0, IN(CONNECT) | IN(CONNACK) },
+	[MQTT_PROP_WILDCARD_SUBSCRIPTION_AVAILABLE] = { BOOL, IN(CONNACK) },
+	[MQTT_PROP_SUBSCRIPTION_IDENTIFIER_AVAILABLE] = { BOOL, IN(CONNACK) },
+	[MQTT_PROP_SHARED_SUBSCRIPTION_AVAILABLE] = { BOOL, IN(CONNACK) },
+};
+
+static inline u32 mqtt_property_be(const u8 *p, unsigned int size)
+{
+	u32 value = 0;
+
+	while (size--)
+		value = value << 8 | *p++;
+	return value;
+}
+
+#endif /* _MQTT_PROPERTY_TABLE_H */
