@@ -24,7 +24,8 @@ def ordered(properties):
 
 
 class Client:
-    """A connection; @level is the version of what comes back."""
+    """A connection to a host and port, or to the path of a socket; @level is the version
+    of what comes back."""
 
     def __init__(self, address, level=5):
         self.address, self.level = address, level
@@ -32,8 +33,13 @@ class Client:
         self.connack = None
         self.last_id = 0
         self.aside = collections.deque()
-        self.sock = socket.create_connection(address, PATIENCE)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(address, str):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(PATIENCE)
+            self.sock.connect(address)
+        else:
+            self.sock = socket.create_connection(address, PATIENCE)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self):
         return self

@@ -13,6 +13,7 @@
 #include "broker.h"
 #include "client.h"
 #include "dataplane.h"
+#include "incidents.h"
 #include "reason.h"
 #include "route.h"
 #include "session.h"
@@ -70,9 +71,10 @@ static int setup(void **state)
 	client = (struct client){ .worker = &worker, .id = "id" };
 	client.session = calloc(1, sizeof(*client.session) + sizeof(u64));
 	agent_init(&broker.agent);
+	broker.incidents = incidents_new();
 	if (client.session)
 		client.session->broker = &broker;
-	return !client.session || route_table_init(&broker.routes);
+	return !client.session || !broker.incidents || route_table_init(&broker.routes);
 }
 
 static int teardown(void **state)
@@ -84,6 +86,7 @@ static int teardown(void **state)
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
 	agent_destroy(&broker.agent);
+	incidents_free(broker.incidents);
 	return 0;
 }
 

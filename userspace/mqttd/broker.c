@@ -9,6 +9,7 @@
 
 #include "auth.h"
 #include "broker.h"
+#include "client_plane.h"
 #include "dataplane.h"
 #include "incidents.h"
 #include "listener.h"
@@ -190,6 +191,7 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = switchover_init(&broker->switchover, broker);
 	if (err)
 		goto fail_switchover;
+	agent_init(&broker->agent);
 	err = route_table_init(&broker->routes);
 	if (err)
 		goto fail_routes;
@@ -217,6 +219,7 @@ fail_workers:
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
+	agent_destroy(&broker->agent);
 	switchover_destroy(&broker->switchover);
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
@@ -249,6 +252,9 @@ int broker_start(struct broker *broker)
 	unsigned int i;
 	int err;
 
+	/* liburcu's own thread: without memory for it later, liburcu would end the process */
+	if (!get_default_call_rcu_data())
+		return -ENOMEM;
 	err = auth_start(broker->auth);
 	if (err)
 		return err;
@@ -280,6 +286,7 @@ void broker_close(struct broker *broker)
 	free(broker->endpoints);
 	rcu_barrier();
 	route_table_destroy(&broker->routes);
+	agent_destroy(&broker->agent);
 	rcu_barrier();
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
@@ -292,7 +299,7 @@ void broker_reload(struct broker *broker)
 {
 	auth_reload(broker->auth);
 	permissions_reload(&broker->permissions);
-	broker_wake_workers(broker);
+	client_plane_settle_all(broker);
 }
 
 void broker_save(struct broker *broker)

@@ -42,6 +42,7 @@ struct worker;
  * @evacuating: the router is about to end: nobody belongs there; likewise
  * @auth: passwords
  * @permissions: who may do what
+ * @settle_request: number of the last one for client_plane_settle_all(); any thread
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
  * @store: what survives the process
@@ -62,6 +63,7 @@ struct broker {
 	struct stats routed;
 	enum dataplane_mode mode;
 	bool evacuating;
+	unsigned int settle_request;
 	struct auth *auth;
 	struct permissions permissions;
 	struct rendezvous rendezvous;

@@ -237,6 +237,8 @@ void client_flush(struct client *client)
 	ssize_t n;
 	int count;
 
+	if (client->holds & HOLD_PLANE)
+		return;
 	/* Answers promise something about what was published before. */
 	port_flush(client->worker);
 	client->blocked = false;
@@ -268,19 +270,11 @@ void client_flush(struct client *client)
 		client_plane_sent(client);
 }
 
-void client_make_dirty(struct client *client)
+void client_add_dirty(struct client *client)
 {
-	if (client->dirty)
-		return;
 	client->dirty = true;
 	client->next_dirty = client->worker->dirty;
 	client->worker->dirty = client;
-}
-
-/* MQTT 5.0 [MQTT-3.1.2-24] */
-bool client_too_long(const struct client *client, size_t len)
-{
-	return client->terms.max_packet && len > client->terms.max_packet;
 }
 
 void client_send(struct client *client, const void *packet, size_t len)

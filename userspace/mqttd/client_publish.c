@@ -42,22 +42,26 @@ static bool is_tailored(struct client *client)
 }
 
 /* The message that is being sent does not count, nor does one that is alone. */
-static bool queue_full(const struct client *client, size_t len)
+static bool queue_full(const struct client *client, size_t len, size_t limit)
 {
-	size_t limit = client->worker->broker->conf->output_bytes;
-	size_t waiting = outq_waiting(&client->out);
-
 	/* It had two queues, one here and one in the kernel. */
 	if (client->backlog)
 		limit *= 2;
-	return !outq_empty(&client->out) && waiting + len > limit;
+	return !outq_empty(&client->out) && outq_waiting(&client->out) + len > limit;
 }
 
-static int make_room(struct client *client, size_t len)
+static int make_room(struct client *client, size_t len, size_t limit)
 {
-	if (queue_full(client, len) && !client->blocked)
+	if (queue_full(client, len, limit) && !client->blocked)
 		client_flush(client);
-	return queue_full(client, len) ? -ENOBUFS : 0;
+	return queue_full(client, len, limit) ? -ENOBUFS : 0;
+}
+
+static inline int ensure_room(struct client *client, size_t len)
+{
+	size_t limit = client->worker->broker->conf->output_bytes;
+
+	return likely(client->out.bytes + len <= limit) ? 0 : make_room(client, len, limit);
 }
 
 static void queued(struct client *client)
@@ -213,7 +217,7 @@ static int queue_tailored(struct client *client, struct outgoing *out, bool limi
 	if (publish_head_measure(head, client->protocol, &out->sizes) ||
 	    client_too_long(client, out->sizes.packet))
 		return refuse_long(client);
-	err = limited ? make_room(client, out->sizes.packet) : 0;
+	err = limited ? ensure_room(client, out->sizes.packet) : 0;
 	if (err)
 		return err;
 	err = out->wide || out->shares ? queue_long(client, out) : queue_short(client, out);
@@ -244,11 +248,14 @@ static int deliver_tailored(struct client *client, struct message *msg,
 			    const struct delivery *delivery)
 {
 	const struct stored *stored = message_stored(msg);
+	static const struct delivery plain;
 	struct outgoing out;
 	int err;
 
 	if (!stored)
 		return -ENOMEM;
+	if (!delivery)
+		delivery = &plain;
 	err = describe(client, &out, stored, delivery, false);
 	return err ? err : queue_tailored(client, &out, true);
 }
@@ -281,7 +288,7 @@ static int deliver_plain(struct client *client, struct message *msg)
 	len = form->len + msg->payload_len;
 	if (client_too_long(client, len))
 		return refuse_long(client);
-	err = make_room(client, len);
+	err = ensure_room(client, len);
 	if (err)
 		return err;
 	if (!message_shares(msg))
@@ -297,8 +304,8 @@ static int deliver_plain(struct client *client, struct message *msg)
 static bool is_plain(struct client *client, const struct message *msg,
 		     const struct delivery *delivery)
 {
-	return delivery_plain(delivery) && !is_tailored(client) && !message_wide(msg) &&
-	       msg->topic[0] != '$';
+	return (!delivery || delivery_plain(delivery)) && !is_tailored(client) &&
+	       !message_wide(msg) && msg->topic[0] != '$';
 }
 
 /* Most are those of a client that does not read: its own worker counts them. */

@@ -97,6 +97,36 @@ static void explain(char *why, const struct mqtt_nl *nl, int err)
 	snprintf(why, DATAPLANE_WHY_MAX, "%s; %s", what, advice(err));
 }
 
+/* On the owner's socket: @err is what the request returned. */
+static int owner_end(struct broker *broker, int err, int quiet, const char *what)
+{
+	struct dataplane *dp = broker->dataplane;
+
+	if (err && err != quiet)
+		log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s: %s.", what,
+			    mqtt_nl_error(dp->nl));
+	pthread_mutex_unlock(&dp->lock);
+	return err;
+}
+
+static struct mqtt_nl *owner_begin(struct broker *broker)
+{
+	pthread_mutex_lock(&broker->dataplane->lock);
+	return broker->dataplane->nl;
+}
+
+void dataplane_reload(struct broker *broker)
+{
+	int64_t limit = offload_max_packet(broker->conf);
+	const struct mqtt_nl_router router = {
+		.offload_max_packet = limit < OFFLOAD_PACKET_MIN ? OFFLOAD_PACKET_MIN : limit,
+	};
+
+	if (broker->dataplane)
+		owner_end(broker, mqtt_nl_router_set(owner_begin(broker), &router), 0,
+			  "it does not take other limits");
+}
+
 static int open_port(struct broker *broker, struct mqtt_nl *owner, struct worker *worker)
 {
 	int64_t limit = broker->conf->output_bytes * PORT_BACKLOGS;
@@ -402,24 +432,6 @@ int dataplane_unsubscribe(struct worker *worker, const struct conn *conn,
 }
 
 /* The agent */
-
-/* On the owner's socket: @err is what the request returned. */
-static int owner_end(struct broker *broker, int err, int quiet, const char *what)
-{
-	struct dataplane *dp = broker->dataplane;
-
-	if (err && err != quiet)
-		log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s: %s.", what,
-			    mqtt_nl_error(dp->nl));
-	pthread_mutex_unlock(&dp->lock);
-	return err;
-}
-
-static struct mqtt_nl *owner_begin(struct broker *broker)
-{
-	pthread_mutex_lock(&broker->dataplane->lock);
-	return broker->dataplane->nl;
-}
 
 int dataplane_agent_attach(struct broker *broker, uint32_t *peer)
 {

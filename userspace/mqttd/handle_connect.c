@@ -232,6 +232,8 @@ void handle_connect(struct client *client, struct packet *packet)
 	result = auth_check(client->worker->broker->auth, client, client->username,
 			    connect.has_password ? connect.password.data : NULL,
 			    connect.password.len);
+	if (connect.has_password)
+		explicit_bzero((void *)connect.password.data, connect.password.len);
 	if (result == AUTH_PENDING)
 		client_hold(client, HOLD_AUTH);
 	else
@@ -250,10 +252,8 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		if (client_acl_refresh(client)) {
-			client_close(client, CLOSE_NO_MEMORY, NULL);
+		if (client_acl_refresh(client))
 			break;
-		}
 		drop_will_if_denied(client);
 		handler_connect_claim(client);
 		break;
@@ -307,8 +307,9 @@ void handler_connect_finish(struct client *client)
 			    client->username ? ", u'" : "", client->username ? client->username : "",
 			    client->username ? "'" : "");
 	client_keepalive_start(client);
-	client_plane_join(client);
+	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);
+	client_plane_join(client);
 	if (client->holds & HOLD_SESSION)
 		client_release(client, HOLD_SESSION);
 }

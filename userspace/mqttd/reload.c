@@ -11,6 +11,7 @@
 #include "broker.h"
 #include "config.h"
 #include "log.h"
+#include "process.h"
 #include "reload.h"
 
 /* Options that are looked at anew each time. */
@@ -152,5 +153,6 @@ void reload(struct broker *broker, const struct arguments *args)
 		update_listeners(broker->conf->listeners, fresh.listeners);
 	}
 	config_free(&fresh);
+	process_limit_memory(broker->conf->memory_limit);
 	broker_reload(broker);
 }

@@ -12,6 +12,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "delivery.h"
 #include "packet.h"
 #include "replay.h"
@@ -37,6 +38,7 @@
  * @source: who has published the last one
  * @id: subscription identifier, 0: none
  * @options: FILTER_* bits
+ * @begun: there are messages that match
  */
 struct replay {
 	struct replay *next;
@@ -44,6 +46,7 @@ struct replay {
 	struct retain_source source;
 	u32 id;
 	u8 options;
+	bool begun;
 };
 
 static void replay_free(struct replay *replay)
@@ -182,6 +185,31 @@ static bool has_room(const struct client *client)
 	       session_has_room(client->session);
 }
 
+/* Is there a message that matches, or may there be one? */
+static bool matches_any(struct retained *retained, const struct replay *replay)
+{
+	struct retained_cursor cursor;
+	struct stored *msg;
+	bool done = false;
+	int n = 1;
+
+	if (retained_cursor_init(&cursor, replay->cursor.filter, replay->cursor.len))
+		return true;
+	n = retained_next(retained, &cursor, &msg, 1, &done);
+	if (n > 0)
+		stored_put(msg);
+	retained_cursor_free(&cursor);
+	return n || !done;
+}
+
+static void finish(struct client *client)
+{
+	struct replay *replay = client->replays;
+
+	client->replays = replay->next;
+	replay_free(replay);
+}
+
 /* Returns how many were sent; the replay is gone if it is done. */
 static int step(struct client *client)
 {
@@ -191,16 +219,26 @@ static int step(struct client *client)
 	bool done;
 	int n;
 
+	/* What comes from now on has found the subscription. */
+	if (!replay->begun && !matches_any(retained, replay)) {
+		finish(client);
+		return 0;
+	}
+	/*
+	 * What is read leaves before what the kernel has for the client from now on: or
+	 * a later message could arrive first, and the old one be the last that it sees.
+	 */
+	replay->begun = true;
+	if (!client_plane_pause(client))
+		return 0;
 	n = retained_next(retained, &replay->cursor, msgs, BATCH, &done);
 	if (n < 0) {
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 		return 0;
 	}
 	send_batch(client, replay, msgs, n);
-	if (done) {
-		client->replays = replay->next;
-		replay_free(replay);
-	}
+	if (done)
+		finish(client);
 	return n;
 }
 

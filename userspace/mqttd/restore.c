@@ -15,6 +15,7 @@
 #include "packet_ids.h"
 #include "restore.h"
 #include "session.h"
+#include "session_kept.h"
 #include "session_queue.h"
 #include "session_will.h"
 #include "store.h"
@@ -215,6 +216,7 @@ int broker_restore(struct broker *broker)
 			   restore.sessions, broker->retained.count);
 		if (restore.cut.len)
 			store_cut(&restore);
+		session_keep_all(broker);
 	}
 	buffer_free(&restore.cut);
 	hash_clear(&restore.messages, drop_loaded, NULL);

@@ -39,6 +39,7 @@
 #include "packet_ids.h"
 #include "publish.h"
 #include "session.h"
+#include "session_kept.h"
 #include "session_queue.h"
 #include "session_will.h"
 #include "share.h"
@@ -169,6 +170,7 @@ static void hand_on(struct worker *worker, struct session *session)
 static void session_finish(struct worker *worker, struct session *session)
 {
 	store_begin(session->broker->store);
+	session_unkeep(session);
 	session_unsubscribe_all(session);
 	if (session->will)
 		session_will_publish(worker, session->will, session);

@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "dataplane.h"
 #include "log.h"
 #include "packet.h"
@@ -205,12 +206,15 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 
 	for (i = 0; i < n; i++)
 		subscribe_one(client, &filters[i]);
+	if (!client_plane_settle(client))
+		return;
 	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	if (!err)
 		return;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
 		    client_name(client), strerror(-err));
 	take_back(client, filters, n);
+	client_plane_settle(client);
 }
 
 void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
@@ -233,6 +237,7 @@ void session_unsubscribe(struct client *client, struct session_filter *filters, 
 	}
 	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
+	client_plane_settle(client);
 }
 
 int session_resubscribe(struct session *session, struct session_filter *filter)

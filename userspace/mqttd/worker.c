@@ -169,6 +169,8 @@ static int round_wait(const struct worker *worker)
 {
 	int max = !worker->moves.running ? WAIT_MAX_MS : worker->moves.cursor ? 0 : MOVE_AGAIN_MS;
 
+	if (worker->settling && max > MOVE_AGAIN_MS)
+		max = MOVE_AGAIN_MS;
 	if (replay_waiting(worker))
 		max = 0;
 	max = timer_wait(&worker->timers, timer_now(), max);
@@ -178,10 +180,11 @@ static int round_wait(const struct worker *worker)
 }
 
 /* A client that ends while the walk is about to come to it is left out. */
-void worker_forget(struct worker *worker, const struct client *client)
+void worker_forget(struct worker *worker, struct client *client)
 {
 	if (worker->moves.cursor == client)
 		worker->moves.cursor = client->next;
+	client_plane_unlist(client);
 }
 
 static void begin_moves(struct worker *worker, unsigned int request)
@@ -254,6 +257,7 @@ int worker_round(struct worker *worker, int wait)
 	if (!worker->index)
 		session_run_timers(worker);
 	move_some(worker);
+	worker->settling = client_plane_run(worker);
 	finish_round(worker);
 	return n;
 }
