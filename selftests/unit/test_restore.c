@@ -16,12 +16,13 @@ static const struct stored *message(const char *topic, const char *payload)
 	return &msg;
 }
 
-static void load_entry(const struct store_loader *loader, void *ctx, u64 key,
-		       struct store_entry entry)
-{
-	disk.entries++;
-	assert_int_equal(loader->entry(ctx, key, &entry), 0);
-}
+/* Of session 2. */
+static const struct store_entry entries[] = {
+	{ .seq = 4, .message = 1, .qos = 2, .packet_id = 5, .state = 1 },
+	{ .seq = 5, .message = 2, .qos = 2, .packet_id = 2, .state = 2 },
+	{ .seq = 6, .message = 1, .qos = 1, .packet_id = 1, .state = 1 },
+	{ .seq = 7, .message = 2, .qos = 1 },
+};
 
 static void begin(const struct store_loader *loader, void *ctx, u64 key,
 		  struct store_session session)
@@ -46,13 +47,8 @@ static void fill(const struct store_loader *loader, void *ctx)
 
 	begin(loader, ctx, 2, (struct store_session){ .client_id = "s", .expiry = UINT32_MAX });
 	assert_int_equal(loader->sub(ctx, 2, &sub), 0);
-	load_entry(loader, ctx, 2, (struct store_entry){ .seq = 4, .message = 1, .qos = 2,
-							 .packet_id = 5, .state = 1 });
-	load_entry(loader, ctx, 2, (struct store_entry){ .seq = 5, .message = 2, .qos = 2,
-							 .packet_id = 2, .state = 2 });
-	load_entry(loader, ctx, 2, (struct store_entry){ .seq = 6, .message = 1, .qos = 1,
-							 .packet_id = 1, .state = 1 });
-	load_entry(loader, ctx, 2, (struct store_entry){ .seq = 7, .message = 2, .qos = 1 });
+	for (; disk.entries < 4; disk.entries++)
+		assert_int_equal(loader->entry(ctx, 2, &entries[disk.entries]), 0);
 	assert_int_equal(loader->incoming(ctx, 2, 9), 0);
 	disk.incoming++;
 
