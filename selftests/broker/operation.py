@@ -107,6 +107,12 @@ class Daemon:
             if wanted in text:
                 return text
 
+    def reload(self):
+        """Each reload has to be waited for by this, or the next one sees its end."""
+        self.signal(signal.SIGHUP)
+        self.message('RELOADING=1')
+        self.message('READY=1')
+
     def proc(self):
         """Name to value of /proc/PID/status."""
         with open(f'/proc/{self.pid}/status', encoding='ascii') as f:
@@ -174,16 +180,14 @@ def t_sighup():
     with Daemon('max_keepalive 60') as d:
         d.running()
         d.configure('max_keepalive 7\nworkers 1\nlog_timestamp false')
-        d.signal(signal.SIGHUP)
+        d.reload()
         check(d.line("'workers'"), "Warning: option 'workers' has changed, which takes a restart.",
               'the new format')
-        d.message('RELOADING=1')
-        d.message('READY=1')
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x', keepalive=100))
             check(c.expect(wire.CONNACK).value(0x13), 7, 'server keep alive')
         d.configure('max_keepalive 8\nnonsense 1')
-        d.signal(signal.SIGHUP)
+        d.reload()
         d.line("unknown option 'nonsense'")
         d.line('stays as it was')
         with Client(d.address, 5) as c:
@@ -197,7 +201,7 @@ def t_sighup_listener():
         d.running()
         settings, d.listeners = d.listeners, d.listeners + f'listener {free_port()}\n'
         d.configure('')
-        d.signal(signal.SIGHUP)
+        d.reload()
         d.line("'listener' has changed, which takes a restart")
         d.listeners = settings
         d.configure('')
@@ -205,9 +209,7 @@ def t_sighup_listener():
             text = f.read().replace('anonymous true', 'anonymous false')
         with open(d.config, 'w', encoding='utf-8') as f:
             f.write(text)
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x'))
             check(c.expect(wire.CONNACK).code, 0x87, 'CONNACK')
@@ -219,13 +221,9 @@ def t_log_file():
         path = os.path.join(d.dir.name, 'log')
         d.running()
         d.configure(f'log_dest file {path}\nlog_timestamp_format %Y')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         os.rename(path, path + '.1')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         d.signal(signal.SIGUSR2)
         d.signal(signal.SIGTERM)
         check(d.process.wait(PATIENCE), 0, 'exit status')
@@ -363,10 +361,17 @@ def t_privileges():
     """With 'user' nothing of root is left, but CAP_NET_ADMIN if the kernel may be wanted."""
     nobody = pwd.getpwnam('nobody')
     for plane, capabilities in (('user', 0), ('auto', 1 << 12)):
-        with tempfile.TemporaryDirectory() as directory, Daemon(
-                f'user nobody\nlog_dest stderr\nlog_dest file {directory}/log', plane=plane) as d:
-            d.running()
+        with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory())
             os.chmod(directory, 0o755)
+            os.mkdir(directory + '/db')
+            os.chown(directory + '/db', nobody.pw_uid, -1)
+            d = stack.enter_context(Daemon(
+                f'user nobody\nlog_dest stderr\nlog_dest file {directory}/log\n'
+                f'persistence true\npersistence_location {directory}/db', plane=plane))
+            d.running()
+            for name in os.listdir(directory + '/db'):
+                check(os.stat(f'{directory}/db/{name}').st_uid, nobody.pw_uid, name)
             status = d.proc()
             check(status['Uid'].split(), [str(nobody.pw_uid)] * 4, 'user')
             check(status['Gid'].split(), [str(nobody.pw_gid)] * 4, 'group')
@@ -455,9 +460,7 @@ def t_connection_rate():
         check(d.statistics()['connections refused: connection_rate'], refused, 'counter')
         d.line('similar messages suppressed: "connection_rate exceeded"')
         d.configure('')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         for i in range(20):
             with d.client(f'c{i}'):
                 pass
@@ -520,7 +523,7 @@ def subset(got, want, what):
 
 def settle(function, want, what):
     """Waits for what others' threads are about to do."""
-    deadline = time.monotonic() + wire.PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while (got := function()) != want:
         if time.monotonic() > deadline:
             raise Failure(f'{what}: {got!r}, not {want!r}')
@@ -593,6 +596,7 @@ def t_session_show():
             shown = session(d, name)
             check(shown['filters'], [{'filter': 's/#', 'qos': 1, 'id': 77, 'options':
                                       'no-local,retain-as-published,retain-never'}], 'filters')
+            check(shown['needs'], 'subscription-id,retain-as-published', 'needs')
             status, out, _ = d.ctl('session', 'show', name)
             check((status, '\u202e' in out), (0, False), 'text')
         check(d.ctl('session', 'show', 'nobody'),

@@ -291,6 +291,7 @@ void client_send(struct client *client, const void *packet, size_t len)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 	else
 		client_make_dirty(client);
+	stats_add(&client->worker->stats, STAT_ANSWERS_SENT, 1);
 }
 
 void client_handle(struct event_source *source, uint32_t events)

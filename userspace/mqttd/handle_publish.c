@@ -298,11 +298,10 @@ void handle_publish(struct client *client, struct packet *packet)
 	if (!parse(client, packet, &pub) || !granted(client, &pub) ||
 	    (pub.topic_alias && !resolve_alias(client, &pub)))
 		return;
-	if (log_enabled(LOG_TYPE_DEBUG))
-		log_printf(LOG_TYPE_DEBUG,
-			   "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
-			   client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
-			   pub.topic_len, pub.topic, pub.payload_len);
+	log_limited(LOG_TYPE_DEBUG,
+		    "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
+		    client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
+		    pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
 	code = check(client, &pub);
 	if (!pub.qos && !code)

@@ -37,7 +37,8 @@ static int drop_privileges(struct daemon *daemon)
 	if (who.name) {
 		err = log_give(who.uid, who.gid);
 		if (err) {
-			log_printf(LOG_TYPE_ERROR, "Error: cannot give the log file to user '%s': %s.",
+			log_printf(LOG_TYPE_ERROR,
+				   "Error: cannot give the log file to user '%s': %s.",
 				   who.name, strerror(-err));
 			return err;
 		}

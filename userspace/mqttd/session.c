@@ -296,6 +296,7 @@ void session_online(struct client *client)
 	session->window = window_of(client);
 	rcu_assign_pointer(session->client, client);
 	pthread_mutex_unlock(&session->lock);
+	stats_add(&client->worker->stats, STAT_CONNECTED, 1);
 	client_pump_later(client);
 }
 
@@ -326,6 +327,8 @@ void session_offline(struct client *client)
 
 	if (!session)
 		return;
+	if (session->client)
+		stats_add(&client->worker->stats, STAT_CONNECTED, -1);
 	pthread_mutex_lock(&session->lock);
 	rcu_assign_pointer(session->client, NULL);
 	session->window = 0;
@@ -471,6 +474,7 @@ static bool run_one(struct worker *worker)
 	if (due.session) {
 		log_limited(LOG_TYPE_NOTICE, "The session of client %s %s.", due.session->id,
 			    due.session->doomed ? "was deleted" : "has expired");
+		stats_add(&worker->stats, STAT_SESSIONS_EXPIRED, !due.session->doomed);
 		session_finish(worker, due.session);
 	}
 	store_end(broker->store);
