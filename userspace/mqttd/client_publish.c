@@ -333,7 +333,8 @@ void client_deliver(struct client *client, struct message *msg, const struct del
 
 	if (client->closing)
 		return;
-	err = is_plain(client, msg, delivery) ? deliver_plain(client, msg) : deliver_tailored(client, msg, delivery);
+	err = is_plain(client, msg, delivery) ? deliver_plain(client, msg) :
+						deliver_tailored(client, msg, delivery);
 	if (!err)
 		queued(client);
 	else if (err != -EACCES)
