@@ -202,7 +202,9 @@ daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
 mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
-build/unit/test_retained: libs += -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc
+wrapped := malloc realloc calloc store_begin store_end store_message_put store_message_del \
+	   store_retained_put store_retained_del stored_get stored_put stored_expired
+build/unit/test_retained: libs += $(wrapped:%=-Wl,--wrap=%)
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka

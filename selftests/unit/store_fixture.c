@@ -59,6 +59,34 @@ struct stored text_message(const char *topic, const char *payload)
 	};
 }
 
+/* --- changes -------------------------------------------------------------- */
+
+void put_session(struct store *store, u64 key, const char *client_id)
+{
+	struct store_session session = { .client_id = client_id, .expiry = 60, .protocol = 5 };
+
+	assert_int_not_equal(store_session_put(store, key, &session), 0);
+}
+
+u64 put_message(struct store *store, const char *topic, const char *payload)
+{
+	struct stored msg = text_message(topic, payload);
+
+	assert_int_not_equal(store_message_put(store, &msg), 0);
+	assert_ptr_equal(msg.store, store);
+	assert_int_not_equal(msg.id, 0);
+	return msg.id;
+}
+
+u64 put_entry(struct store *store, u64 key, u64 seq, u64 message)
+{
+	struct store_entry entry = { .seq = seq, .message = message, .qos = 1 };
+	u64 number = store_entry_put(store, key, &entry);
+
+	assert_int_not_equal(number, 0);
+	return number;
+}
+
 /* --- a store as text ------------------------------------------------------ */
 
 static void print_bytes(FILE *out, const char *name, const u8 *bytes, size_t len)
@@ -66,7 +94,7 @@ static void print_bytes(FILE *out, const char *name, const u8 *bytes, size_t len
 	u32 sum = 2166136261u;
 	size_t i;
 
-	fprintf(out, " %s ", name);
+	fprintf(out, " %s=", name);
 	if (len <= 64) {
 		for (i = 0; i < len; i++)
 			fprintf(out, bytes[i] > ' ' && bytes[i] < 127 ? "%c" : "\\%02x", bytes[i]);
@@ -86,13 +114,13 @@ static void print_stored(FILE *out, const struct stored *msg)
 	print_bytes(out, "properties", msg->properties, msg->properties_len);
 	print_bytes(out, "payload", msg->payload, msg->payload_len);
 	if (msg->client_id)
-		fprintf(out, " by %s", msg->client_id);
+		fprintf(out, " by=%s", msg->client_id);
 	if (msg->username)
-		fprintf(out, " user %s", msg->username);
+		fprintf(out, " user=%s", msg->username);
 	fputc('\n', out);
 }
 
-static int message(void *ctx, u64 id, const struct stored *msg)
+static int load_message(void *ctx, u64 id, const struct stored *msg)
 {
 	FILE *out = ctx;
 
@@ -104,7 +132,7 @@ static int message(void *ctx, u64 id, const struct stored *msg)
 	return 0;
 }
 
-static int session(void *ctx, u64 key, const struct store_session *session)
+static int load_session(void *ctx, u64 key, const struct store_session *session)
 {
 	FILE *out = ctx;
 
@@ -119,7 +147,7 @@ static int session(void *ctx, u64 key, const struct store_session *session)
 	return 0;
 }
 
-static int sub(void *ctx, u64 key, const struct store_sub *sub)
+static int load_sub(void *ctx, u64 key, const struct store_sub *sub)
 {
 	FILE *out = ctx;
 
@@ -129,7 +157,7 @@ static int sub(void *ctx, u64 key, const struct store_sub *sub)
 	return 0;
 }
 
-static int entry(void *ctx, u64 key, const struct store_entry *entry)
+static int load_entry(void *ctx, u64 key, const struct store_entry *entry)
 {
 	FILE *out = ctx;
 	u32 i;
@@ -143,13 +171,13 @@ static int entry(void *ctx, u64 key, const struct store_entry *entry)
 	return 0;
 }
 
-static int incoming(void *ctx, u64 key, u16 packet_id)
+static int load_incoming(void *ctx, u64 key, u16 packet_id)
 {
 	fprintf(ctx, "incoming %llu %d\n", key, packet_id);
 	return 0;
 }
 
-static int retained(void *ctx, u64 id)
+static int load_retained(void *ctx, u64 id)
 {
 	fprintf(ctx, "retained %llu\n", id);
 	return 0;
@@ -158,7 +186,7 @@ static int retained(void *ctx, u64 id)
 char *store_loaded_text(struct store *store)
 {
 	static const struct store_loader loader = {
-		message, session, sub, entry, incoming, retained,
+		load_message, load_session, load_sub, load_entry, load_incoming, load_retained,
 	};
 	char *text = NULL;
 	size_t len;

@@ -36,6 +36,11 @@ void store_wait(struct store *store, u64 number);
 /* A message with a topic and a payload of text, by nobody. */
 struct stored text_message(const char *topic, const char *payload);
 
+/* Changes that succeed. The message's id, the entry's number. */
+void put_session(struct store *store, u64 key, const char *client_id);
+u64 put_message(struct store *store, const char *topic, const char *payload);
+u64 put_entry(struct store *store, u64 key, u64 seq, u64 message);
+
 /* Bytes of a file, to be freed; NULL if there is none. */
 u8 *file_bytes(const char *path, size_t *len);
 void file_write(const char *path, const void *bytes, size_t len);

@@ -223,7 +223,7 @@ static void test_mistakes(void **state)
 /* What is odd, but not wrong */
 static void test_grammar(void **state)
 {
-	struct acl *acl = load("  # indented\n\ttopic\tread\ta b\t\n topic read\nuser  a b \n"
+	struct acl *acl = load("  # indented\n\ttopic\tread\ta b\t\n topic read\nuser  a b\t\n"
 			       "topic readwrite  c d\nuser x\ntopic 1\nuser a b\ntopic 2\n");
 
 	(void)state;

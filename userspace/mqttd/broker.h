@@ -17,6 +17,7 @@
 #include "session.h"
 #include "stats.h"
 #include "switchover.h"
+#include "upkeep.h"
 
 struct auth;
 struct dataplane;
@@ -24,6 +25,7 @@ struct endpoint;
 struct incidents;
 struct listeners;
 struct store;
+struct sys_topics;
 struct worker;
 
 /**
@@ -47,6 +49,8 @@ struct worker;
  * @switchover: moving clients
  * @store: what survives the process
  * @retained: messages
+ * @sys: topics below $SYS; worker 0's, while the workers run
+ * @upkeep: likewise
  * @sessions: by client id
  * @routes: subscriptions
  * @incidents: what has happened to clients lately
@@ -70,6 +74,8 @@ struct broker {
 	struct switchover switchover;
 	struct store *store;
 	struct retained retained;
+	struct sys_topics *sys;
+	struct upkeep upkeep;
 	struct session_registry sessions;
 	struct route_table routes;
 	struct incidents *incidents;

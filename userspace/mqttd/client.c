@@ -191,9 +191,8 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	__atomic_fetch_add(&endpoint->connections, 1, __ATOMIC_RELAXED);
 	stats_add(&worker->stats, STAT_CLIENTS, 1);
 	stats_add(&worker->stats, STAT_CONNECTIONS_ACCEPTED, 1);
-	if (log_enabled(LOG_TYPE_DEBUG))
-		log_printf(LOG_TYPE_DEBUG, "New connection from %s on port %u.",
-			   client_address(client), (unsigned int)endpoint->conf->port);
+	log_limited(LOG_TYPE_DEBUG, "New connection from %s on port %u.", client_address(client),
+		    (unsigned int)endpoint->conf->port);
 	return 0;
 
 fail_watch:

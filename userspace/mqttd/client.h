@@ -145,6 +145,7 @@ struct terms {
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @congested: the session's queue waits for @out to become short
+ * @parsing: packets are being handled, one after the other
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
@@ -194,6 +195,7 @@ struct client {
 	bool storing;
 	bool pumping;
 	bool congested;
+	bool parsing;
 	bool tailored;
 	bool tailored_known;
 	bool replaying;

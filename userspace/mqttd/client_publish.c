@@ -64,9 +64,10 @@ static inline int ensure_room(struct client *client, size_t len)
 	return likely(client->out.bytes + len <= limit) ? 0 : make_room(client, len, limit);
 }
 
-static void queued(struct client *client)
+static void queued(struct client *client, size_t len)
 {
 	stats_add(&client->worker->stats, STAT_PUBLISH_SENT, 1);
+	stats_add(&client->worker->stats, STAT_PUBLISH_BYTES_SENT, len);
 	client_make_dirty(client);
 	if (client->out.bytes > FLUSH_EARLY && !client->blocked)
 		client_flush(client);
@@ -134,6 +135,7 @@ static int describe(struct client *client, struct outgoing *out, const struct st
 		},
 		.shares = msg->payload_len > STORED_SHARE_MIN,
 	};
+	/* [MQTT-4.3.3-7]: not once it was sent */
 	if (stored_expired(msg, &head->expiry) && !dup)
 		return -ETIME;
 	err = strip_mount(client, head);
@@ -237,7 +239,7 @@ int client_publish(struct client *client, const struct stored *msg,
 	out.head.packet_id = packet_id;
 	err = queue_tailored(client, &out, false);
 	if (!err)
-		queued(client);
+		queued(client, out.sizes.packet);
 	return err;
 }
 
@@ -256,7 +258,11 @@ static int deliver_tailored(struct client *client, struct message *msg,
 	if (!delivery)
 		delivery = &plain;
 	err = describe(client, &out, stored, delivery, false);
-	return err ? err : queue_tailored(client, &out, true);
+	if (!err)
+		err = queue_tailored(client, &out, true);
+	if (!err)
+		queued(client, out.sizes.packet);
+	return err;
 }
 
 /* The payload is long and not behind the form. */
@@ -276,6 +282,18 @@ static int queue_apart(struct outq *q, const struct message_form *form, struct m
 	return 0;
 }
 
+static int queue_plain(struct client *client, const struct message_form *form,
+		       struct message *msg, size_t len)
+{
+	if (!message_shares(msg))
+		return outq_copy(&client->out, form->head, len);
+	if (!message_blob(msg))
+		return -ENOMEM;
+	if (message_in_one(msg, form))
+		return outq_share(&client->out, msg->blob, form->head, len);
+	return queue_apart(&client->out, form, msg);
+}
+
 static int deliver_plain(struct client *client, struct message *msg)
 {
 	struct message_form *form = message_form(msg, client->protocol);
@@ -288,15 +306,11 @@ static int deliver_plain(struct client *client, struct message *msg)
 	if (client_too_long(client, len))
 		return refuse_long(client);
 	err = ensure_room(client, len);
-	if (err)
-		return err;
-	if (!message_shares(msg))
-		return outq_copy(&client->out, form->head, len);
-	if (!message_blob(msg))
-		return -ENOMEM;
-	if (message_in_one(msg, form))
-		return outq_share(&client->out, msg->blob, form->head, len);
-	return queue_apart(&client->out, form, msg);
+	if (!err)
+		err = queue_plain(client, form, msg, len);
+	if (!err)
+		queued(client, len);
+	return err;
 }
 
 /* What is allowed in general may not be so for "$" topics. */
@@ -335,8 +349,6 @@ void client_deliver(struct client *client, struct message *msg, const struct del
 		return;
 	err = is_plain(client, msg, delivery) ? deliver_plain(client, msg) :
 						deliver_tailored(client, msg, delivery);
-	if (!err)
-		queued(client);
-	else if (err != -EACCES)
+	if (err && err != -EACCES)
 		count_drop(client, err);
 }

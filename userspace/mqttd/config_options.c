@@ -324,7 +324,7 @@ const struct config_option config_options[] = {
 	{ "message_rate", NUMBER(message_rate, 0, INT32_MAX) },
 	{ "message_size_limit", NUMBER(message_size_limit, 0, 268435455) },
 	{ "mount_point", .set = config_set_string, AT_LISTENER(mount_point) },
-	{ "offload_max_packet", NUMBER(offload_max_packet, 64, 268435460) },
+	{ "offload_max_packet", NUMBER(offload_max_packet, 64, 1 << 20) },
 	{ "password_file", .set = set_password_file, AT(password_file) },
 	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),
 	  .words = words_bool },

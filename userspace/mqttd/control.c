@@ -183,27 +183,41 @@ static void handle_line(struct control_connection *connection, const char *text,
 	run_command(connection, arguments);
 }
 
-/* Handles the lines that are there, one request at a time. */
-static void handle_lines(struct control_connection *connection)
+/* Handles the first line, if it is there as a whole. Returns whether it was. */
+static bool handle_next(struct control_connection *connection)
 {
 	struct buffer *in = &connection->in;
 	const char *text, *end;
 
-	while (in->len && !connection->request && !connection->ending) {
-		text = (const char *)buffer_head(in);
-		end = memchr(text, '\n', in->len);
-		if (!end && in->len < CONTROL_REQUEST_MAX)
-			return;
-		if (!end) {
-			queue_error(connection, "the request is too long");
-			connection->ending = true;
-			return;
-		}
-		handle_line(connection, text, end - text);
-		buffer_consume(in, end + 1 - text);
+	if (!in->len)
+		return false;
+	text = (const char *)buffer_head(in);
+	end = memchr(text, '\n', in->len);
+	if (!end && in->len < CONTROL_REQUEST_MAX)
+		return false;
+	if (!end) {
+		queue_error(connection, "the request is too long");
+		connection->ending = true;
+		return true;
 	}
+	handle_line(connection, text, end - text);
+	buffer_consume(in, end + 1 - text);
 	if (!in->len)
 		buffer_free(in);
+	return true;
+}
+
+/*
+ * An answer leaves before the next request is looked at: there is never more than one
+ * in memory. Returns false if the connection has broken.
+ */
+static bool handle_lines(struct control_connection *connection)
+{
+	while (!connection->out.len && !connection->request && !connection->ending &&
+	       handle_next(connection))
+		if (!send_some(connection))
+			return false;
+	return true;
 }
 
 /* Returns false if the connection has ended or broken. */
@@ -229,8 +243,8 @@ static void go_on(struct control_connection *connection)
 {
 	uint32_t events = 0;
 
-	handle_lines(connection);
-	if (!send_some(connection) || (connection->ending && !connection->out.len)) {
+	if (!send_some(connection) || !handle_lines(connection) ||
+	    (connection->ending && !connection->out.len)) {
 		connection_free(connection);
 		return;
 	}

@@ -76,7 +76,7 @@ static const char *advice(int err)
 		return "load the module first (modprobe mqtt, or insmod mqtt.ko)";
 	case -EPERM:
 	case -EACCES:
-		return "mqttd needs CAP_NET_ADMIN, and gives it up with the option user";
+		return "mqttd needs CAP_NET_ADMIN, and does not have it";
 	case -EEXIST:
 	case -EBUSY:
 		return "another daemon owns the router of this network namespace";
@@ -214,11 +214,10 @@ static const struct counter {
 	{ MQTT_A_STATS_RX_BYTES, STAT_PUBLISH_BYTES_RECEIVED, 1 },
 	{ MQTT_A_STATS_RX_PINGS, STAT_PACKETS_RECEIVED, 1 },
 	{ MQTT_A_STATS_RX_PINGS, STAT_BYTES_RECEIVED, 2 },
-	{ MQTT_A_STATS_TX_PACKETS, STAT_PACKETS_SENT, 1 },
 	{ MQTT_A_STATS_TX_PACKETS, STAT_PUBLISH_SENT, 1 },
 	{ MQTT_A_STATS_TX_BYTES, STAT_BYTES_SENT, 1 },
 	{ MQTT_A_STATS_TX_BYTES, STAT_PUBLISH_BYTES_SENT, 1 },
-	{ MQTT_A_STATS_TX_PINGS, STAT_PACKETS_SENT, 1 },
+	{ MQTT_A_STATS_TX_PINGS, STAT_ANSWERS_SENT, 1 },
 	{ MQTT_A_STATS_TX_PINGS, STAT_BYTES_SENT, 2 },
 	{ MQTT_A_STATS_DROP_QUEUE_FULL, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_PORT_FULL, STAT_PUBLISH_DROPPED, 1 },

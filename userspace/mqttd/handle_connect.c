@@ -232,18 +232,30 @@ void handle_connect(struct client *client, struct packet *packet)
 	result = auth_check(client->worker->broker->auth, client, client->username,
 			    connect.has_password ? connect.password.data : NULL,
 			    connect.password.len);
+	if (connect.has_password)
+		explicit_bzero((void *)connect.password.data, connect.password.len);
 	if (result == AUTH_PENDING)
 		client_hold(client, HOLD_AUTH);
 	else
 		handler_connect_auth(client, result);
 }
 
+static void drop_will_if_denied(struct client *client)
+{
+	if (!client->will || session_will_allowed(client, client->will))
+		return;
+	session_will_free(client->will);
+	client->will = NULL;
+}
+
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		if (!client_acl_refresh(client))
-			handler_connect_claim(client);
+		if (client_acl_refresh(client))
+			break;
+		drop_will_if_denied(client);
+		handler_connect_claim(client);
 		break;
 	case AUTH_DENIED:
 		connack_refuse(client, REASON_CREDENTIALS, "bad user name or password");

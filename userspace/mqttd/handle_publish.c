@@ -219,6 +219,8 @@ static void answer(struct client *client, const struct mqtt_publish *pub, u8 cod
 
 	if (client->protocol != MQTT_PROTOCOL_V5)
 		code = REASON_SUCCESS;
+	else if (code == REASON_TOO_LARGE)
+		code = REASON_QUOTA;	/* [MQTT-3.4.2-1]: there is no other for a limit of ours */
 	client_answer(client, packet,
 		      packet_reply_write(packet, type << 4, pub->packet_id, code), ticket);
 }
@@ -297,11 +299,10 @@ void handle_publish(struct client *client, struct packet *packet)
 	if (!parse(client, packet, &pub) || !granted(client, &pub) ||
 	    (pub.topic_alias && !resolve_alias(client, &pub)))
 		return;
-	if (log_enabled(LOG_TYPE_DEBUG))
-		log_printf(LOG_TYPE_DEBUG,
-			   "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
-			   client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
-			   pub.topic_len, pub.topic, pub.payload_len);
+	log_limited(LOG_TYPE_DEBUG,
+		    "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
+		    client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
+		    pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
 	code = check(client, &pub);
 	if (!pub.qos && !code)

@@ -165,7 +165,8 @@ static void refuse(struct worker *worker, const struct refusal *refusal,
 	address_format(text, address);
 	incidents_note(worker->broker->incidents, NULL, text, refusal->what, NULL);
 	if (log_allowed(limit, refusal->type))
-		log_printf(refusal->type, "Client connection from %s denied: %s.", text, refusal->what);
+		log_printf(refusal->type, "Client connection from %s denied: %s.", text,
+			   refusal->what);
 }
 
 static void admit(struct listener *listener, int fd, const struct sockaddr *address,

@@ -294,10 +294,10 @@ static void deliver_targets(struct fanout *fanout)
 
 	for (i = 0; i < memory->n_targets; i++) {
 		target = &memory->targets[i];
-		n_ids = flatten(fanout, target);	/* may move the array */
+		n_ids = flatten(fanout, target);	/* may move @memory->flat */
 		delivery = (struct delivery){
-			.ids = memory->flat,
 			.n_ids = n_ids,
+			.ids = memory->flat,
 			.qos = effective_qos(fanout, target->qos),
 			.retain = fanout->msg->retain && target->rap,
 		};

@@ -113,7 +113,7 @@ static int join_group(struct route_table *table, struct subscription *sub, const
 		      size_t len)
 {
 	struct share *share = share_make(table, name, len);
-	int err = share ? share_join(share, sub) : -ENOMEM;
+	int err = share ? share_join(table, share, sub) : -ENOMEM;
 
 	if (share && err)
 		share_drop_empty(table, share);

@@ -6,11 +6,13 @@
 #include <string.h>
 #include <linux/minmax.h>
 
+#include "acl.h"
 #include "client.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
 #include "publish.h"
+#include "reason.h"
 #include "session.h"
 #include "session_will.h"
 #include "store.h"
@@ -99,6 +101,20 @@ void session_will_free(struct session_will *will)
 		return;
 	stored_put(will->msg);
 	free(will);
+}
+
+bool session_will_allowed(const struct client *client, const struct session_will *will)
+{
+	const char *mount = client->endpoint->conf->mount_point;
+	size_t mounted = mount ? strlen(mount) : 0;
+	const struct stored *msg = will->msg;
+
+	if (acl_allows(client->rules, ACL_WRITE, msg->topic + mounted, msg->topic_len - mounted))
+		return true;
+	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
+		    client_name(client), msg->qos, will->retain, msg->topic_len, msg->topic,
+		    msg->payload_len, reason_name(REASON_NOT_AUTHORIZED));
+	return false;
 }
 
 void session_will_publish(struct worker *worker, const struct session_will *will,

@@ -64,7 +64,7 @@ struct store_db {
 	char *path;
 	int frames;
 	char error[STORE_WHY_MAX];
-	sqlite3_stmt *stmts[STMTS];
+	struct sqlite3_stmt *stmts[STMTS];
 };
 
 /* As store_open(). */

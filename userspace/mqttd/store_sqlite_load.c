@@ -241,7 +241,7 @@ static int load_message(struct load *load, struct row *row, const char *table, u
 	return read_payload(load, table, id, msg);
 }
 
-static int message(struct load *load, struct row *row)
+static int each_message(struct load *load, struct row *row)
 {
 	struct stored msg = { .refs = 1 };
 	int err;
@@ -254,7 +254,7 @@ static int message(struct load *load, struct row *row)
 	return err;
 }
 
-static int sub(struct load *load, struct row *row)
+static int each_sub(struct load *load, struct row *row)
 {
 	struct store_sub sub = {};
 	u32 len;
@@ -270,7 +270,7 @@ static int sub(struct load *load, struct row *row)
 	return told(load, load->loader->sub(load->ctx, load->key, &sub), "subscription");
 }
 
-static int entry(struct load *load, struct row *row)
+static int each_entry(struct load *load, struct row *row)
 {
 	struct store_entry entry = {};
 	u32 *ids;
@@ -292,7 +292,7 @@ static int entry(struct load *load, struct row *row)
 	return err;
 }
 
-static int incoming(struct load *load, struct row *row)
+static int each_incoming(struct load *load, struct row *row)
 {
 	u16 packet_id = row_number(row, UINT16_MAX);
 	int err = check(load, row, "packet identifier");
@@ -315,7 +315,7 @@ static int session_will(struct load *load, struct row *row, struct store_session
 	return load_message(load, row, "will", load->key, will);
 }
 
-static int session(struct load *load, struct row *row)
+static int each_session(struct load *load, struct row *row)
 {
 	struct store_session session = {};
 	struct stored will = { .refs = 1 };
@@ -335,16 +335,18 @@ static int session(struct load *load, struct row *row)
 		err = told(load, load->loader->session(load->ctx, key, &session), "session");
 	blob_put(will.blob);
 	if (!err)
-		err = each(load, "SELECT filter, options, id FROM sub WHERE session = ?", sub, key);
+		err = each(load, "SELECT filter, options, id FROM sub WHERE session = ?", each_sub,
+			   key);
 	if (!err)
 		err = each(load, "SELECT seq, message, packet_id, qos, state, retain, share, ids"
-			   " FROM entry WHERE session = ? ORDER BY seq", entry, key);
+			   " FROM entry WHERE session = ? ORDER BY seq", each_entry, key);
 	if (!err)
-		err = each(load, "SELECT packet_id FROM incoming WHERE session = ?", incoming, key);
+		err = each(load, "SELECT packet_id FROM incoming WHERE session = ?",
+			   each_incoming, key);
 	return err;
 }
 
-static int retained(struct load *load, struct row *row)
+static int each_retained(struct load *load, struct row *row)
 {
 	u64 id = row_number(row, INT64_MAX);
 	int err = check(load, row, "retained message");
@@ -374,7 +376,7 @@ static int tidy(struct load *load)
 	before = sqlite3_total_changes(load->db->sql) - before;
 	if (before)
 		log_printf(LOG_TYPE_WARNING,
-			   "Warning: in %s, %d queue entries and retained messages are without a message",
+			   "Warning: in %s, %d queue entries or retained messages had no message",
 			   load->db->path, before);
 	return run(load, "DELETE FROM message WHERE id NOT IN"
 		   " (SELECT message FROM entry UNION ALL SELECT message FROM retained)");
@@ -385,14 +387,15 @@ static int load_all(struct load *load)
 	int err;
 
 	err = each(load, "SELECT id, expires, qos, client_id, username, topic, properties, "
-		   PAYLOAD_COLUMNS " FROM message ORDER BY id", message, 0);
+		   PAYLOAD_COLUMNS " FROM message ORDER BY id", each_message, 0);
 	if (!err)
 		err = each(load, "SELECT key, s.client_id, s.username, protocol, expiry, s.expires,"
-			   " at, retain, w.expires, qos, w.client_id, w.username, topic, properties, "
-			   PAYLOAD_COLUMNS " FROM session AS s LEFT JOIN will AS w ON w.session = s.key ORDER BY key",
-			   session, 0);
+			   " at, retain, w.expires, qos, w.client_id, w.username, topic,"
+			   " properties, " PAYLOAD_COLUMNS " FROM session AS s"
+			   " LEFT JOIN will AS w ON w.session = s.key ORDER BY key",
+			   each_session, 0);
 	if (!err)
-		err = each(load, "SELECT message FROM retained", retained, 0);
+		err = each(load, "SELECT message FROM retained", each_retained, 0);
 	return err;
 }
 

@@ -25,12 +25,12 @@ struct share;
  * @sub: in the trie; not of a group's member
  * @place: of a member: its index in the group
  * @node: in the session's table
- * @rcu: frees it, when it is in no table, after readers of the trie are done
+ * @rcu: when it is no longer there: frees it after readers of the trie are done
  * @session: whose; NULL: a group's
  * @share: the group that it is of or a member of, or NULL
  * @how: options and subscription identifier, see subscription_how(); changes at once
  *
- * There can be millions of them.
+ * There can be millions.
  */
 struct subscription {
 	union {
