@@ -2,9 +2,9 @@
 /*
  * Messages of one session on their way to its client, MQTT 5.0 4.4 and 4.9.
  *
- *   waiting ──a packet identifier is chosen──> chosen ──sent──> in flight ──acknowledged──>
- *                                                 ^                │
- *                                                 └─connection lost┘
+ *   waiting ──identifier──> chosen ──sent──> in flight ──acknowledged──>
+ *                              ^                 │
+ *                              └─connection lost─┘
  *
  * Each list is in the order in which messages are sent. Chosen and in flight
  * together are bounded by the window: the client's Receive Maximum,
