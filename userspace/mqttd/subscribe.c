@@ -123,8 +123,6 @@ static int change(struct client *client, struct session_filter *f)
 
 	if (client->session->subs.count >= SUBSCRIPTIONS_MAX)
 		return -EDQUOT;
-	if (!is_shared(f) && !dataplane_takes_filter(&client->conn, f->filter, f->len))
-		return -EMSGSIZE;
 	err = route_subscribe(&broker->routes, client->session, f);
 	if (err)
 		return err;
@@ -157,10 +155,9 @@ static void subscribe_one(struct client *client, struct session_filter *f)
 		f->code = f->options & FILTER_QOS;
 		return;
 	}
-	f->code = err == -EMSGSIZE || err == -EDQUOT ? REASON_QUOTA : REASON_IMPLEMENTATION;
+	f->code = err == -EDQUOT ? REASON_QUOTA : REASON_IMPLEMENTATION;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
-		    client_name(client), err == -EMSGSIZE ?
-		    "a filter has too many bytes or levels for the kernel" : strerror(-err));
+		    client_name(client), strerror(-err));
 }
 
 static void restore_one(struct client *client, const struct session_filter *f)
