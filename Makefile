@@ -6,6 +6,7 @@
 #   build/mqttd, mqttctl, mqttperf  programs
 #   build/<kernel release>/mqtt.ko  the module, with its objects
 #   build/unit/, build/selftests/   test programs
+#   build/fuzz/                     likewise, what they found, and inputs that they made
 #   build/bench/                    what the benchmark needs, and its results
 #   build/clients/                  likewise, with others' MQTT libraries
 #   build/obj/                      objects of programs and tests
@@ -36,6 +37,7 @@ mqttctl_src := $(wildcard tools/mqttctl/*.c)
 mqttperf_src := $(wildcard tools/mqttperf/*.c)
 bench_src := $(wildcard selftests/bench/*.c)
 unit_src := $(wildcard selftests/unit/*.c)
+fuzz_src := $(wildcard selftests/fuzz/*.c)
 kselftest_src := $(wildcard selftests/mqtt/*.c)
 client_src := $(wildcard selftests/broker/clients/*.c)
 kselftest_lib_src := $(wildcard selftests/mqtt/lib/*.c)
@@ -44,6 +46,7 @@ kselftest_lib_src := $(wildcard selftests/mqtt/lib/*.c)
 programs := $(if $(mqttd_src),build/mqttd) $(if $(mqttctl_src),build/mqttctl) \
 	    $(if $(mqttperf_src),build/mqttperf)
 unit_tests := $(patsubst selftests/unit/%.c,build/unit/%,$(filter selftests/unit/test_%,$(unit_src)))
+fuzzers := $(fuzz_src:selftests/fuzz/%.c=build/fuzz/%)
 kselftests := $(kselftest_src:selftests/mqtt/%.c=build/selftests/%)
 clients := $(client_src:selftests/broker/clients/%.c=build/clients/%)
 
@@ -52,7 +55,7 @@ quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
 
 objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
 
-.PHONY: all programs modules run check check-full bench bench-native unit broker kselftest static install clean help
+.PHONY: all programs modules run check check-full bench bench-native unit fuzz broker kselftest static install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -96,6 +99,10 @@ bench-native: programs
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:
 	@selftests/check unit
+
+## fuzz       feed every parser with random input, for MQTT_FUZZ seconds each
+fuzz:
+	@selftests/check fuzz
 
 ## broker     run the tests of the broker, with others' clients among them
 broker:
@@ -195,14 +202,39 @@ daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
 mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
-build/unit/test_retained: libs += -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc
+wrapped := malloc realloc calloc store_begin store_end store_message_put store_message_del \
+	   store_retained_put store_retained_del stored_get stored_put stored_expired
+build/unit/test_retained: libs += $(wrapped:%=-Wl,--wrap=%)
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka
 
+# What these tests do themselves
+build/unit/test_route: LDFLAGS += -Wl,--wrap=session_enqueue,--wrap=session_has_room
+build/unit/test_subscribe: LDFLAGS += -Wl,--wrap=dataplane_subscribe
+
 build/obj/sanitize/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(flags) -Iuserspace/mqttd $(sanitize) $(CFLAGS) -c -o $@ $<
+
+# clang, as gcc has no libFuzzer; the parsers and what they need
+FUZZ_CC ?= clang-14
+fuzz_parts := $(addprefix userspace/mqttd/,acl.c acl_file.c acl_set.c config.c config_file.c \
+	      config_options.c config_set.c packet.c packet_connect.c password_file.c port_record.c \
+	      reason.c)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(fuzzers)
+build/obj/fuzz/lib.a: $(call objects,fuzz,$(fuzz_parts) $(lib_src))
+build/fuzz/%: build/obj/fuzz/selftests/fuzz/%.o build/obj/fuzz/lib.a
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(FUZZ_CC) $(sanitize) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(libs)
+
+build/obj/fuzz/%.o: %.c | libraries
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(FUZZ_CC) $(flags) -Iuserspace/mqttd $(sanitize) -fsanitize=fuzzer-no-link \
+		-Wno-missing-field-initializers \
+		$(CFLAGS) -c -o $@ $<
 
 build/obj/user/kselftest.a: $(call objects,user,$(kselftest_lib_src) $(lib_src))
 build/selftests/%: build/obj/user/selftests/mqtt/%.o build/obj/user/kselftest.a
@@ -233,3 +265,4 @@ libraries:
 -include $(patsubst %.c,build/obj/user/%.d,$(lib_src) $(mqttd_src) $(mqttctl_src) \
 	   $(mqttperf_src) $(bench_src) $(kselftest_src) $(kselftest_lib_src) $(client_src))
 -include $(patsubst %.c,build/obj/sanitize/%.d,$(lib_src) $(mqttd_src) $(mqttperf_src) $(unit_src))
+-include $(patsubst %.c,build/obj/fuzz/%.d,$(lib_src) $(fuzz_parts) $(fuzz_src))

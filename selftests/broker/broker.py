@@ -77,6 +77,16 @@ class Broker:
         self.log.seek(0, os.SEEK_END)
         return text
 
+    def last_words(self):
+        return '\n'.join(self.text().splitlines()[-50:])
+
+    def alive(self):
+        """Fails if the daemon has ended by itself, and starts it anew."""
+        if self.process.poll() is not None:
+            status = self._end(signal.SIGKILL)
+            self._start()
+            raise Failure(f'mqttd has ended with status {status}')
+
     def _end(self, sig):
         """Returns how the daemon has ended."""
         if self.process.poll() is None:
@@ -91,7 +101,7 @@ class Broker:
     def stop(self, sig=signal.SIGTERM):
         status = self._end(sig)
         if status != (-sig if sig == signal.SIGKILL else 0):
-            raise Failure(f'mqttd has ended with status {status}\n{self.text()}')
+            raise Failure(f'mqttd has ended with status {status}\n{self.last_words()}')
 
     def restart(self, sig=signal.SIGTERM):
         """Ended by this signal, and started anew on the same port."""
@@ -115,8 +125,11 @@ class Outside:
         host, _, port = address.rpartition(':')
         self.address = (host, int(port))
 
-    def text(self):
+    def last_words(self):
         return ''
+
+    def alive(self):
+        pass
 
     def __enter__(self):
         return self
@@ -159,6 +172,6 @@ class Runner:
 
     def finish(self, broker):
         if self.failed:
-            for line in broker.text().splitlines()[-100:]:
+            for line in broker.last_words().splitlines():
                 print('# mqttd:', line)
         sys.exit(1 if self.failed else 0)

@@ -24,7 +24,8 @@ def ordered(properties):
 
 
 class Client:
-    """A connection; @level is the version of what comes back."""
+    """A connection to a host and port, or to the path of a socket; @level is the version
+    of what comes back."""
 
     def __init__(self, address, level=5):
         self.address, self.level = address, level
@@ -32,8 +33,13 @@ class Client:
         self.connack = None
         self.last_id = 0
         self.aside = collections.deque()
-        self.sock = socket.create_connection(address, PATIENCE)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(address, str):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(PATIENCE)
+            self.sock.connect(address)
+        else:
+            self.sock = socket.create_connection(address, PATIENCE)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self):
         return self
@@ -209,10 +215,12 @@ class Client:
 
         [MQTT-2.2.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1] Identifiers in flight differ.
         """
-        got, flying = [], set()
+        got, flying, later = [], set(), []
         while len(got) < total or flying:
             p = self.next()
-            if p and p.type == PUBLISH:
+            if p and p.type == PUBLISH and len(got) == total:
+                later.append(p)
+            elif p and p.type == PUBLISH:
                 check(p.packet_id in flying, False, 'the packet identifier is in use')
                 got.append(p)
                 if p.qos == 2:
@@ -224,6 +232,7 @@ class Client:
                 self.send(answer(PUBCOMP, p.packet_id))
             else:
                 raise Failure(f'{len(got)} of {total} messages, then {p and p.byte1}')
+        self.aside.extendleft(reversed(later))
         return got
 
     def waiting(self, total=0):

@@ -22,7 +22,8 @@ import time
 
 import wire
 from broker import Runner, free_port, program
-from wire import Client, Failure, check
+from connection import PATIENCE, Client
+from wire import Failure, check
 
 CONTROL = program().replace('mqttd', 'mqttctl')
 
@@ -68,7 +69,7 @@ class Daemon:
             f.write(f'dataplane {self.plane}\nworkers 2\ncontrol_socket_path {self.control}\n'
                     f'{settings}\n{self.listeners}\nallow_anonymous true\n')
 
-    def line(self, text, patience=wire.PATIENCE):
+    def line(self, text, patience=PATIENCE):
         """Waits for a log line with this in it, behind those that were waited for."""
         deadline = time.monotonic() + patience
         while True:
@@ -94,7 +95,7 @@ class Daemon:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def message(self, wanted, patience=wire.PATIENCE):
+    def message(self, wanted, patience=PATIENCE):
         """Waits for a message to the service manager with this assignment."""
         deadline = time.monotonic() + patience
         while True:
@@ -105,6 +106,12 @@ class Daemon:
             self.told += text
             if wanted in text:
                 return text
+
+    def reload(self):
+        """Each reload has to be waited for by this, or the next one sees its end."""
+        self.signal(signal.SIGHUP)
+        self.message('RELOADING=1')
+        self.message('READY=1')
 
     def proc(self):
         """Name to value of /proc/PID/status."""
@@ -143,7 +150,7 @@ class Daemon:
             self.signal(signal.SIGTERM)
         while data := os.read(self.process.stderr.fileno(), 65536):
             self.rest += data
-        return self.process.wait(wire.PATIENCE)
+        return self.process.wait(PATIENCE)
 
     def __enter__(self):
         return self
@@ -165,7 +172,7 @@ def t_sigterm():
             with d.client() as c:
                 d.signal(number)
                 c.expect_closed(0x8b)
-                check(d.process.wait(wire.PATIENCE), 0, 'exit status')
+                check(d.process.wait(PATIENCE), 0, 'exit status')
 
 
 def t_sighup():
@@ -173,16 +180,14 @@ def t_sighup():
     with Daemon('max_keepalive 60') as d:
         d.running()
         d.configure('max_keepalive 7\nworkers 1\nlog_timestamp false')
-        d.signal(signal.SIGHUP)
+        d.reload()
         check(d.line("'workers'"), "Warning: option 'workers' has changed, which takes a restart.",
               'the new format')
-        d.message('RELOADING=1')
-        d.message('READY=1')
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x', keepalive=100))
             check(c.expect(wire.CONNACK).value(0x13), 7, 'server keep alive')
         d.configure('max_keepalive 8\nnonsense 1')
-        d.signal(signal.SIGHUP)
+        d.reload()
         d.line("unknown option 'nonsense'")
         d.line('stays as it was')
         with Client(d.address, 5) as c:
@@ -196,7 +201,7 @@ def t_sighup_listener():
         d.running()
         settings, d.listeners = d.listeners, d.listeners + f'listener {free_port()}\n'
         d.configure('')
-        d.signal(signal.SIGHUP)
+        d.reload()
         d.line("'listener' has changed, which takes a restart")
         d.listeners = settings
         d.configure('')
@@ -204,9 +209,7 @@ def t_sighup_listener():
             text = f.read().replace('anonymous true', 'anonymous false')
         with open(d.config, 'w', encoding='utf-8') as f:
             f.write(text)
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x'))
             check(c.expect(wire.CONNACK).code, 0x87, 'CONNACK')
@@ -218,16 +221,12 @@ def t_log_file():
         path = os.path.join(d.dir.name, 'log')
         d.running()
         d.configure(f'log_dest file {path}\nlog_timestamp_format %Y')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         os.rename(path, path + '.1')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         d.signal(signal.SIGUSR2)
         d.signal(signal.SIGTERM)
-        check(d.process.wait(wire.PATIENCE), 0, 'exit status')
+        check(d.process.wait(PATIENCE), 0, 'exit status')
         with open(path, encoding='ascii') as f:
             text = f.read()
         check('statistics: clients 0' in text, True, 'the new file')
@@ -362,10 +361,17 @@ def t_privileges():
     """With 'user' nothing of root is left, but CAP_NET_ADMIN if the kernel may be wanted."""
     nobody = pwd.getpwnam('nobody')
     for plane, capabilities in (('user', 0), ('auto', 1 << 12)):
-        with tempfile.TemporaryDirectory() as directory, Daemon(
-                f'user nobody\nlog_dest stderr\nlog_dest file {directory}/log', plane=plane) as d:
-            d.running()
+        with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory())
             os.chmod(directory, 0o755)
+            os.mkdir(directory + '/db')
+            os.chown(directory + '/db', nobody.pw_uid, -1)
+            d = stack.enter_context(Daemon(
+                f'user nobody\nlog_dest stderr\nlog_dest file {directory}/log\n'
+                f'persistence true\npersistence_location {directory}/db', plane=plane))
+            d.running()
+            for name in os.listdir(directory + '/db'):
+                check(os.stat(f'{directory}/db/{name}').st_uid, nobody.pw_uid, name)
             status = d.proc()
             check(status['Uid'].split(), [str(nobody.pw_uid)] * 4, 'user')
             check(status['Gid'].split(), [str(nobody.pw_gid)] * 4, 'group')
@@ -454,9 +460,7 @@ def t_connection_rate():
         check(d.statistics()['connections refused: connection_rate'], refused, 'counter')
         d.line('similar messages suppressed: "connection_rate exceeded"')
         d.configure('')
-        d.signal(signal.SIGHUP)
-        d.message('RELOADING=1')
-        d.message('READY=1')
+        d.reload()
         for i in range(20):
             with d.client(f'c{i}'):
                 pass
@@ -519,7 +523,7 @@ def subset(got, want, what):
 
 def settle(function, want, what):
     """Waits for what others' threads are about to do."""
-    deadline = time.monotonic() + wire.PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while (got := function()) != want:
         if time.monotonic() > deadline:
             raise Failure(f'{what}: {got!r}, not {want!r}')
@@ -592,6 +596,7 @@ def t_session_show():
             shown = session(d, name)
             check(shown['filters'], [{'filter': 's/#', 'qos': 1, 'id': 77, 'options':
                                       'no-local,retain-as-published,retain-never'}], 'filters')
+            check(shown['needs'], 'subscription-id,retain-as-published', 'needs')
             status, out, _ = d.ctl('session', 'show', name)
             check((status, '\u202e' in out), (0, False), 'text')
         check(d.ctl('session', 'show', 'nobody'),
@@ -689,7 +694,7 @@ def t_journal():
             for line in lines:
                 if line.endswith('running\n'):
                     p.send_signal(signal.SIGTERM)
-        check(p.wait(wire.PATIENCE), 0, 'exit status')
+        check(p.wait(PATIENCE), 0, 'exit status')
 
 
 def main():

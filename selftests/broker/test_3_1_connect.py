@@ -201,8 +201,8 @@ def t_second_connect(address):
 def t_small_client(address):
     """[MQTT-3.1.2-24] [MQTT-3.2.2-19] [MQTT-3.2.2-20] CONNACK is longer than the client
     wants packets to be."""
-    connack = refused(address, 5, connect(5, 'small', properties=[(0x27, 16)]), 0x95)
-    check(len(connack.body) + 2 <= 16, True, 'CONNACK is short enough')
+    connack = refused(address, 5, connect(5, 'small', properties=[(0x27, 8)]), 0x95)
+    check(len(connack.body) + 2 <= 8, True, 'CONNACK is short enough')
 
 
 def t_no_problem_information(address):

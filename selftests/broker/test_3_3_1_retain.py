@@ -154,7 +154,7 @@ def t_retained_window(address):
     """[MQTT-3.3.4-9] Retained messages too are sent as the receiver's window allows."""
     with retained(address, 'r/q/1', 'r/q/2', 'r/q/3', qos=2), Client(address, 5) as sub:
         sub.connected('to', properties=[(0x21, 1)]).subscribed('r/q/+', options=2)
-        first = sub.message_of()
+        first = sub.expect(PUBLISH)
         sub.ping()
         sub.acknowledge(first)
         sub.receive(2)

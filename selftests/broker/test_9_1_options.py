@@ -93,8 +93,7 @@ def own_permissions(broker):
         ann.publish('ann/kept', b'x', 1, retain=True)
         ann.message('ann/kept', b'x', 1)
         with Client(b.address, 4).connected('c4').subscribed('ann/#') as late:
-            late.publish('anonymous/end', b'')
-            late.ping()
+            check(late.waiting(), [], 'what has come')
         for client in (ann, other):
             check(client.waiting(), [], 'what else has come')
 
@@ -146,6 +145,7 @@ def own_upgrade_outgoing_qos(broker):
                         pub.publish('up', b'x', qos)
                         sub.message('up', b'x', granted)
                 pub.publish('kept', b'x', 0, retain=True)
+                pub.publish('behind', b'', 1)
                 sub.subscribed('kept', options=2)
                 sub.message('kept', b'x', 2, retain=True)
                 sub.subscribed('+', options=1)

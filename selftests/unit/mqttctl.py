@@ -91,7 +91,7 @@ def passwd(directory):
             ('-c -D FILE ann', '-c and -D do not go together'),
             ('-H md5 FILE ann', "'md5' is not one of sha512, sha512-pbkdf2, argon2id"),
             ('-b FILE a:b x', "a user name has no ':'"),
-            ('-b FILE #a x', "a user name does not begin with '#'"),
+            ('-b FILE #a x', "a user name does not begin with '#' or a blank"),
             ('-j FILE ann', "unknown option '-j'"),
     ):
         expect(f'passwd: {words}', mqttctl('passwd', *words.split()), 2, sentence)

@@ -2,7 +2,8 @@
 /*
  * Messages and a store in place of the daemon's. The messages' clock stands where
  * the test puts it; the store is a list of retained messages to compare with, and
- * fails when told to. Each test program includes it once.
+ * fails when told to. Each test program includes it once, and is linked so that
+ * they are called (--wrap of ld, see Makefile).
  */
 #ifndef STORE_FAKE_H
 #define STORE_FAKE_H
@@ -42,13 +43,13 @@ static struct stored *message_new(const u8 *topic, size_t len, const char *paylo
 	return msg;
 }
 
-struct stored *stored_get(struct stored *msg)
+struct stored *__wrap_stored_get(struct stored *msg)
 {
 	__atomic_fetch_add(&msg->refs, 1, __ATOMIC_RELAXED);
 	return msg;
 }
 
-void stored_put(struct stored *msg)
+void __wrap_stored_put(struct stored *msg)
 {
 	if (!msg || __atomic_sub_fetch(&msg->refs, 1, __ATOMIC_ACQ_REL))
 		return;
@@ -58,7 +59,7 @@ void stored_put(struct stored *msg)
 	free(msg);
 }
 
-bool stored_expired(const struct stored *msg, u32 *left)
+bool __wrap_stored_expired(const struct stored *msg, u32 *left)
 {
 	*left = 0;
 	return msg->expires && msg->expires <= now;
@@ -90,18 +91,18 @@ static bool store_fails(struct store *store)
 	return ++store->calls == store->fail_at;
 }
 
-void store_begin(struct store *store)
+void __wrap_store_begin(struct store *store)
 {
 	__atomic_fetch_add(&store->depth, 1, __ATOMIC_RELAXED);
 }
 
-u64 store_end(struct store *store)
+u64 __wrap_store_end(struct store *store)
 {
 	__atomic_fetch_sub(&store->depth, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
-u64 store_message_put(struct store *store, struct stored *msg)
+u64 __wrap_store_message_put(struct store *store, struct stored *msg)
 {
 	u64 ret = 0;
 
@@ -118,7 +119,7 @@ u64 store_message_put(struct store *store, struct stored *msg)
 	return ret;
 }
 
-u64 store_message_del(struct store *store, u64 id)
+u64 __wrap_store_message_del(struct store *store, u64 id)
 {
 	int i;
 
@@ -140,7 +141,7 @@ static int row(const struct store *store, const u8 *topic, size_t len)
 	return i;
 }
 
-u64 store_retained_put(struct store *store, const struct stored *msg)
+u64 __wrap_store_retained_put(struct store *store, const struct stored *msg)
 {
 	u64 ret = 0;
 	int i;
@@ -163,7 +164,7 @@ u64 store_retained_put(struct store *store, const struct stored *msg)
 	return ret;
 }
 
-u64 store_retained_del(struct store *store, const u8 *topic, size_t len)
+u64 __wrap_store_retained_del(struct store *store, const u8 *topic, size_t len)
 {
 	u64 ret = 0;
 	int i;

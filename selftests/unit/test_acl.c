@@ -184,7 +184,7 @@ static const struct {
 	const char *says;
 } mistakes[] = {
 	{ "topic\n", ":1: the topic filter is missing" },
-	{ "\npattern  \n", ":2: the topic filter is missing" },
+	{ "\npattern\t\n", ":2: the topic filter is missing" },
 	{ "topic foo bar\n", ":1: 'foo' is not one of read, write, readwrite, deny" },
 	{ "topic READ bar\n", "'READ' is not one of" },
 	{ "topic a/#/b\n", ":1: 'a/#/b' is not a topic filter" },
@@ -192,7 +192,7 @@ static const struct {
 	{ "pattern read %c+\n", "'%c+' is not a topic filter" },
 	{ "topic \xc3\x28\n", "is not a topic filter" },
 	{ "user\n", ":1: the user name is missing" },
-	{ "user   \n", "the user name is missing" },
+	{ "user\t\n", "the user name is missing" },
 	{ "bogus x\n", ":1: 'bogus' is not one of user, topic, pattern" },
 	{ "Topic x\n", "'Topic' is not one of" },
 };
@@ -223,7 +223,7 @@ static void test_mistakes(void **state)
 /* What is odd, but not wrong */
 static void test_grammar(void **state)
 {
-	struct acl *acl = load("  # indented\n\ttopic\tread\ta b \n topic read\nuser  a b \n"
+	struct acl *acl = load("  # indented\n\ttopic\tread\ta b\t\n topic read\nuser  a b\t\n"
 			       "topic readwrite  c d\nuser x\ntopic 1\nuser a b\ntopic 2\n");
 
 	(void)state;
@@ -269,7 +269,9 @@ static void random_levels(char *text, const char *const *words, unsigned int n_w
 
 static void random_rule(struct rule *rule)
 {
-	static const char *const words[] = { "a", "b", "ann", "id", "+", "", "$a", "%u", "%c", "x%c" };
+	static const char *const words[] = {
+		"a", "b", "ann", "id", "+", "", "$a", "%u", "%c", "x%c"
+	};
 
 	rule->pattern = !below(3);
 	rule->user = below(4);
@@ -376,7 +378,9 @@ static bool naive_allows(const struct rule *rules, unsigned int n, const char *i
 
 static void test_random(void **state)
 {
-	static const char *const words[] = { "a", "b", "ann", "bob", "id", "", "$a", "xid", "%u", "%c" };
+	static const char *const words[] = {
+		"a", "b", "ann", "bob", "id", "", "$a", "xid", "%u", "%c"
+	};
 	struct rule rules[RULES_MAX];
 	char topic[40], why[ACL_WHY_MAX];
 	unsigned int round, n, i, allowed = 0;

@@ -15,6 +15,7 @@
 #include "delivery.h"
 #include "listener.h"
 #include "message.h"
+#include "session.h"
 #include "worker.h"
 
 #define LONG 3000
@@ -26,6 +27,7 @@ static struct endpoint endpoint;
 static struct broker broker;
 static struct worker worker;
 static struct client client;
+static struct session session;
 
 static int setup(void **state)
 {
@@ -41,8 +43,11 @@ static int setup(void **state)
 		.id = "id",
 		.protocol = MQTT_PROTOCOL_V5,
 		.state = CLIENT_CONNECTED,
+		.session = &session,
 		.blocked = true,
 	};
+	session = (struct session){ .broker = &broker };
+	pthread_mutex_init(&session.lock, NULL);
 	return 0;
 }
 
@@ -274,6 +279,7 @@ static void test_full(void **state)
 	assert_int_equal(worker.stats.value[STAT_PUBLISH_SENT] * 6, client.out.bytes);
 	assert_int_equal(worker.stats.value[STAT_PUBLISH_DROPPED] +
 			 worker.stats.value[STAT_PUBLISH_SENT], 4000);
+	assert_int_equal(session.history.not_reading, worker.stats.value[STAT_PUBLISH_DROPPED]);
 }
 
 int main(void)

@@ -28,7 +28,11 @@ static char path[sizeof(TEMPLATE)] = TEMPLATE;
 static struct mainloop loop;
 static struct control *control;
 static struct control_request *waiting;
-static char answer[256];
+static char answer[65536];
+
+#define LONG_ANSWER	300000
+
+static unsigned int long_answers;
 
 static void run_echo(struct control_request *request)
 {
@@ -41,6 +45,17 @@ static void run_later(struct control_request *request)
 	waiting = request;
 }
 
+/* Longer than a socket takes */
+static void run_long(struct control_request *request)
+{
+	char *text = malloc(LONG_ANSWER);
+
+	memset(text, 'x', LONG_ANSWER);
+	long_answers++;
+	control_answer(request, json_stringn(text, LONG_ANSWER));
+	free(text);
+}
+
 static void run_refuse(struct control_request *request)
 {
 	control_refuse(request, "no, %s", "never");
@@ -49,6 +64,7 @@ static void run_refuse(struct control_request *request)
 const struct control_command control_commands[] = {
 	{ "echo", run_echo },
 	{ "later", run_later },
+	{ "long", run_long },
 	{ "refuse", run_refuse },
 	{ }
 };
@@ -215,6 +231,30 @@ static void test_too_long(void **state)
 	free(line);
 }
 
+/* Many requests at once, with long answers: one at a time is in memory. */
+static void test_greedy(void **state)
+{
+	static const char request[] = "{\"command\":\"long\"}\n";
+	char requests[1000 * (sizeof(request) - 1)];
+	int fd = ask(), i, answers = 0;
+	ssize_t got;
+
+	(void)state;
+	long_answers = 0;
+	for (i = 0; i < 1000; i++)
+		memcpy(requests + i * (sizeof(request) - 1), request, sizeof(request) - 1);
+	say_bytes(fd, requests, sizeof(requests));
+	assert_true(long_answers < 10);
+	while ((got = recv(fd, answer, sizeof(answer), 0)) > 0) {
+		for (i = 0; i < got; i++)
+			answers += answer[i] == '\n';
+		run_loop();
+	}
+	assert_int_equal(answers, 1000);
+	close(fd);
+	run_loop();
+}
+
 /* What comes behind a request that takes its time waits. */
 static void test_later(void **state)
 {
@@ -342,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_greedy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptor, setup, teardown),

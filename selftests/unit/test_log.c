@@ -14,7 +14,9 @@
 
 #include "log.h"
 
-static char path[] = "/tmp/log-XXXXXX";
+#define TEMPLATE "/tmp/log-XXXXXX"
+
+static char path[sizeof(TEMPLATE)] = TEMPLATE;
 static char text[65536];
 
 /* What was written since the last call. */
@@ -54,6 +56,7 @@ static int teardown(void **state)
 
 static void test_form(void **state)
 {
+	struct log_config conf = { .types = LOG_TYPE_ERROR, .timestamp = true };
 	char wanted[64], long_text[4096];
 
 	(void)state;
@@ -65,21 +68,21 @@ static void test_form(void **state)
 	assert_int_equal(strlen(written()), 1023);
 	assert_int_equal(text[1022], '\n');
 
-	configure((struct log_config){ .types = LOG_TYPE_ERROR, .timestamp = true });
+	configure(conf);
 	log_printf(LOG_TYPE_NOTICE, "not wanted");
 	log_printf(LOG_TYPE_ERROR, "wanted");
 	assert_true(strtoll(written(), NULL, 10) > 1700000000);
 	assert_string_equal(strchr(text, ':'), ": wanted\n");
 
-	configure((struct log_config){ .types = LOG_TYPE_ERROR, .timestamp = true,
-				       .timestamp_format = "[%%]" });
+	conf.timestamp_format = "[%%]";
+	configure(conf);
 	log_printf(LOG_TYPE_ERROR, "wanted");
 	assert_string_equal(written(), "[%]: wanted\n");
 	/* Longer than there is room for: no stamp */
 	memset(wanted, 'A', sizeof(wanted));
 	strcpy(wanted + 40, "%A%A%A%A%A%A%A");
-	configure((struct log_config){ .types = LOG_TYPE_ERROR, .timestamp = true,
-				       .timestamp_format = wanted });
+	conf.timestamp_format = wanted;
+	configure(conf);
 	log_printf(LOG_TYPE_ERROR, "wanted");
 	assert_non_null(strstr(written(), ": wanted\n"));
 }

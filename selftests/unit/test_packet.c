@@ -341,8 +341,8 @@ static void test_writing(void **state)
 	(void)state;
 	assert_int_equal(packet_connack_write(buf, false, 5, NULL), 4);
 	assert_memory_equal(buf, "\x20\2\0\5", 4);
-	assert_int_equal(packet_connack_write(buf, false, 0, &props), 7);
-	assert_memory_equal(buf, "\x20\5\0\0\2\44\0", 7);
+	assert_int_equal(packet_connack_write(buf, true, 0, &props), 7);
+	assert_memory_equal(buf, "\x20\5\1\0\2\44\0", 7);
 	assert_int_equal(packet_ack_write(buf, 4, MQTT_PKT_SUBACK, 0x102, 3), 4);
 	assert_memory_equal(buf, "\x90\5\1\2", 4);
 	assert_int_equal(packet_ack_write(buf, 3, MQTT_PKT_SUBACK, 1, 126), 5);

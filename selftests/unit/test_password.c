@@ -46,6 +46,11 @@ static void write_file(const char *text, size_t len)
 	assert_int_equal(fclose(file), 0);
 }
 
+static void write_text(const char *text)
+{
+	write_file(text, strlen(text));
+}
+
 static bool is(const char *text, const char *secret)
 {
 	struct password password;
@@ -148,7 +153,7 @@ static void test_file(void **state)
 {
 	static const char text[] =
 		"# users\r\n\r\nalice:" ALICE "\r\n"
-		"  carol : " CAROL "  \n"
+		"  carol : " CAROL "\t\n"
 		"no colon\n:" ALICE "\nempty:\nplain:secret\nnul\0:" CAROL "\n"
 		"alice:" CAROL "\nbob:" BOB;
 	struct log_config quiet = {};
@@ -184,7 +189,7 @@ static void test_file(void **state)
 	assert_in_range(same, 3, 57);
 	password_file_put(file);
 
-	write_file("", 0);
+	write_text("");
 	assert_int_equal(password_file_load(&file, path), 0);
 	assert_null(password_file_find(file, "alice", &known));
 	assert_false(known);
@@ -278,7 +283,7 @@ static void test_auth(void **state)
 	struct fixture f;
 
 	(void)state;
-	write_file("alice:" ALICE "\ncarol:" CAROL "\n", strlen("alice:" ALICE "\ncarol:" CAROL "\n"));
+	write_text("alice:" ALICE "\ncarol:" CAROL "\n");
 	start(&f);
 	assert_int_equal(check(&f, "alice", "secret"), AUTH_OK);
 	assert_int_equal(check(&f, "alice", "wrong"), AUTH_DENIED);
@@ -292,7 +297,7 @@ static void test_auth(void **state)
 	assert_int_equal(check(&f, "dave", "secret"), AUTH_DENIED);
 
 	/* what is written there now */
-	write_file("dave:" CAROL "\n", strlen("dave:" CAROL "\n"));
+	write_text("dave:" CAROL "\n");
 	assert_int_equal(check(&f, "alice", "secret"), AUTH_OK);
 	auth_reload(f.auth);
 	assert_int_equal(check(&f, "alice", "secret"), AUTH_DENIED);
@@ -300,7 +305,7 @@ static void test_auth(void **state)
 	unlink(path);
 	auth_reload(f.auth);
 	assert_int_equal(check(&f, "dave", "secret"), AUTH_OK);
-	write_file("", 0);
+	write_text("");
 	auth_reload(f.auth);
 	assert_int_equal(check(&f, "dave", "secret"), AUTH_DENIED);
 
@@ -322,7 +327,7 @@ static void test_busy(void **state)
 	u8 *secret;
 
 	(void)state;
-	write_file("alice:" ALICE "\n", strlen("alice:" ALICE "\n"));
+	write_text("alice:" ALICE "\n");
 	start(&f);
 	auth_stop(f.auth);
 	assert_int_equal(check(&f, "alice", "secret"), AUTH_BUSY);

@@ -13,6 +13,7 @@
 #include "broker.h"
 #include "client.h"
 #include "dataplane.h"
+#include "incidents.h"
 #include "reason.h"
 #include "route.h"
 #include "session.h"
@@ -30,9 +31,12 @@ static struct broker broker;
 static struct worker worker;
 static struct client client;
 
+int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
+			       const struct session_filter *filters, size_t n);
+
 /* As mqtt_nl_sub_add(): what came before the one that is refused is deleted. */
-int dataplane_subscribe(struct worker *w, const struct conn *conn,
-			const struct session_filter *filters, size_t n)
+int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
+			       const struct session_filter *filters, size_t n)
 {
 	int left = refused;
 	size_t i;
@@ -56,67 +60,6 @@ int dataplane_subscribe(struct worker *w, const struct conn *conn,
 	return -ENOMEM;
 }
 
-/* The rest of dataplane.c, which subscribing does without. */
-
-bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len)
-{
-	(void)conn;
-	(void)filter;
-	return len;
-}
-
-int dataplane_unsubscribe(struct worker *w, const struct conn *conn,
-			  const struct session_filter *filters, size_t n)
-{
-	(void)w;
-	(void)conn;
-	(void)filters;
-	(void)n;
-	return -ENODEV;
-}
-
-int dataplane_start(struct broker *b, char *why)
-{
-	(void)b;
-	(void)why;
-	return -ENODEV;
-}
-
-void dataplane_stop(struct broker *b, bool lost)
-{
-	(void)b;
-	(void)lost;
-}
-
-int dataplane_attach(struct worker *w, struct mqtt_nl_attach *attach, uint32_t *peer)
-{
-	(void)w;
-	(void)attach;
-	(void)peer;
-	return -ENODEV;
-}
-
-int dataplane_host(struct worker *w, uint32_t peer)
-{
-	(void)w;
-	(void)peer;
-	return -ENODEV;
-}
-
-int dataplane_detach(struct worker *w, uint32_t peer)
-{
-	(void)w;
-	(void)peer;
-	return -ENODEV;
-}
-
-int dataplane_send(struct worker *w, uint32_t peer)
-{
-	(void)w;
-	(void)peer;
-	return -ENODEV;
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -127,17 +70,23 @@ static int setup(void **state)
 	worker = (struct worker){ .broker = &broker };
 	client = (struct client){ .worker = &worker, .id = "id" };
 	client.session = calloc(1, sizeof(*client.session) + sizeof(u64));
-	return !client.session || route_table_init(&broker.routes);
+	agent_init(&broker.agent);
+	broker.incidents = incidents_new();
+	if (client.session)
+		client.session->broker = &broker;
+	return !client.session || !broker.incidents || route_table_init(&broker.routes);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	route_unsubscribe_all(&broker.routes, client.session);
+	session_unsubscribe_all(client.session);
 	free(client.session);
 	rcu_barrier();
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
+	agent_destroy(&broker.agent);
+	incidents_free(broker.incidents);
 	return 0;
 }
 

@@ -67,7 +67,7 @@ static int user_check(const char *user)
 		if ((unsigned char)user[i] < ' ' || user[i] == ':')
 			return ctl_usage("a user name has no ':' and no control characters");
 	if (user[0] == ' ' || user[len - 1] == ' ' || user[0] == '#')
-		return ctl_usage("a user name does not begin with '#', nor begin or end with a blank");
+		return ctl_usage("a user name does not begin with '#' or a blank, or end in one");
 	return 0;
 }
 

@@ -23,6 +23,10 @@ void address_format(char *text, const struct sockaddr *address)
 	char host[INET6_ADDRSTRLEN] = "";
 	const struct in6_addr *in;
 
+	if (address->sa_family == AF_UNIX) {
+		strcpy(text, "local");
+		return;
+	}
 	if (address->sa_family == AF_INET) {
 		inet_ntop(AF_INET, &in4(address)->sin_addr, host, sizeof(host));
 		snprintf(text, ADDRESS_MAX, "%s:%u", host, ntohs(in4(address)->sin_port));

@@ -17,7 +17,7 @@ struct network {
 
 /*
  * "192.0.2.1:1883" or "[2001:db8::1]:1883" into ADDRESS_MAX bytes; an IPv4 address in
- * IPv6 is shown as what it is.
+ * IPv6 is shown as what it is. "local" is a Unix socket, which has no address.
  */
 void address_format(char *text, const struct sockaddr *address);
 

@@ -8,6 +8,8 @@
 #include "hash.h"
 
 #define BUCKETS_MIN 8
+/* Nodes per bucket before there are more: tables take 4 to 8 bytes per node. */
+#define LOAD_MAX 2
 
 static struct hash_node **bucket(const struct hash_table *table, uint64_t hash)
 {
@@ -45,7 +47,7 @@ static int grow(struct hash_table *table)
 /* A table that cannot grow still works, only slower. */
 int hash_add(struct hash_table *table, struct hash_node *node, uint64_t hash)
 {
-	if (!table->buckets || table->count > table->mask) {
+	if (!table->buckets || table->count >= LOAD_MAX * (table->mask + 1)) {
 		int err = grow(table);
 
 		if (err && !table->buckets)

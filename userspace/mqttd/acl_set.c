@@ -122,8 +122,11 @@ static void found(void *ctx, const struct hlist_head *subs)
 	struct mqtt_sub *sub;
 	u8 *bits = ctx;
 
-	hlist_for_each_entry_rcu(sub, subs, link)
-		*bits |= container_of(sub, struct acl_entry, sub)->bits;
+	hlist_for_each_entry_rcu(sub, subs, link) {
+		const struct acl_entry *entry = container_of(sub, struct acl_entry, sub);
+
+		*bits |= entry->bits;
+	}
 }
 
 u8 acl_set_match(const struct acl_set *set, const u8 *topic, size_t len)

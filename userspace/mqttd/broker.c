@@ -9,6 +9,7 @@
 
 #include "auth.h"
 #include "broker.h"
+#include "client_plane.h"
 #include "dataplane.h"
 #include "incidents.h"
 #include "listener.h"
@@ -16,6 +17,7 @@
 #include "restore.h"
 #include "stats.h"
 #include "store.h"
+#include "sys_topics.h"
 #include "worker.h"
 
 /* Changes that may wait for the disk. */
@@ -190,6 +192,7 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = switchover_init(&broker->switchover, broker);
 	if (err)
 		goto fail_switchover;
+	agent_init(&broker->agent);
 	err = route_table_init(&broker->routes);
 	if (err)
 		goto fail_routes;
@@ -217,6 +220,7 @@ fail_workers:
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
+	agent_destroy(&broker->agent);
 	switchover_destroy(&broker->switchover);
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
@@ -244,29 +248,42 @@ static void stop_workers(struct broker *broker, unsigned int n)
 		worker_stop(&broker->workers[n]);
 }
 
+static void end_timers(struct broker *broker)
+{
+	sys_topics_stop(broker);
+	upkeep_stop(broker);
+}
+
 int broker_start(struct broker *broker)
 {
 	unsigned int i;
 	int err;
 
+	/* liburcu's own thread: without memory for it later, liburcu would end the process */
+	if (!get_default_call_rcu_data())
+		return -ENOMEM;
 	err = auth_start(broker->auth);
 	if (err)
 		return err;
-	for (i = 0; i < broker->n_workers; i++) {
+	err = upkeep_start(broker);
+	if (!err)
+		err = sys_topics_start(broker);
+	for (i = 0; i < broker->n_workers && !err; i++)
 		err = worker_start(&broker->workers[i]);
-		if (err) {
-			auth_stop(broker->auth);
-			stop_workers(broker, i);
-			return err;
-		}
-	}
-	return 0;
+	if (!err)
+		return 0;
+	auth_stop(broker->auth);
+	/* not the last one, which has not started */
+	stop_workers(broker, i ? i - 1 : 0);
+	end_timers(broker);
+	return err;
 }
 
 void broker_stop(struct broker *broker)
 {
 	auth_stop(broker->auth);
 	stop_workers(broker, broker->n_workers);
+	end_timers(broker);
 }
 
 void broker_close(struct broker *broker)
@@ -280,6 +297,7 @@ void broker_close(struct broker *broker)
 	free(broker->endpoints);
 	rcu_barrier();
 	route_table_destroy(&broker->routes);
+	agent_destroy(&broker->agent);
 	rcu_barrier();
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
@@ -292,7 +310,7 @@ void broker_reload(struct broker *broker)
 {
 	auth_reload(broker->auth);
 	permissions_reload(&broker->permissions);
-	broker_wake_workers(broker);
+	client_plane_settle_all(broker);
 }
 
 void broker_save(struct broker *broker)

@@ -17,6 +17,7 @@
 #include "session.h"
 #include "stats.h"
 #include "switchover.h"
+#include "upkeep.h"
 
 struct auth;
 struct dataplane;
@@ -24,6 +25,7 @@ struct endpoint;
 struct incidents;
 struct listeners;
 struct store;
+struct sys_topics;
 struct worker;
 
 /**
@@ -42,10 +44,13 @@ struct worker;
  * @evacuating: the router is about to end: nobody belongs there; likewise
  * @auth: passwords
  * @permissions: who may do what
+ * @settle_request: number of the last one for client_plane_settle_all(); any thread
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
  * @store: what survives the process
  * @retained: messages
+ * @sys: topics below $SYS; worker 0's, while the workers run
+ * @upkeep: likewise
  * @sessions: by client id
  * @routes: subscriptions
  * @incidents: what has happened to clients lately
@@ -62,12 +67,15 @@ struct broker {
 	struct stats routed;
 	enum dataplane_mode mode;
 	bool evacuating;
+	unsigned int settle_request;
 	struct auth *auth;
 	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
 	struct store *store;
 	struct retained retained;
+	struct sys_topics *sys;
+	struct upkeep upkeep;
 	struct session_registry sessions;
 	struct route_table routes;
 	struct incidents *incidents;

@@ -132,7 +132,7 @@ static void client_timeout(struct timer *timer)
 			     "its CONNECT could not be answered" : NULL);
 		return;
 	}
-	idle = transport_idle(&client->conn);
+	idle = client->conn.transport->idle(&client->conn);
 	if (idle >= limit)
 		client_close(client, CLOSE_KEEPALIVE, NULL);
 	else if (timer_set(&client->worker->timers, timer, client->worker->now + limit - idle))
@@ -170,7 +170,8 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (!client)
 		return -ENOMEM;
 	client->source.handle = client_handle;
-	client->conn = (struct conn){ .transport = &transport_plain, .fd = fd };
+	client->conn.transport = address->sa_family == AF_UNIX ? &transport_unix : &transport_plain;
+	client->conn.fd = fd;
 	client->worker = worker;
 	client->endpoint = endpoint;
 	client->refs = 1;
@@ -190,9 +191,8 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	__atomic_fetch_add(&endpoint->connections, 1, __ATOMIC_RELAXED);
 	stats_add(&worker->stats, STAT_CLIENTS, 1);
 	stats_add(&worker->stats, STAT_CONNECTIONS_ACCEPTED, 1);
-	if (log_enabled(LOG_TYPE_DEBUG))
-		log_printf(LOG_TYPE_DEBUG, "New connection from %s on port %u.",
-			   client_address(client), (unsigned int)endpoint->conf->port);
+	log_limited(LOG_TYPE_DEBUG, "New connection from %s on port %u.", client_address(client),
+		    (unsigned int)endpoint->conf->port);
 	return 0;
 
 fail_watch:

@@ -46,6 +46,7 @@ enum client_hold {
 	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
 	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
 	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate */
+	HOLD_PLANE	= 1 << 6,	/* the kernel shall give it back: nothing is sent either */
 };
 
 enum close_reason {
@@ -138,10 +139,13 @@ struct terms {
  * @tx_held: the kernel is waiting to be told to send
  * @backlog: a queue of the kernel's is being added to its own
  * @host_only: its connection cannot be attached
+ * @needs: what the kernel cannot do for it, bits of enum client_need; any thread
+ * @unsettled: in the worker's list @next_unsettled of clients that are to be moved
  * @busy: how often the kernel was busy when it was to take it
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @congested: the session's queue waits for @out to become short
+ * @parsing: packets are being handled, one after the other
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
@@ -184,18 +188,22 @@ struct client {
 	bool tx_held;
 	bool backlog;
 	bool host_only;
+	bool unsettled;
 	uint8_t busy;
 	bool dirty;
 	bool blocked;
 	bool storing;
 	bool pumping;
 	bool congested;
+	bool parsing;
 	bool tailored;
 	bool tailored_known;
 	bool replaying;
 	const char *close_detail;
 	struct hash_node by_peer;
 	unsigned int borders;
+	unsigned int needs;
+	struct client *next_unsettled;
 	uint32_t events;
 	struct buffer in;
 	size_t need;
@@ -291,6 +299,7 @@ bool client_take_quota(struct client *client);
 /*
  * Queues a message at QoS 0; drops it, and counts that, if the queue is full or the
  * client does not take packets so long. Not if the client may not read it.
+ * @delivery: NULL for the plain one.
  */
 void client_deliver(struct client *client, struct message *msg,
 		    const struct delivery *delivery);
@@ -314,9 +323,21 @@ int client_publish(struct client *client, const struct stored *msg,
 
 void client_handle(struct event_source *source, uint32_t events);
 void client_flush(struct client *client);
-void client_make_dirty(struct client *client);		/* there is something to flush */
-bool client_too_long(const struct client *client, size_t len);	/* may it have such a packet? */
+void client_add_dirty(struct client *client);	/* for client_make_dirty() */
 void client_parse_held(struct client *client);
 void client_watch(struct client *client);
+
+/* There is something to flush. */
+static inline void client_make_dirty(struct client *client)
+{
+	if (!client->dirty)
+		client_add_dirty(client);
+}
+
+/* Longer than the packets that the client takes [MQTT-3.1.2-24]? */
+static inline bool client_too_long(const struct client *client, size_t len)
+{
+	return client->terms.max_packet && len > client->terms.max_packet;
+}
 
 #endif /* MQTTD_CLIENT_H */

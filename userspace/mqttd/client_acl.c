@@ -22,8 +22,10 @@ int client_acl_refresh(struct client *client)
 	acl = permissions_get(permissions, client->endpoint->conf->acl_file);
 	err = acl_compile(&rules, acl, client->id, client->username);
 	acl_put(acl);
-	if (err)
+	if (err) {
+		client_close(client, CLOSE_NO_MEMORY, NULL);
 		return err;
+	}
 	acl_rules_free(client->rules);
 	client->rules = rules;
 	client->tailored_known = false;
@@ -46,6 +48,6 @@ void client_acl_review(struct worker *worker)
 		return;
 	worker->permissions = generation;
 	for (client = worker->clients; client; client = client->next)
-		if (client->rules && client_acl_refresh(client))
-			client_close(client, CLOSE_NO_MEMORY, NULL);
+		if (client->rules)
+			client_acl_refresh(client);
 }

@@ -14,15 +14,14 @@ struct worker;
  *
  * To be called when the client is let in.
  *
- * Return: 0, or -ENOMEM and the client's rules are what they were.
+ * Return: 0, or -ENOMEM and the client is closed; its rules are what they were.
  */
 int client_acl_refresh(struct client *client);
 void client_acl_drop(struct client *client);	/* when it ends */
 
 /*
  * At the beginning of each round of events: if there are other permissions than in
- * the last round, they apply to all clients of the worker. A client for whom there
- * is no memory is closed.
+ * the last round, they apply to all clients of the worker.
  */
 void client_acl_review(struct worker *worker);
 

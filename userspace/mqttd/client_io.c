@@ -63,6 +63,7 @@ static size_t parse(struct client *client, uint8_t *data, size_t len, struct blo
 	int err;
 
 	client->need = 0;
+	client->parsing = true;
 	while (done < len && !client->holds && !client->closing) {
 		err = mqtt_fixed_header_parse(data + done, len - done, &fh);
 		if (err == -EBADMSG) {
@@ -85,6 +86,7 @@ static size_t parse(struct client *client, uint8_t *data, size_t len, struct blo
 		handler_run(client, &packet);
 		done += size;
 	}
+	client->parsing = false;
 	return done;
 }
 
@@ -212,12 +214,15 @@ static void client_read(struct client *client)
 			read_once(client);
 }
 
-/* What was received before a hold and is not handled yet. */
+/*
+ * What was received before a hold and is not handled yet. A handler that ends
+ * its own hold is in the middle of it: parse() goes on.
+ */
 void client_parse_held(struct client *client)
 {
 	size_t done;
 
-	if (!client->in.len)
+	if (!client->in.len || client->parsing)
 		return;
 	done = parse(client, buffer_head(&client->in), client->in.len, NULL);
 	buffer_consume(&client->in, done);
@@ -232,6 +237,8 @@ void client_flush(struct client *client)
 	ssize_t n;
 	int count;
 
+	if (client->holds & HOLD_PLANE)
+		return;
 	/* Answers promise something about what was published before. */
 	port_flush(client->worker);
 	client->blocked = false;
@@ -263,19 +270,11 @@ void client_flush(struct client *client)
 		client_plane_sent(client);
 }
 
-void client_make_dirty(struct client *client)
+void client_add_dirty(struct client *client)
 {
-	if (client->dirty)
-		return;
 	client->dirty = true;
 	client->next_dirty = client->worker->dirty;
 	client->worker->dirty = client;
-}
-
-/* MQTT 5.0 [MQTT-3.1.2-24] */
-bool client_too_long(const struct client *client, size_t len)
-{
-	return client->terms.max_packet && len > client->terms.max_packet;
 }
 
 void client_send(struct client *client, const void *packet, size_t len)
@@ -292,6 +291,7 @@ void client_send(struct client *client, const void *packet, size_t len)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 	else
 		client_make_dirty(client);
+	stats_add(&client->worker->stats, STAT_ANSWERS_SENT, 1);
 }
 
 void client_handle(struct event_source *source, uint32_t events)

@@ -22,6 +22,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_needs.h"
 #include "client_plane.h"
 #include "dataplane.h"
 #include "listener.h"
@@ -29,6 +30,8 @@
 #include "netlink.h"
 #include "port.h"
 #include "session.h"
+#include "session_kept.h"
+#include "subscribe.h"
 #include "worker.h"
 
 /*
@@ -47,7 +50,8 @@ static bool should_offload(const struct client *client)
 {
 	const struct broker *broker = client->worker->broker;
 
-	return !client->host_only && broker_offloads(broker, client->endpoint->conf);
+	return !client->host_only && !client->needs && client->conn.transport->tcp &&
+	       broker_offloads(broker, client->endpoint->conf);
 }
 
 static void count(struct client *client, enum stat stat, uint32_t *clients, int n)
@@ -243,9 +247,23 @@ static enum client_move to_offloaded(struct client *client)
 	return MOVE_DONE;
 }
 
+/* Nothing is to go on before the client is where it has to be: now it is. */
+static void moved(struct client *client)
+{
+	if (!(client->holds & HOLD_PLANE))
+		return;
+	/* What it has subscribed to in the meantime the kernel does not know. */
+	if (client->conn.peer && session_load(client))
+		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot subscribe");
+	client->holds &= ~HOLD_PLANE;
+	client_flush(client);
+	client_release(client, HOLD_PLANE);
+}
+
 enum client_move client_plane_move(struct client *client)
 {
 	bool offload = should_offload(client);
+	enum client_move move;
 
 	if (client->state != CLIENT_CONNECTED || client->closing)
 		return MOVE_NONE;
@@ -256,11 +274,16 @@ enum client_move client_plane_move(struct client *client)
 		client_release(client, HOLD_ATTACH);
 		return client->closing ? MOVE_FAILED : MOVE_NONE;
 	}
-	if (!client->conn.peer || offload == is_offloaded(client))
+	if (!client->conn.peer || offload == is_offloaded(client)) {
+		moved(client);
 		return MOVE_NONE;
-	if (client->holds)
-		return MOVE_LATER;
-	return offload ? to_offloaded(client) : to_hosted(client);
+	}
+	if (offload)
+		return client->holds ? MOVE_LATER : to_offloaded(client);
+	move = to_hosted(client);
+	if (move == MOVE_DONE)
+		moved(client);
+	return move;
 }
 
 static void send_if_due(struct client *client)
@@ -285,16 +308,47 @@ void client_plane_sent(struct client *client)
 	send_if_due(client);
 }
 
+bool client_plane_pause(struct client *client)
+{
+	int err;
+
+	if (!is_offloaded(client) || client->tx_held)
+		return true;
+	err = dataplane_hold(client->worker, client->conn.peer);
+	if (err == -ENOBUFS)
+		return false;
+	/* Or the peer is gone, and the kernel has nothing for it. */
+	client->tx_held = !err;
+	client_make_dirty(client);
+	return true;
+}
+
 /* Begin and end */
+
+/*
+ * A session that was there before has its subscriptions in the kernel before CONNACK
+ * leaves: the client counts on them then.
+ */
+static void resume(struct client *client)
+{
+	if (client_plane_enter(client))
+		client_close(client, CLOSE_NOT_ATTACHED, NULL);
+	else if (should_offload(client))
+		client_plane_later(client);
+}
 
 void client_plane_join(struct client *client)
 {
+	client_plane_note_needs(client, client_needs(client));
 	if (!client->worker->broker->dataplane)
-		return;
-	if (should_offload(client))
+		;
+	else if (client->session->subs.count)
+		resume(client);
+	else if (should_offload(client))
 		client_hold(client, HOLD_ATTACH);
 	else
 		host_or_close(client);
+	session_unkeep(client->session);
 }
 
 /*
@@ -342,6 +396,9 @@ void client_plane_leave(struct client *client)
 {
 	struct worker *worker = client->worker;
 
+	client_plane_note_needs(client, 0);
+	if (client->session && !worker->stop)
+		session_keep(client->session);
 	if (!client->conn.peer)
 		return;
 	port_flush(worker);

@@ -14,7 +14,9 @@
 
 #include <stdbool.h>
 
+struct broker;
 struct client;
+struct worker;
 
 /* CONNACK was queued: the client becomes a peer, or waits for HOLD_ATTACH to end. */
 void client_plane_join(struct client *client);
@@ -44,6 +46,50 @@ enum client_move {
 
 /* Brings a client to where it should be, without losing or reordering anything. */
 enum client_move client_plane_move(struct client *client);
+
+/*
+ * Something has changed of what the client needs and the kernel cannot do: brings it
+ * to where it has to be. If that is not possible at once it is held until it is, and
+ * nothing that is queued for it leaves: then this returns false, and its
+ * subscriptions are given to the kernel later.
+ */
+bool client_plane_settle(struct client *client);
+
+/* Main thread: of all clients, and the router's limits. The workers do it soon. */
+void client_plane_settle_all(struct broker *broker);
+
+/* client_plane_move() in the next rounds, until that has succeeded. */
+void client_plane_later(struct client *client);
+
+/* By the worker in each round; returns false if there is no more to do. */
+bool client_plane_run(struct worker *worker);
+/* A client that ends while it is waiting for that. */
+void client_plane_unlist(struct client *client);
+
+/* Counts the client under each of what it needs, bits of enum client_need. */
+void client_plane_note_needs(struct client *client, unsigned int needs);
+
+/*
+ * Messages are about to be written to the client that the daemon has read
+ * somewhere: nothing that the kernel has for it from now on arrives before them. Ends
+ * by itself when all that is queued has left. Returns false if it is not possible at the
+ * moment.
+ */
+bool client_plane_pause(struct client *client);
+
+/**
+ * struct client_plane_info - for people
+ * @plane: "user", "kernel", or "hosted": the kernel routes, the daemon has the connection
+ * @needs: why it is hosted: bits of enum client_need; 0: it is on its way, or the
+ *	listener or the operator wants it, or the kernel did not take the connection
+ */
+struct client_plane_info {
+	const char *plane;
+	unsigned int needs;
+};
+
+/* Any thread, with a reference to the client or its session's owner locked. */
+void client_plane_describe(const struct client *client, struct client_plane_info *info);
 
 /* From the port: nothing for the client will follow there. */
 void client_plane_offloaded(struct client *client);

@@ -42,27 +42,32 @@ static bool is_tailored(struct client *client)
 }
 
 /* The message that is being sent does not count, nor does one that is alone. */
-static bool queue_full(const struct client *client, size_t len)
+static bool queue_full(const struct client *client, size_t len, size_t limit)
 {
-	size_t limit = client->worker->broker->conf->output_bytes;
-	size_t waiting = outq_waiting(&client->out);
-
 	/* It had two queues, one here and one in the kernel. */
 	if (client->backlog)
 		limit *= 2;
-	return !outq_empty(&client->out) && waiting + len > limit;
+	return !outq_empty(&client->out) && outq_waiting(&client->out) + len > limit;
 }
 
-static int make_room(struct client *client, size_t len)
+static int make_room(struct client *client, size_t len, size_t limit)
 {
-	if (queue_full(client, len) && !client->blocked)
+	if (queue_full(client, len, limit) && !client->blocked)
 		client_flush(client);
-	return queue_full(client, len) ? -ENOBUFS : 0;
+	return queue_full(client, len, limit) ? -ENOBUFS : 0;
 }
 
-static void queued(struct client *client)
+static inline int ensure_room(struct client *client, size_t len)
+{
+	size_t limit = client->worker->broker->conf->output_bytes;
+
+	return likely(client->out.bytes + len <= limit) ? 0 : make_room(client, len, limit);
+}
+
+static void queued(struct client *client, size_t len)
 {
 	stats_add(&client->worker->stats, STAT_PUBLISH_SENT, 1);
+	stats_add(&client->worker->stats, STAT_PUBLISH_BYTES_SENT, len);
 	client_make_dirty(client);
 	if (client->out.bytes > FLUSH_EARLY && !client->blocked)
 		client_flush(client);
@@ -110,8 +115,9 @@ static int strip_mount(const struct client *client, struct publish_head *head)
 	return 0;
 }
 
+/* What was sent before is sent again, expired or not [MQTT-4.4.0-1]. */
 static int describe(struct client *client, struct outgoing *out, const struct stored *msg,
-		    const struct delivery *delivery)
+		    const struct delivery *delivery, bool dup)
 {
 	struct publish_head *head = &out->head;
 	int err;
@@ -123,12 +129,14 @@ static int describe(struct client *client, struct outgoing *out, const struct st
 			.topic_len = msg->topic_len,
 			.payload_len = msg->payload_len,
 			.flags = delivery->qos << QOS_SHIFT |
-				 (delivery->retain ? MQTT_PUBLISH_RETAIN : 0),
+				 (delivery->retain ? MQTT_PUBLISH_RETAIN : 0) |
+				 (dup ? MQTT_PUBLISH_DUP : 0),
 			.expires = msg->expires,
 		},
 		.shares = msg->payload_len > STORED_SHARE_MIN,
 	};
-	if (stored_expired(msg, &head->expiry))
+	/* [MQTT-4.3.3-7]: not once it was sent */
+	if (stored_expired(msg, &head->expiry) && !dup)
 		return -ETIME;
 	err = strip_mount(client, head);
 	if (err)
@@ -210,7 +218,7 @@ static int queue_tailored(struct client *client, struct outgoing *out, bool limi
 	if (publish_head_measure(head, client->protocol, &out->sizes) ||
 	    client_too_long(client, out->sizes.packet))
 		return refuse_long(client);
-	err = limited ? make_room(client, out->sizes.packet) : 0;
+	err = limited ? ensure_room(client, out->sizes.packet) : 0;
 	if (err)
 		return err;
 	err = out->wide || out->shares ? queue_long(client, out) : queue_short(client, out);
@@ -225,15 +233,13 @@ int client_publish(struct client *client, const struct stored *msg,
 	struct outgoing out;
 	int err;
 
-	err = describe(client, &out, msg, delivery);
+	err = describe(client, &out, msg, delivery, dup);
 	if (err)
 		return err;
 	out.head.packet_id = packet_id;
-	if (dup)
-		out.head.flags |= MQTT_PUBLISH_DUP;
 	err = queue_tailored(client, &out, false);
 	if (!err)
-		queued(client);
+		queued(client, out.sizes.packet);
 	return err;
 }
 
@@ -243,13 +249,20 @@ static int deliver_tailored(struct client *client, struct message *msg,
 			    const struct delivery *delivery)
 {
 	const struct stored *stored = message_stored(msg);
+	static const struct delivery plain;
 	struct outgoing out;
 	int err;
 
 	if (!stored)
 		return -ENOMEM;
-	err = describe(client, &out, stored, delivery);
-	return err ? err : queue_tailored(client, &out, true);
+	if (!delivery)
+		delivery = &plain;
+	err = describe(client, &out, stored, delivery, false);
+	if (!err)
+		err = queue_tailored(client, &out, true);
+	if (!err)
+		queued(client, out.sizes.packet);
+	return err;
 }
 
 /* The payload is long and not behind the form. */
@@ -269,6 +282,18 @@ static int queue_apart(struct outq *q, const struct message_form *form, struct m
 	return 0;
 }
 
+static int queue_plain(struct client *client, const struct message_form *form,
+		       struct message *msg, size_t len)
+{
+	if (!message_shares(msg))
+		return outq_copy(&client->out, form->head, len);
+	if (!message_blob(msg))
+		return -ENOMEM;
+	if (message_in_one(msg, form))
+		return outq_share(&client->out, msg->blob, form->head, len);
+	return queue_apart(&client->out, form, msg);
+}
+
 static int deliver_plain(struct client *client, struct message *msg)
 {
 	struct message_form *form = message_form(msg, client->protocol);
@@ -280,24 +305,20 @@ static int deliver_plain(struct client *client, struct message *msg)
 	len = form->len + msg->payload_len;
 	if (client_too_long(client, len))
 		return refuse_long(client);
-	err = make_room(client, len);
-	if (err)
-		return err;
-	if (!message_shares(msg))
-		return outq_copy(&client->out, form->head, len);
-	if (!message_blob(msg))
-		return -ENOMEM;
-	if (message_in_one(msg, form))
-		return outq_share(&client->out, msg->blob, form->head, len);
-	return queue_apart(&client->out, form, msg);
+	err = ensure_room(client, len);
+	if (!err)
+		err = queue_plain(client, form, msg, len);
+	if (!err)
+		queued(client, len);
+	return err;
 }
 
 /* What is allowed in general may not be so for "$" topics. */
 static bool is_plain(struct client *client, const struct message *msg,
 		     const struct delivery *delivery)
 {
-	return delivery_plain(delivery) && !is_tailored(client) && !message_wide(msg) &&
-	       msg->topic[0] != '$';
+	return (!delivery || delivery_plain(delivery)) && !is_tailored(client) &&
+	       !message_wide(msg) && msg->topic[0] != '$';
 }
 
 /* Most are those of a client that does not read: its own worker counts them. */
@@ -326,9 +347,8 @@ void client_deliver(struct client *client, struct message *msg, const struct del
 
 	if (client->closing)
 		return;
-	err = is_plain(client, msg, delivery) ? deliver_plain(client, msg) : deliver_tailored(client, msg, delivery);
-	if (!err)
-		queued(client);
-	else if (err != -EACCES)
+	err = is_plain(client, msg, delivery) ? deliver_plain(client, msg) :
+						deliver_tailored(client, msg, delivery);
+	if (err && err != -EACCES)
 		count_drop(client, err);
 }

@@ -41,7 +41,8 @@ static void hold(struct client *client, struct client_rate *rate, uint64_t ms)
 	}
 	stats_add(&worker->stats, STAT_RATE_HOLDS, 1);
 	if (!rate->told)
-		log_limited(LOG_TYPE_NOTICE, "Client %s publishes faster than message_rate: it has to wait.",
+		log_limited(LOG_TYPE_NOTICE,
+			    "Client %s publishes faster than message_rate: it has to wait.",
 			    client_name(client));
 	rate->told = true;
 	client_hold(client, HOLD_RATE);

@@ -2,8 +2,8 @@
 /*
  * The configuration file: mosquitto.conf's grammar and names.
  *
- * config.c reads lines and knows how to set values; config_options.c is the
- * table of what there is to set.
+ * config_file.c reads lines, config_options.c is the table of what there is to set,
+ * config_set.c knows how, and config.c what follows from it.
  */
 #ifndef MQTTD_CONFIG_H
 #define MQTTD_CONFIG_H
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "unix_socket.h"
 
 enum dataplane_mode {
 	DATAPLANE_AUTO,
@@ -31,8 +32,9 @@ enum slow_consumer_policy {
  * struct listener_config - where to listen and for whom
  * @next: next one, in the order of the file
  * @address: host name or address to bind, NULL for all
+ * @socket_path: of a Unix socket to listen on instead, or NULL
  * @interface: network interface to bind, NULL for all
- * @port: TCP port
+ * @port: TCP port, 0 for a Unix socket
  * @family: AF_INET, AF_INET6 or AF_UNSPEC
  * @max_connections: CONFIG_UNSET for no limit
  * @allow_anonymous: after loading: true or false
@@ -50,6 +52,7 @@ enum slow_consumer_policy {
 struct listener_config {
 	struct listener_config *next;
 	char *address;
+	char *socket_path;
 	char *interface;
 	int64_t port;
 	int64_t family;
@@ -71,19 +74,24 @@ struct listener_config {
  * Numbers are int64_t, whatever their range: one setter serves them all. Fields
  * have the names of the options; what is not said here is in mqttd.conf(5).
  *
- * Options of listeners go to @current, the last of @listeners. Those in front of
- * the first "listener" line, and "port" and "bind_address" wherever they are,
- * go to @standard. It listens if one of these two was there; without any
- * listener the loopback listeners are made from it.
+ * Options of listeners go to @current, the one whose "listener" line was the last in
+ * the file at hand. Those in front of the first such line in a file, and "port" and
+ * "bind_address" wherever they are, go to @standard. It listens if one of these two
+ * was there; without any listener the loopback listeners are made from it.
  */
 struct config {
 	struct listener_config *listeners;
+	struct listener_config *last;
 	struct listener_config *current;
 	struct listener_config standard;
 	const char *standard_option;		/* that was set there, in the table */
+	char *standard_where;			/* FILE:LINE of it */
 	bool standard_listens;
 	const char *shared_option;		/* set for all listeners that may be theirs */
+	const char *path;			/* the file that is being read */
+	unsigned int line;			/* its line */
 	const char *name;			/* of the option that is being set */
+	bool including;				/* a file that another one includes */
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
 	int64_t allow_zero_length_clientid;
 	int64_t auth_threads;
@@ -145,7 +153,6 @@ struct config {
 	char error[512];			/* why loading failed: FILE:LINE: sentence */
 };
 
-#define CONTROL_SOCKET_PATH_MAX	107	/* struct sockaddr_un */
 #define CONFIG_DEFAULT_PORT	1883	/* registered for MQTT */
 #define CONFIG_DATABASE		"mqttd.db"
 #define CONFIG_TOPIC_ALIASES	10	/* mosquitto's default */
@@ -205,8 +212,8 @@ typedef int (*config_option_set)(struct config *conf, const struct config_option
 /**
  * struct config_option - one line of the table
  * @name: as in the file; a '*' at its end stands for anything
- * @set: checks and stores a value; what is wrong goes to @conf->error as
- *	"VALUE is ...", the position is put in front of it
+ * @set: checks and stores a value; what is wrong goes to config_error(), if it is the
+ *	value as "'VALUE' is ..."
  * @scope: where @offset counts from
  * @offset: of the value in struct config or struct listener_config
  * @min: smallest number
@@ -228,12 +235,15 @@ struct config_option {
 extern const struct config_option config_options[];
 extern const size_t config_options_count;
 
+/* Puts FILE:LINE in front, and the option's name if @fmt begins with "'". Returns -EINVAL. */
 int config_error(struct config *conf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int config_set_number(struct config *conf, const struct config_option *opt, char *value);
 int config_set_duration(struct config *conf, const struct config_option *opt, char *value);
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
+int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
+int config_note_standard(struct config *conf, const struct config_option *opt);
 struct listener_config *config_listener_add(struct config *conf, const char *address,
 					    int64_t port);
 int config_set_standard(struct config *conf, const struct config_option *opt, char *value,

@@ -13,6 +13,7 @@
 #include <syslog.h>
 
 #include "config.h"
+#include "lines.h"
 
 static const struct option_word words_bool[] = {
 	{ "true", true }, { "false", false }, { "1", true }, { "0", false }, { }
@@ -56,19 +57,33 @@ static const struct option_word *word_find(const struct option_word *words, cons
 	return NULL;
 }
 
+/* listener 0 PATH */
+static int set_unix_listener(struct config *conf, const char *path)
+{
+	struct listener_config *listener;
+
+	if (!*path)
+		return config_error(conf, "'0' is for Unix sockets: the path is missing");
+	if (strlen(path) > UNIX_SOCKET_PATH_MAX)
+		return config_error(conf, "'%s' is longer than %d bytes", path,
+				    UNIX_SOCKET_PATH_MAX);
+	listener = config_listener_add(conf, NULL, 0);
+	if (!listener)
+		return -ENOMEM;
+	listener->socket_path = strdup(path);
+	return listener->socket_path ? 0 : -ENOMEM;
+}
+
 /* listener PORT [ADDRESS] */
 static int set_listener(struct config *conf, const struct config_option *opt, char *value)
 {
-	char *address = value + strcspn(value, " \t");
+	char *address = text_cut(value);
 	char *end;
 	long port;
 
-	if (*address)
-		*address++ = '\0';
-	address += strspn(address, " \t");
 	port = strtol(value, &end, 10);
 	if (end != value && !*end && !port)
-		return config_error(conf, "listeners on Unix sockets are not supported yet");
+		return set_unix_listener(conf, address);
 	if (end == value || *end || port < opt->min || port > opt->max)
 		return config_error(conf, "'%s' is not a port number from 1 to 65535", value);
 	return config_listener_add(conf, *address ? address : NULL, port) ? 0 : -ENOMEM;
@@ -94,8 +109,8 @@ static int set_secured(struct config *conf, const struct config_option *opt, cha
 		conf->shared_option = opt->name;
 		return set(conf, opt, value);
 	}
-	if (!conf->current)
-		conf->standard_option = opt->name;
+	if (!conf->current && config_note_standard(conf, opt))
+		return -ENOMEM;
 	one.scope = SCOPE_LISTENER;
 	one.offset = listener_offset;
 	return set(conf, &one, value);
@@ -158,9 +173,9 @@ static int set_dataplane(struct config *conf, const struct config_option *opt, c
 
 static int set_control_socket(struct config *conf, const struct config_option *opt, char *value)
 {
-	if (strlen(value) > CONTROL_SOCKET_PATH_MAX)
+	if (strlen(value) > UNIX_SOCKET_PATH_MAX)
 		return config_error(conf, "'%s' is longer than %d bytes", value,
-				    CONTROL_SOCKET_PATH_MAX);
+				    UNIX_SOCKET_PATH_MAX);
 	conf->control_socket_set = true;
 	return config_set_string(conf, opt, value);
 }
@@ -282,6 +297,8 @@ const struct config_option config_options[] = {
 	{ "control_socket_group", STRING(control_socket_group) },
 	{ "control_socket_path", .set = set_control_socket, AT(control_socket_path) },
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
+	{ "global_max_connections", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
+	{ "include_dir", .set = config_set_include_dir },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },
 	{ "log_facility", WORD(log_facility, words_facility) },
@@ -297,7 +314,7 @@ const struct config_option config_options[] = {
 	{ "max_keepalive", NUMBER(max_keepalive, 0, UINT16_MAX) },
 	{ "max_packet_size", NUMBER(max_packet_size, 0, 268435460) },
 	{ "max_qos", .set = config_set_number, AT_LISTENER(max_qos), .min = 0, .max = 2 },
-	{ "max_queued_bytes", NUMBER(max_queued_bytes, 0, UINT32_MAX) },
+	{ "max_queued_bytes", NUMBER(max_queued_bytes, 0, BYTES_MAX) },
 	{ "max_queued_bytes_total", NUMBER(max_queued_bytes_total, 0, BYTES_MAX) },
 	{ "max_queued_messages", NUMBER(max_queued_messages, 0, INT32_MAX) },
 	{ "max_queued_messages_total", NUMBER(max_queued_messages_total, 0, BYTES_MAX) },
@@ -307,7 +324,7 @@ const struct config_option config_options[] = {
 	{ "message_rate", NUMBER(message_rate, 0, INT32_MAX) },
 	{ "message_size_limit", NUMBER(message_size_limit, 0, 268435455) },
 	{ "mount_point", .set = config_set_string, AT_LISTENER(mount_point) },
-	{ "offload_max_packet", NUMBER(offload_max_packet, 64, 268435460) },
+	{ "offload_max_packet", NUMBER(offload_max_packet, 64, 1 << 20) },
 	{ "password_file", .set = set_password_file, AT(password_file) },
 	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),
 	  .words = words_bool },
@@ -338,9 +355,14 @@ const struct config_option config_options[] = {
 	{ "auth_opt_*", .set = refuse, .why = AUTH },
 	{ "auth_plugin", .set = refuse, .why = AUTH },
 	{ "auth_plugin_deny_special_chars", .set = refuse, .why = AUTH },
+	{ "accept_protocol_versions", .set = refuse, .why = AUTH },
+	{ "global_max_clients", .set = refuse, .why = "what it limits would not be limited" },
 	{ "global_plugin", .set = refuse, .why = AUTH },
 	{ "plugin", .set = refuse, .why = AUTH },
+	{ "plugin_load", .set = refuse, .why = AUTH },
 	{ "plugin_opt_*", .set = refuse, .why = AUTH },
+	{ "plugin_use", .set = refuse, .why = AUTH },
+	{ "proxy_protocol*", .set = refuse, .why = "no client would be understood" },
 	{ "psk_file", .set = refuse, .why = AUTH },
 	{ "psk_hint", .set = refuse, .why = TLS },
 	{ "require_certificate", .set = refuse, .why = AUTH },
@@ -365,11 +387,24 @@ const struct config_option config_options[] = {
 	{ "address", .set = refuse, .why = BRIDGE },
 	{ "addresses", .set = refuse, .why = BRIDGE },
 	{ "bridge_*", .set = refuse, .why = BRIDGE },
+	{ "cleansession", .set = refuse, .why = BRIDGE },
+	{ "clientid", .set = refuse, .why = BRIDGE },
 	{ "connection", .set = refuse, .why = BRIDGE },
+	{ "idle_timeout", .set = refuse, .why = BRIDGE },
+	{ "keepalive_interval", .set = refuse, .why = BRIDGE },
+	{ "local_*", .set = refuse, .why = BRIDGE },
+	{ "notification_topic", .set = refuse, .why = BRIDGE },
+	{ "notifications", .set = refuse, .why = BRIDGE },
+	{ "notifications_local_only", .set = refuse, .why = BRIDGE },
+	{ "password", .set = refuse, .why = BRIDGE },
+	{ "remote_*", .set = refuse, .why = BRIDGE },
+	{ "restart_timeout", .set = refuse, .why = BRIDGE },
+	{ "round_robin", .set = refuse, .why = BRIDGE },
+	{ "start_type", .set = refuse, .why = BRIDGE },
+	{ "threshold", .set = refuse, .why = BRIDGE },
 	{ "topic", .set = refuse, .why = BRIDGE },
-
-	/* files that cannot be left out silently */
-	{ "include_dir", .set = refuse, .why = "what the files say would be missing" },
+	{ "try_private", .set = refuse, .why = BRIDGE },
+	{ "username", .set = refuse, .why = BRIDGE },
 
 	/* nothing is lost without these */
 	{ "allow_duplicate_messages", .set = ignore,

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <linux/container_of.h>
 
@@ -21,6 +19,7 @@
 #include "log.h"
 #include "mainloop.h"
 #include "timer.h"
+#include "unix_socket.h"
 
 #define CONNECTIONS_MAX	16
 #define BACKLOG		16
@@ -184,27 +183,41 @@ static void handle_line(struct control_connection *connection, const char *text,
 	run_command(connection, arguments);
 }
 
-/* Handles the lines that are there, one request at a time. */
-static void handle_lines(struct control_connection *connection)
+/* Handles the first line, if it is there as a whole. Returns whether it was. */
+static bool handle_next(struct control_connection *connection)
 {
 	struct buffer *in = &connection->in;
 	const char *text, *end;
 
-	while (in->len && !connection->request && !connection->ending) {
-		text = (const char *)buffer_head(in);
-		end = memchr(text, '\n', in->len);
-		if (!end && in->len < CONTROL_REQUEST_MAX)
-			return;
-		if (!end) {
-			queue_error(connection, "the request is too long");
-			connection->ending = true;
-			return;
-		}
-		handle_line(connection, text, end - text);
-		buffer_consume(in, end + 1 - text);
+	if (!in->len)
+		return false;
+	text = (const char *)buffer_head(in);
+	end = memchr(text, '\n', in->len);
+	if (!end && in->len < CONTROL_REQUEST_MAX)
+		return false;
+	if (!end) {
+		queue_error(connection, "the request is too long");
+		connection->ending = true;
+		return true;
 	}
+	handle_line(connection, text, end - text);
+	buffer_consume(in, end + 1 - text);
 	if (!in->len)
 		buffer_free(in);
+	return true;
+}
+
+/*
+ * An answer leaves before the next request is looked at: there is never more than one
+ * in memory. Returns false if the connection has broken.
+ */
+static bool handle_lines(struct control_connection *connection)
+{
+	while (!connection->out.len && !connection->request && !connection->ending &&
+	       handle_next(connection))
+		if (!send_some(connection))
+			return false;
+	return true;
 }
 
 /* Returns false if the connection has ended or broken. */
@@ -230,8 +243,8 @@ static void go_on(struct control_connection *connection)
 {
 	uint32_t events = 0;
 
-	handle_lines(connection);
-	if (!send_some(connection) || (connection->ending && !connection->out.len)) {
+	if (!send_some(connection) || !handle_lines(connection) ||
+	    (connection->ending && !connection->out.len)) {
 		connection_free(connection);
 		return;
 	}
@@ -392,75 +405,13 @@ static void accept_one(struct event_source *source, uint32_t events)
 		turn_away(fd, "out of memory");
 }
 
-/* For a socket in a directory of its own below one that exists. */
-static void make_directory(const char *path)
-{
-	char *dir = strdup(path), *end = dir ? strrchr(dir, '/') : NULL;
-
-	if (end && end != dir) {
-		*end = '\0';
-		mkdir(dir, 0755);	/* if that fails bind() says so */
-	}
-	free(dir);
-}
-
-/* A socket that refuses connections was left behind; nothing else is removed. */
-static int remove_left_behind(const struct sockaddr_un *address)
-{
-	struct stat st;
-	int fd, err;
-
-	if (lstat(address->sun_path, &st))
-		return -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
-	close(fd);
-	if (err == -EACCES)
-		return err;
-	if (err != -ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(address->sun_path) ? -errno : 0;
-}
-
-static int bind_path(int fd, const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct sockaddr *sa = (const struct sockaddr *)&address;
-	mode_t mask;
-	int err;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	make_directory(path);
-	/* There is no other thread yet that makes files. */
-	mask = umask(0117);
-	err = bind(fd, sa, sizeof(address)) ? -errno : 0;
-	if (err == -EADDRINUSE) {
-		err = remove_left_behind(&address);
-		if (!err)
-			err = bind(fd, sa, sizeof(address)) ? -errno : 0;
-	}
-	umask(mask);
-	return err;
-}
-
 static int listen_on(struct control *control, const char *path)
 {
 	int err;
 
-	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	control->fd = unix_socket_bind(path);
 	if (control->fd < 0)
-		return -errno;
-	err = bind_path(control->fd, path);
-	if (err) {
-		close(control->fd);
-		return err;
-	}
+		return control->fd;
 	err = listen(control->fd, BACKLOG) ? -errno : 0;
 	if (!err)
 		err = mainloop_watch(control->loop, control->fd, EPOLLIN, &control->source);

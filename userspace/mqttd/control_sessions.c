@@ -10,6 +10,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_needs.h"
 #include "control.h"
 #include "control_sessions.h"
 #include "incidents.h"
@@ -191,6 +192,11 @@ static void put_words(json_t *object, const char *name, unsigned int bits, unsig
 	put_text(object, name, len ? text : NULL);
 }
 
+static const char *need_word(unsigned int need)
+{
+	return client_need_name(need);
+}
+
 static const char *option_word(unsigned int bit)
 {
 	switch (1u << bit) {
@@ -229,6 +235,7 @@ static void describe_client(json_t *object, const struct client *client)
 		put_count(object, "max-packet", client->terms.max_packet);
 	put_count(object, "window", client->session->window);
 	put_count(object, "output-bytes", client->out.bytes);
+	put_words(object, "needs", client_needs(client), NEED_COUNT, need_word);
 }
 
 static void describe_will(json_t *object, const struct session_will *will)

@@ -21,7 +21,7 @@
 /* How long after a flood its size is said, at most. */
 #define CHORES_MS 5000
 
-static void block_signals(sigset_t *set)
+static void our_signals(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
@@ -29,7 +29,14 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGUSR1);
 	sigaddset(set, SIGUSR2);
-	pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+void daemon_block_signals(void)
+{
+	sigset_t signals;
+
+	our_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -114,7 +121,7 @@ static int watch_signals(struct daemon *daemon)
 {
 	sigset_t signals;
 
-	block_signals(&signals);
+	our_signals(&signals);
 	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (daemon->signal_fd < 0)
 		return -errno;

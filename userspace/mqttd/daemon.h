@@ -38,14 +38,16 @@ struct daemon {
 	int signal_fd;
 };
 
+/* Before there are threads, which are not to get the signals. */
+void daemon_block_signals(void);
+
 /**
  * daemon_open() - signals and the control socket
  * @daemon: to be closed, even if this fails
  * @broker: open
  * @args: command line
  *
- * Before there are threads, which are not to get the signals. The log says what is
- * wrong.
+ * After daemon_block_signals(). The log says what is wrong.
  *
  * Return: 0 or -errno.
  */

@@ -76,7 +76,7 @@ static const char *advice(int err)
 		return "load the module first (modprobe mqtt, or insmod mqtt.ko)";
 	case -EPERM:
 	case -EACCES:
-		return "mqttd needs CAP_NET_ADMIN, and gives it up with the option user";
+		return "mqttd needs CAP_NET_ADMIN, and does not have it";
 	case -EEXIST:
 	case -EBUSY:
 		return "another daemon owns the router of this network namespace";
@@ -95,6 +95,36 @@ static void explain(char *why, const struct mqtt_nl *nl, int err)
 	else if (!nl && err == -ENOENT)
 		what = "the module mqtt is not loaded";
 	snprintf(why, DATAPLANE_WHY_MAX, "%s; %s", what, advice(err));
+}
+
+/* On the owner's socket: @err is what the request returned. */
+static int owner_end(struct broker *broker, int err, int quiet, const char *what)
+{
+	struct dataplane *dp = broker->dataplane;
+
+	if (err && err != quiet)
+		log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s: %s.", what,
+			    mqtt_nl_error(dp->nl));
+	pthread_mutex_unlock(&dp->lock);
+	return err;
+}
+
+static struct mqtt_nl *owner_begin(struct broker *broker)
+{
+	pthread_mutex_lock(&broker->dataplane->lock);
+	return broker->dataplane->nl;
+}
+
+void dataplane_reload(struct broker *broker)
+{
+	int64_t limit = offload_max_packet(broker->conf);
+	const struct mqtt_nl_router router = {
+		.offload_max_packet = limit < OFFLOAD_PACKET_MIN ? OFFLOAD_PACKET_MIN : limit,
+	};
+
+	if (broker->dataplane)
+		owner_end(broker, mqtt_nl_router_set(owner_begin(broker), &router), 0,
+			  "it does not take other limits");
 }
 
 static int open_port(struct broker *broker, struct mqtt_nl *owner, struct worker *worker)
@@ -184,11 +214,10 @@ static const struct counter {
 	{ MQTT_A_STATS_RX_BYTES, STAT_PUBLISH_BYTES_RECEIVED, 1 },
 	{ MQTT_A_STATS_RX_PINGS, STAT_PACKETS_RECEIVED, 1 },
 	{ MQTT_A_STATS_RX_PINGS, STAT_BYTES_RECEIVED, 2 },
-	{ MQTT_A_STATS_TX_PACKETS, STAT_PACKETS_SENT, 1 },
 	{ MQTT_A_STATS_TX_PACKETS, STAT_PUBLISH_SENT, 1 },
 	{ MQTT_A_STATS_TX_BYTES, STAT_BYTES_SENT, 1 },
 	{ MQTT_A_STATS_TX_BYTES, STAT_PUBLISH_BYTES_SENT, 1 },
-	{ MQTT_A_STATS_TX_PINGS, STAT_PACKETS_SENT, 1 },
+	{ MQTT_A_STATS_TX_PINGS, STAT_ANSWERS_SENT, 1 },
 	{ MQTT_A_STATS_TX_PINGS, STAT_BYTES_SENT, 2 },
 	{ MQTT_A_STATS_DROP_QUEUE_FULL, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_PORT_FULL, STAT_PUBLISH_DROPPED, 1 },
@@ -402,24 +431,6 @@ int dataplane_unsubscribe(struct worker *worker, const struct conn *conn,
 }
 
 /* The agent */
-
-/* On the owner's socket: @err is what the request returned. */
-static int owner_end(struct broker *broker, int err, int quiet, const char *what)
-{
-	struct dataplane *dp = broker->dataplane;
-
-	if (err && err != quiet)
-		log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s: %s.", what,
-			    mqtt_nl_error(dp->nl));
-	pthread_mutex_unlock(&dp->lock);
-	return err;
-}
-
-static struct mqtt_nl *owner_begin(struct broker *broker)
-{
-	pthread_mutex_lock(&broker->dataplane->lock);
-	return broker->dataplane->nl;
-}
 
 int dataplane_agent_attach(struct broker *broker, uint32_t *peer)
 {

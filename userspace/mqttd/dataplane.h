@@ -63,6 +63,9 @@ int dataplane_send(struct worker *worker, uint32_t peer);
 /* The kernel queues for an offloaded peer until dataplane_send(). -ENOBUFS: not now. */
 int dataplane_hold(struct worker *worker, uint32_t peer);
 
+/* The configuration has changed. Main thread. */
+void dataplane_reload(struct broker *broker);
+
 /* Does the router send what is longer than message_size_limit to the daemon? */
 bool dataplane_keeps_limit(const struct config *conf);
 /* Would the kernel's topic table take the filter? */

@@ -107,6 +107,9 @@ static void keep_terms(struct client *client, const struct packet_connect *conne
 	terms->max_packet = mqtt_property_number(props, MQTT_PROP_MAXIMUM_PACKET_SIZE, 0);
 	client->aliases.max = min_t(u32, client->endpoint->conf->max_topic_alias,
 				    MQTT_TOPIC_ALIAS_MAX);
+	client->aliases_out.max =
+		min_t(u32, mqtt_property_number(props, MQTT_PROP_TOPIC_ALIAS_MAXIMUM, 0),
+		      ALIAS_OUT_MAX);
 }
 
 /* Each of the checks returns whether the client may go on. */
@@ -229,18 +232,30 @@ void handle_connect(struct client *client, struct packet *packet)
 	result = auth_check(client->worker->broker->auth, client, client->username,
 			    connect.has_password ? connect.password.data : NULL,
 			    connect.password.len);
+	if (connect.has_password)
+		explicit_bzero((void *)connect.password.data, connect.password.len);
 	if (result == AUTH_PENDING)
 		client_hold(client, HOLD_AUTH);
 	else
 		handler_connect_auth(client, result);
 }
 
+static void drop_will_if_denied(struct client *client)
+{
+	if (!client->will || session_will_allowed(client, client->will))
+		return;
+	session_will_free(client->will);
+	client->will = NULL;
+}
+
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		if (!client_acl_refresh(client))
-			handler_connect_claim(client);
+		if (client_acl_refresh(client))
+			break;
+		drop_will_if_denied(client);
+		handler_connect_claim(client);
 		break;
 	case AUTH_DENIED:
 		connack_refuse(client, REASON_CREDENTIALS, "bad user name or password");
@@ -263,15 +278,14 @@ void handler_connect_claim(struct client *client)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 		return;
 	}
-	/* Until CONNACK is sent. */
-	client_hold(client, HOLD_SESSION);
-	if (err)
-		return;
-	client->connect_ticket = ticket;
-	if (ticket > store_committed(client->worker->broker->store))
-		client_wait_stored(client);
-	else
+	client->connect_ticket = err ? 0 : ticket;
+	if (!err && ticket <= store_committed(client->worker->broker->store)) {
 		handler_connect_finish(client);
+		return;
+	}
+	client_hold(client, HOLD_SESSION);
+	if (!err)
+		client_wait_stored(client);
 }
 
 /* mosquitto's numbers for the versions */
@@ -293,7 +307,9 @@ void handler_connect_finish(struct client *client)
 			    client->username ? ", u'" : "", client->username ? client->username : "",
 			    client->username ? "'" : "");
 	client_keepalive_start(client);
-	client_plane_join(client);
+	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);
-	client_release(client, HOLD_SESSION);
+	client_plane_join(client);
+	if (client->holds & HOLD_SESSION)
+		client_release(client, HOLD_SESSION);
 }

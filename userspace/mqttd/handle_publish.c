@@ -110,7 +110,7 @@ static u8 check_payload(const struct client *client, const struct mqtt_publish *
 	const struct config *conf = client->worker->broker->conf;
 
 	if (conf->message_size_limit && pub->payload_len > conf->message_size_limit)
-		return REASON_TOO_LARGE;
+		return REASON_QUOTA;
 	if (conf->check_payload_format && client->protocol == MQTT_PROTOCOL_V5 &&
 	    mqtt_property_number(&pub->props, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 0) &&
 	    pub->payload_len && !payload_is_utf8(pub->payload, pub->payload_len))
@@ -218,21 +218,17 @@ static void answer(struct client *client, const struct mqtt_publish *pub, u8 cod
 
 	if (client->protocol != MQTT_PROTOCOL_V5)
 		code = REASON_SUCCESS;
+	else if (code == REASON_TOO_LARGE)
+		code = REASON_QUOTA;	/* [MQTT-3.4.2-1]: there is no other for a limit of ours */
 	client_answer(client, packet,
 		      packet_reply_write(packet, type << 4, pub->packet_id, code), ticket);
 }
 
 /*
- * It came before and was routed then. What says so may not be durable yet: the answer
- * waits for that once more.
+ * Is it new? Otherwise 0, or -errno if there is no answer. One that is known was routed
+ * then, and what says so is durable: over this connection the first answer
+ * has waited for that, and this one is behind it; or else CONNACK has.
  */
-static void store_again(struct client *client, u16 packet_id)
-{
-	if (client->session->key)
-		store_incoming_put(client->worker->broker->store, client->session->key, packet_id);
-}
-
-/* Is it new? Otherwise 0, or -errno if there is no answer. */
 static int take_qos2(struct client *client, u16 packet_id)
 {
 	int ret = session_incoming_add(client->session, packet_id);
@@ -241,8 +237,6 @@ static int take_qos2(struct client *client, u16 packet_id)
 		session_incoming_del(client->session, packet_id);
 		return -EDQUOT;
 	}
-	if (!ret)
-		store_again(client, packet_id);
 	return ret;
 }
 
@@ -304,11 +298,10 @@ void handle_publish(struct client *client, struct packet *packet)
 	if (!parse(client, packet, &pub) || !granted(client, &pub) ||
 	    (pub.topic_alias && !resolve_alias(client, &pub)))
 		return;
-	if (log_enabled(LOG_TYPE_DEBUG))
-		log_printf(LOG_TYPE_DEBUG,
-			   "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
-			   client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
-			   pub.topic_len, pub.topic, pub.payload_len);
+	log_limited(LOG_TYPE_DEBUG,
+		    "Received PUBLISH from %s (d%d, q%u, r%d, m%u, '%.*s', ... (%u bytes))",
+		    client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
+		    pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
 	code = check(client, &pub);
 	if (!pub.qos && !code)

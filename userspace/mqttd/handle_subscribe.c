@@ -44,9 +44,9 @@ void handle_subscribe(struct client *client, struct packet *packet)
 	if (!filters)
 		return;
 	for (i = 0; i < list.n; i++)
-		log_printf(LOG_TYPE_SUBSCRIBE, "%s %u %.*s", client->id,
-			   filters[i].options & FILTER_QOS, (int)filters[i].len,
-			   filters[i].filter);
+		log_limited(LOG_TYPE_SUBSCRIBE, "%s %u %.*s", client->id,
+			    filters[i].options & FILTER_QOS, (int)filters[i].len,
+			    filters[i].filter);
 	store_begin(store);
 	session_subscribe(client, filters, list.n);
 	ticket = store_end(store);

@@ -25,8 +25,8 @@ void handle_unsubscribe(struct client *client, struct packet *packet)
 	if (!filters)
 		return;
 	for (i = 0; i < list.n; i++) {
-		log_printf(LOG_TYPE_UNSUBSCRIBE, "%s %.*s", client->id, (int)filters[i].len,
-			   filters[i].filter);
+		log_limited(LOG_TYPE_UNSUBSCRIBE, "%s %.*s", client->id, (int)filters[i].len,
+			    filters[i].filter);
 		replay_cancel(client, &filters[i]);
 	}
 	store_begin(store);

@@ -145,8 +145,9 @@ static const struct refusal *find_refusal(const struct listener *listener,
 	max = conf->max_connections_total;
 	if (max >= 0 && count_connections(worker->broker) >= max)
 		return &refusals[1];
-	if (conf->connection_rate && !connection_rate_allows(listener->all->rate, address,
-							     conf->connection_rate, worker->now))
+	if (conf->connection_rate && address->sa_family != AF_UNIX &&
+	    !connection_rate_allows(listener->all->rate, address, conf->connection_rate,
+				    worker->now))
 		return &refusals[2];
 	return NULL;
 }
@@ -164,7 +165,8 @@ static void refuse(struct worker *worker, const struct refusal *refusal,
 	address_format(text, address);
 	incidents_note(worker->broker->incidents, NULL, text, refusal->what, NULL);
 	if (log_allowed(limit, refusal->type))
-		log_printf(refusal->type, "Client connection from %s denied: %s.", text, refusal->what);
+		log_printf(refusal->type, "Client connection from %s denied: %s.", text,
+			   refusal->what);
 }
 
 static void admit(struct listener *listener, int fd, const struct sockaddr *address,
@@ -263,6 +265,8 @@ void listeners_close(struct listeners *listeners)
 	while ((listener = listeners->first)) {
 		listeners->first = listener->next;
 		timer_cancel(&listener->worker->timers, &listener->timer);
+		if (listener->endpoint->conf->socket_path)
+			unlink(listener->endpoint->conf->socket_path);
 		close(listener->fd);
 		free(listener);
 	}

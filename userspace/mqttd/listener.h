@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client_needs.h"
 #include "config.h"
 
 struct broker;
@@ -20,12 +21,14 @@ struct worker;
  * @connections: open ones; any worker
  * @offloaded: of these, where the kernel has the connection
  * @hosted: of these, what the kernel reaches through a port
+ * @needs: clients by what the kernel cannot do for them
  */
 struct endpoint {
 	const struct listener_config *conf;
 	uint32_t connections;
 	uint32_t offloaded;
 	uint32_t hosted;
+	uint32_t needs[NEED_COUNT];
 };
 
 struct listeners;

@@ -14,6 +14,7 @@
 #include "inherited.h"
 #include "listener.h"
 #include "log.h"
+#include "unix_socket.h"
 #include "worker.h"
 
 static int set_options(int fd, const struct listener_config *conf, int family, bool share)
@@ -119,6 +120,40 @@ static int open_or_inherit(struct broker *broker, struct listeners *listeners,
 	return open_address(broker, listeners, endpoint, ai);
 }
 
+/* One socket for all workers, on which they take turns. */
+static int share_path(struct broker *broker, struct listeners *listeners,
+		      struct endpoint *endpoint, int fd)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < broker->n_workers && !err; i++) {
+		int copy = inherited_dup(fd);
+
+		err = copy < 0 ? copy : listener_add(listeners, &broker->workers[i], endpoint,
+						     copy, true);
+	}
+	close(fd);
+	return err;
+}
+
+static int open_path(struct broker *broker, struct listeners *listeners,
+		     struct endpoint *endpoint)
+{
+	const char *path = endpoint->conf->socket_path;
+	int fd, err;
+
+	log_printf(LOG_TYPE_INFORMATION, "Opening unix listen socket on path %s.", path);
+	fd = unix_socket_bind(path);
+	err = fd < 0 ? fd : share_path(broker, listeners, endpoint, fd);
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: cannot listen on %s: %s.", path,
+			   err == -EADDRINUSE ? "somebody listens there" :
+			   err == -EEXIST ? "there is a file that is no socket" :
+					    strerror(-err));
+	return err;
+}
+
 static const char *open_error(int err)
 {
 	switch (err) {
@@ -141,8 +176,8 @@ static bool may_fail(const struct listener_config *conf, int family, int err)
 	return conf->optional || (!conf->address && family == AF_INET6);
 }
 
-static int open_endpoint(struct broker *broker, struct listeners *listeners,
-			 struct endpoint *endpoint)
+static int open_port(struct broker *broker, struct listeners *listeners,
+		     struct endpoint *endpoint)
 {
 	const struct listener_config *conf = endpoint->conf;
 	struct addrinfo hints = {
@@ -188,8 +223,14 @@ int listeners_open(struct broker *broker, struct listeners **listeners)
 	if (!*listeners)
 		return -ENOMEM;
 	inherited_take();
-	for (i = 0; i < broker->n_endpoints && !err; i++)
-		err = open_endpoint(broker, *listeners, &broker->endpoints[i]);
+	for (i = 0; i < broker->n_endpoints && !err; i++) {
+		struct endpoint *endpoint = &broker->endpoints[i];
+
+		if (endpoint->conf->socket_path)
+			err = open_path(broker, *listeners, endpoint);
+		else
+			err = open_port(broker, *listeners, endpoint);
+	}
 	inherited_close();
 	if (err) {
 		listeners_close(*listeners);

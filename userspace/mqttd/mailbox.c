@@ -194,8 +194,8 @@ int outbox_address(struct outbox *box, struct client *client, const struct deliv
 {
 	struct receiver to = {
 		.client = client,
-		.retain = delivery->retain,
-		.n_ids = delivery->n_ids,
+		.retain = delivery && delivery->retain,
+		.n_ids = delivery ? delivery->n_ids : 0,
 	};
 	size_t size = receiver_size(to.n_ids), start;
 	struct mail *mail;
@@ -209,7 +209,8 @@ int outbox_address(struct outbox *box, struct client *client, const struct deliv
 	/* There is room: none of these fails. */
 	start = box->mail.len;
 	buffer_append(&box->mail, &to, sizeof(to));
-	buffer_append(&box->mail, delivery->ids, to.n_ids * sizeof(uint32_t));
+	if (to.n_ids)
+		buffer_append(&box->mail, delivery->ids, to.n_ids * sizeof(uint32_t));
 	buffer_append(&box->mail, padding, start + size - box->mail.len);
 	client_get(client);
 	mail = record_at(&box->mail, box->open);
@@ -265,11 +266,10 @@ unsigned int outbox_enclose(struct outbox *box, struct message *msg)
 
 int outbox_fence(struct outbox *box, struct client *client)
 {
-	static const struct delivery plain;
 	struct mail *mail;
 	int err;
 
-	err = outbox_address(box, client, &plain);
+	err = outbox_address(box, client, NULL);
 	if (err && box->addressing)
 		box->mail.len = box->open;
 	box->addressing = false;

@@ -76,7 +76,10 @@ void mailbox_notify(struct client *client, enum notice notice);
 /* Likewise, but without waking that worker before outbox_post(). */
 void outbox_notify(struct outbox *box, struct client *client, enum notice notice);
 
-/* Adds a receiver, at QoS 0, for the message at hand. Returns 0 or -ENOMEM. */
+/*
+ * Adds a receiver, at QoS 0, for the message at hand. @delivery: NULL for the plain
+ * one. Returns 0 or -ENOMEM.
+ */
 int outbox_address(struct outbox *box, struct client *client, const struct delivery *delivery);
 
 /*

@@ -15,6 +15,7 @@
 #include <linux/rcupdate.h>
 
 #include "arguments.h"
+#include "auth.h"
 #include "broker.h"
 #include "config.h"
 #include "daemon.h"
@@ -36,7 +37,8 @@ static int drop_privileges(struct daemon *daemon)
 	if (who.name) {
 		err = log_give(who.uid, who.gid);
 		if (err) {
-			log_printf(LOG_TYPE_ERROR, "Error: cannot give the log file to user '%s': %s.",
+			log_printf(LOG_TYPE_ERROR,
+				   "Error: cannot give the log file to user '%s': %s.",
 				   who.name, strerror(-err));
 			return err;
 		}
@@ -61,6 +63,7 @@ static int serve(struct daemon *daemon, int background)
 		log_printf(LOG_TYPE_ERROR, "Error: cannot start threads: %s.", strerror(-err));
 		return err;
 	}
+	process_limit_memory(broker->conf->memory_limit);
 	err = daemon_start(daemon);
 	if (!err && background >= 0)
 		err = process_ready(background);
@@ -107,6 +110,7 @@ static int run(struct config *conf, const struct arguments *args, int background
 		log_printf(LOG_TYPE_INFORMATION,
 			   "Starting in local only mode. Connections will only be possible from clients running on this machine.");
 	process_raise_descriptor_limit();
+	daemon_block_signals();
 	err = broker_open(&broker, conf);
 	if (err)
 		return err;
@@ -139,6 +143,25 @@ static int go(struct config *conf, const struct arguments *args)
 	return run(conf, args, background);
 }
 
+/* The configuration is sound; are the files that it names? */
+static int test(const struct config *conf, const char *name)
+{
+	struct permissions permissions;
+	struct auth *auth;
+	int err;
+
+	err = auth_open(&auth, conf);
+	if (err)
+		return err;
+	auth_close(auth);
+	err = permissions_open(&permissions, conf);
+	if (err)
+		return err;
+	permissions_close(&permissions);
+	printf("%s: the configuration is fine\n", name ? name : "mqttd");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments args = {};
@@ -149,8 +172,7 @@ int main(int argc, char **argv)
 	arguments_parse(&args, argc, argv);
 	err = reload_config(&conf, &args);
 	if (!err && args.test_config)
-		printf("%s: the configuration is fine\n",
-		       args.config_file ? args.config_file : "mqttd");
+		err = test(&conf, args.config_file);
 	else if (!err)
 		err = go(&conf, &args);
 	config_free(&conf);

@@ -155,13 +155,11 @@ static int make_form(struct message *msg, struct message_form *form, u8 protocol
 	return 0;
 }
 
-struct message_form *message_form(struct message *msg, u8 protocol)
+struct message_form *message_make_form(struct message *msg, u8 protocol)
 {
 	struct message_form *form = form_at(msg, protocol);
 
-	if (!form->head && make_form(msg, form, protocol))
-		return NULL;
-	return form;
+	return make_form(msg, form, protocol) ? NULL : form;
 }
 
 /* With the form that the message came in in front of it, so that both are one piece. */

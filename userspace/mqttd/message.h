@@ -120,6 +120,9 @@ static inline bool message_wide(const struct message *msg)
 	return msg->properties_len > MESSAGE_COPY_MAX;
 }
 
+/* For message_form(): makes one that is not there yet. */
+struct message_form *message_make_form(struct message *msg, u8 protocol);
+
 /* Does the payload follow the form, in storage that can be shared? After message_blob(). */
 static inline bool message_in_one(const struct message *msg, const struct message_form *form)
 {
@@ -127,7 +130,12 @@ static inline bool message_in_one(const struct message *msg, const struct messag
 }
 
 /* The form for a subscriber with @protocol; NULL without memory, or if it is too long. */
-struct message_form *message_form(struct message *msg, u8 protocol);
+static inline struct message_form *message_form(struct message *msg, u8 protocol)
+{
+	struct message_form *form = &msg->forms[protocol == MQTT_PROTOCOL_V5];
+
+	return form->head ? form : message_make_form(msg, protocol);
+}
 
 /*
  * Makes sure that the payload is in a blob that can be shared. Returns the blob,

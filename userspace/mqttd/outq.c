@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/compiler.h>
 
 #include "outq.h"
 
@@ -58,12 +59,12 @@ static size_t segment_size(const struct outq *q, size_t len)
 	return len > size ? len : size;
 }
 
-uint8_t *outq_append(struct outq *q, size_t len)
+static inline uint8_t *append(struct outq *q, size_t len)
 {
 	struct outq_segment *seg = q->last;
 	uint8_t *room;
 
-	if (!seg || seg->room < len) {
+	if (unlikely(!seg || seg->room < len)) {
 		seg = segment_add(q, segment_size(q, len));
 		if (!seg)
 			return NULL;
@@ -73,6 +74,11 @@ uint8_t *outq_append(struct outq *q, size_t len)
 	seg->room -= len;
 	q->bytes += len;
 	return room;
+}
+
+uint8_t *outq_append(struct outq *q, size_t len)
+{
+	return append(q, len);
 }
 
 uint8_t *outq_append_alone(struct outq *q, size_t len)
@@ -102,7 +108,7 @@ void outq_join(struct outq *q, struct outq *more)
 
 int outq_copy(struct outq *q, const void *data, size_t len)
 {
-	uint8_t *room = outq_append(q, len);
+	uint8_t *room = append(q, len);
 
 	if (!room)
 		return -ENOMEM;

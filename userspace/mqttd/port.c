@@ -11,10 +11,11 @@
 #include <linux/container_of.h>
 #include <mqtt/wire.h>
 
+#include "agent.h"
 #include "broker.h"
 #include "client.h"
+#include "client_needs.h"
 #include "client_plane.h"
-#include "delivery.h"
 #include "log.h"
 #include "netlink.h"
 #include "port.h"
@@ -29,6 +30,8 @@
 /* Bytes of one read(); grows if a record is longer, up to the second number. */
 #define READ_SIZE	(256 << 10)
 #define READ_SIZE_MAX	(64 << 20)
+/* Clients whose subscriptions are looked at together. */
+#define ROUTED_AT_ONCE	64
 /* Calls of read() in a round of events. */
 #define READ_ROUNDS	4
 /* Calls when all that was there is wanted: others may go on publishing. */
@@ -234,23 +237,54 @@ static void deliver_answer(struct port *port, const struct port_record *record)
 	}
 }
 
-static void deliver(struct port *port, const struct port_record *record)
+/* Which of its subscriptions have matched makes a difference. */
+static bool needs_route(const struct client *client)
 {
-	static const struct delivery plain;
-	struct client *client;
-	struct message msg;
+	return client->needs & (1u << NEED_SUBSCRIPTION_ID | 1u << NEED_RETAIN_AS_PUBLISHED |
+				1u << NEED_UPGRADE_QOS);
+}
+
+static void deliver_message(struct worker *worker, const struct port_record *record,
+			    struct message *msg)
+{
+	struct client *client, *some[ROUTED_AT_ONCE];
+	unsigned int n = 0;
+	bool kept = false;
 	u32 i;
 
+	for (i = 0; i < record->nr_peers; i++) {
+		client = find(&worker->port, record->peers[i]);
+		if (!client)
+			kept |= agent_is(&worker->broker->agent, record->peers[i]);
+		else if (needs_route(client))
+			some[n++] = client;
+		else
+			client_deliver(client, msg, NULL);
+		if (n == ROUTED_AT_ONCE) {
+			route_deliver_to(worker, msg, some, n);
+			n = 0;
+		}
+	}
+	if (n)
+		route_deliver_to(worker, msg, some, n);
+	if (kept)
+		route_deliver_kept(worker, msg);
+}
+
+static void deliver(struct worker *worker, const struct port_record *record)
+{
+	bool retain = record->packet[0] & MQTT_PUBLISH_RETAIN;
+	struct message msg;
+
 	if (mqtt_packet_type(record->packet[0]) != MQTT_PKT_PUBLISH) {
-		deliver_answer(port, record);
+		deliver_answer(&worker->port, record);
 		return;
 	}
+	/* It is in the worker's own buffer; most get it without. */
+	*(u8 *)record->packet &= ~MQTT_PUBLISH_RETAIN;
 	message_init(&msg, record->protocol, record->packet, record->packet_len, NULL);
-	for (i = 0; i < record->nr_peers; i++) {
-		client = find(port, record->peers[i]);
-		if (client)
-			client_deliver(client, &msg, &plain);
-	}
+	msg.retain = retain;
+	deliver_message(worker, record, &msg);
 	message_done(&msg);
 }
 
@@ -259,7 +293,7 @@ static void handle(struct worker *worker, const struct port_record *record)
 	struct client *client;
 
 	if (!(record->flags & MQTT_PORT_RECORD_OFFLOADED)) {
-		deliver(&worker->port, record);
+		deliver(worker, record);
 		return;
 	}
 	client = record->nr_peers ? find(&worker->port, record->peers[0]) : NULL;

@@ -39,6 +39,41 @@ void process_raise_descriptor_limit(void)
 			   strerror(errno));
 }
 
+/* Bytes of memory of our own that can be written to, as the kernel counts for RLIMIT_DATA. */
+static int64_t count_data(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	long long pages = -1;
+
+	if (!file)
+		return -errno;
+	if (fscanf(file, "%*s %*s %*s %*s %*s %lld", &pages) != 1)
+		pages = -1;
+	fclose(file);
+	return pages < 0 ? -EIO : pages * sysconf(_SC_PAGESIZE);
+}
+
+/* Allocations that would go beyond it fail, and all of them may. */
+void process_limit_memory(int64_t bytes)
+{
+	struct mallinfo2 heap = mallinfo2();
+	int64_t data = bytes ? count_data() : 0;
+	struct rlimit limit;
+	int err = 0;
+
+	if (data < 0 || getrlimit(RLIMIT_DATA, &limit)) {
+		err = data < 0 ? data : -errno;
+	} else {
+		limit.rlim_cur = limit.rlim_max;
+		if (bytes)
+			limit.rlim_cur = data - heap.uordblks - heap.hblkhd + bytes;
+		if (setrlimit(RLIMIT_DATA, &limit))
+			err = -errno;
+	}
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: cannot set memory_limit: %s.", strerror(-err));
+}
+
 /* The child writes a byte, or ends without having done so. */
 static void __attribute__((noreturn)) wait_for_child(int fd)
 {

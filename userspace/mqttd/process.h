@@ -5,11 +5,20 @@
 #ifndef MQTTD_PROCESS_H
 #define MQTTD_PROCESS_H
 
+#include <stdint.h>
+
 /* Before anything is allocated. */
 void process_keep_memory(void);
 
 /* As many descriptors as are allowed. */
 void process_raise_descriptor_limit(void);
+
+/*
+ * From now on so many bytes may be allocated, what is already allocated included, 0:
+ * no limit. With all threads running: their stacks do not count. The log says if it
+ * does not work.
+ */
+void process_limit_memory(int64_t bytes);
 
 /**
  * process_to_background() - go on in a child

@@ -33,6 +33,7 @@ static const struct reason_entry {
 	[REASON_RECEIVE_MAXIMUM] = { "Receive Maximum exceeded", true },
 	[REASON_TOPIC_ALIAS]	= { "Topic Alias invalid", true },
 	[REASON_TOO_LARGE]	= { "Packet too large", true },
+	[REASON_MESSAGE_RATE]	= { "Message rate too high", true },
 	[REASON_QUOTA]		= { "Quota exceeded", true },
 	[REASON_ADMINISTRATIVE]	= { "Administrative action", true },
 	[REASON_PAYLOAD_FORMAT]	= { "Payload format invalid", true },

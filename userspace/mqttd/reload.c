@@ -11,17 +11,19 @@
 #include "broker.h"
 #include "config.h"
 #include "log.h"
+#include "process.h"
 #include "reload.h"
 
-/* Options that are looked at anew each time. */
+/*
+ * Options that are looked at anew each time. Not among them are those that the kernel's
+ * router was told, or that decide whether a client may be there.
+ */
 static const char *const live[] = {
-	"check_payload_format", "check_retain_source", "connect_timeout", "connection_messages",
-	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
-	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_packet_size",
-	"max_queued_bytes", "max_queued_bytes_total", "max_queued_messages",
-	"max_queued_messages_total", "max_topic_alias", "memory_limit", "message_rate",
-	"message_size_limit", "persistent_client_expiration", "set_tcp_nodelay",
-	"use_username_as_clientid", NULL
+	"check_retain_source", "connect_timeout", "connection_messages", "connection_rate",
+	"max_connect_packet", "max_connections", "max_connections_total", "max_inflight_bytes",
+	"max_inflight_messages", "max_keepalive", "max_queued_bytes", "max_queued_bytes_total",
+	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
+	"persistent_client_expiration", "set_tcp_nodelay", "use_username_as_clientid", NULL
 };
 
 /* These are applied to the log, or looked at listener by listener. */
@@ -152,5 +154,6 @@ void reload(struct broker *broker, const struct arguments *args)
 		update_listeners(broker->conf->listeners, fresh.listeners);
 	}
 	config_free(&fresh);
+	process_limit_memory(broker->conf->memory_limit);
 	broker_reload(broker);
 }

@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client_acl.h"
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "delivery.h"
 #include "packet.h"
 #include "replay.h"
+#include "retain_source.h"
 #include "retained.h"
 #include "session.h"
 #include "stored.h"
@@ -34,19 +35,24 @@
  * struct replay - what one filter matches
  * @next: another one of the client's, to come later
  * @cursor: where it is
+ * @source: who has published the last one
  * @id: subscription identifier, 0: none
  * @options: FILTER_* bits
+ * @begun: there are messages that match
  */
 struct replay {
 	struct replay *next;
 	struct retained_cursor cursor;
+	struct retain_source source;
 	u32 id;
 	u8 options;
+	bool begun;
 };
 
 static void replay_free(struct replay *replay)
 {
 	retained_cursor_free(&replay->cursor);
+	retain_source_clear(&replay->source);
 	free(replay);
 }
 
@@ -127,14 +133,13 @@ static u8 replay_qos(const struct client *client, const struct replay *replay,
 										      msg->qos;
 }
 
-/* May its publisher still publish it? mosquitto's check_retain_source. */
-static bool source_allowed(const struct client *client, const struct stored *msg)
+static bool source_allowed(const struct client *client, struct replay *replay,
+			   const struct stored *msg)
 {
-	const struct broker *broker = client->worker->broker;
+	struct broker *broker = client->worker->broker;
 
-	(void)broker;
-	(void)msg;
-	return true;
+	return !broker->conf->check_retain_source ||
+	       retain_source_allowed(&replay->source, broker, msg);
 }
 
 /* [MQTT-3.8.3-3] */
@@ -145,7 +150,7 @@ static bool own(const struct client *client, const struct replay *replay,
 }
 
 /* Returns false if there is no memory. */
-static bool send_one(struct client *client, const struct replay *replay, struct stored *msg)
+static bool send_one(struct client *client, struct replay *replay, struct stored *msg)
 {
 	struct delivery delivery = {
 		.ids = &replay->id,
@@ -154,7 +159,7 @@ static bool send_one(struct client *client, const struct replay *replay, struct 
 		.retain = true,
 	};
 
-	if (own(client, replay, msg) || !source_allowed(client, msg))
+	if (own(client, replay, msg) || !source_allowed(client, replay, msg))
 		return true;
 	if (delivery.qos)
 		return session_enqueue(client->worker, client->session, msg, &delivery) != -ENOMEM;
@@ -162,7 +167,7 @@ static bool send_one(struct client *client, const struct replay *replay, struct 
 }
 
 /* Those that are left when the client was closed or has no memory are lost with it. */
-static void send_batch(struct client *client, const struct replay *replay, struct stored **msgs,
+static void send_batch(struct client *client, struct replay *replay, struct stored **msgs,
 		       int n)
 {
 	int i;
@@ -180,6 +185,31 @@ static bool has_room(const struct client *client)
 	       session_has_room(client->session);
 }
 
+/* Is there a message that matches, or may there be one? */
+static bool matches_any(struct retained *retained, const struct replay *replay)
+{
+	struct retained_cursor cursor;
+	struct stored *msg;
+	bool done = false;
+	int n = 1;
+
+	if (retained_cursor_init(&cursor, replay->cursor.filter, replay->cursor.len))
+		return true;
+	n = retained_next(retained, &cursor, &msg, 1, &done);
+	if (n > 0)
+		stored_put(msg);
+	retained_cursor_free(&cursor);
+	return n || !done;
+}
+
+static void finish(struct client *client)
+{
+	struct replay *replay = client->replays;
+
+	client->replays = replay->next;
+	replay_free(replay);
+}
+
 /* Returns how many were sent; the replay is gone if it is done. */
 static int step(struct client *client)
 {
@@ -189,16 +219,26 @@ static int step(struct client *client)
 	bool done;
 	int n;
 
+	/* What comes from now on has found the subscription. */
+	if (!replay->begun && !matches_any(retained, replay)) {
+		finish(client);
+		return 0;
+	}
+	/*
+	 * What is read leaves before what the kernel has for the client from now on: or
+	 * a later message could arrive first, and the old one be the last that it sees.
+	 */
+	replay->begun = true;
+	if (!client_plane_pause(client))
+		return 0;
 	n = retained_next(retained, &replay->cursor, msgs, BATCH, &done);
 	if (n < 0) {
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 		return 0;
 	}
 	send_batch(client, replay, msgs, n);
-	if (done) {
-		client->replays = replay->next;
-		replay_free(replay);
-	}
+	if (done)
+		finish(client);
 	return n;
 }
 

@@ -15,6 +15,7 @@
 #include "packet_ids.h"
 #include "restore.h"
 #include "session.h"
+#include "session_kept.h"
 #include "session_queue.h"
 #include "session_will.h"
 #include "store.h"
@@ -130,7 +131,7 @@ static int load_sub(void *ctx, u64 key, const struct store_sub *sub)
 	};
 
 	(void)key;
-	return route_subscribe(&restore->broker->routes, restore->session, &filter);
+	return session_resubscribe(restore->session, &filter);
 }
 
 static int load_entry(void *ctx, u64 key, const struct store_entry *entry)
@@ -215,6 +216,7 @@ int broker_restore(struct broker *broker)
 			   restore.sessions, broker->retained.count);
 		if (restore.cut.len)
 			store_cut(&restore);
+		session_keep_all(broker);
 	}
 	buffer_free(&restore.cut);
 	hash_clear(&restore.messages, drop_loaded, NULL);

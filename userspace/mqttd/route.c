@@ -61,6 +61,8 @@ struct route_id {
  * @dropped: connections that do not
  * @kept: only groups, and sessions without a connection
  * @upgrade: in the subscription's QoS, even if the message's is lower
+ * @special: bits of struct subscription's @how that make a delivery of this message
+ *	another one than the plain one
  * @no_memory: somebody does not get it for that
  */
 struct fanout {
@@ -70,6 +72,7 @@ struct fanout {
 	unsigned int lists;
 	unsigned int reached;
 	unsigned int dropped;
+	u64 special;
 	bool kept;
 	bool upgrade;
 	bool no_memory;
@@ -113,8 +116,11 @@ static void trim(struct route_memory *memory)
 /* In its queue, if it is to be kept: QoS 0 is not, unless mosquitto's option says so. */
 static void keep(struct fanout *fanout, struct session *session, const struct delivery *delivery)
 {
+	static const struct delivery plain;
 	struct stored *stored;
 
+	if (!delivery)
+		delivery = &plain;
 	if (!delivery->qos && !fanout->worker->broker->conf->queue_qos0_messages)
 		return;
 	stored = message_stored(fanout->msg);
@@ -131,14 +137,14 @@ static void mail(struct fanout *fanout, struct client *client, const struct deli
 	client_put(client);
 }
 
-/* Under RCU: the session's client is there at least until we are done. */
+/* @delivery: NULL for the plain one. The client is there at least until RCU lets it go. */
 static inline void deliver(struct fanout *fanout, struct session *session,
 			   const struct delivery *delivery)
 {
 	struct client *client = rcu_dereference(session->client);
 
 	fanout->reached++;
-	if (delivery->qos || !client)
+	if (unlikely(!client || (delivery && delivery->qos)))
 		keep(fanout, session, delivery);
 	else if (likely(client->worker == fanout->worker))
 		client_deliver(client, fanout->msg, delivery);
@@ -151,8 +157,7 @@ static inline u8 effective_qos(const struct fanout *fanout, u8 qos)
 	return qos < fanout->msg->qos || fanout->upgrade ? qos : fanout->msg->qos;
 }
 
-/* By one subscription */
-static inline void deliver_by(struct fanout *fanout, struct session *session, u64 how,
+static void deliver_by(struct fanout *fanout, struct session *session, u64 how,
 			      const char *share)
 {
 	u32 id = how_id(how);
@@ -195,8 +200,12 @@ static void deliver_list(struct fanout *fanout, const struct hlist_head *subs)
 		how = subscription_get_how(sub);
 		if (unlikely(!sub->session))
 			deliver_shared(fanout, sub->share, NULL);
-		else if (!skipped(fanout, sub, how))
+		else if (skipped(fanout, sub, how))
+			continue;
+		else if (how & fanout->special)
 			deliver_by(fanout, sub->session, how, NULL);
+		else
+			deliver(fanout, sub->session, NULL);
 	}
 }
 
@@ -351,8 +360,21 @@ static void match(struct fanout *fanout, void (*each)(void *ctx, const struct hl
 			    "Warning: a message matches too many filters, some subscribers miss it.");
 }
 
+static u64 special_bits(const struct message *msg, bool upgrade)
+{
+	u64 special = subscription_how(0, UINT32_MAX);
+
+	if (msg->qos || upgrade)
+		special |= FILTER_QOS;
+	if (msg->retain)
+		special |= FILTER_RETAIN_AS_PUBLISHED;
+	return special;
+}
+
 static struct fanout begin(struct worker *worker, struct message *msg)
 {
+	bool upgrade = worker->broker->conf->upgrade_outgoing_qos;
+
 	/*
 	 * What is gathered for the kernel goes first. It is also written before an
 	 * answer is, and what it refuses is routed: not while this message is.
@@ -361,7 +383,8 @@ static struct fanout begin(struct worker *worker, struct message *msg)
 	return (struct fanout){
 		.worker = worker,
 		.msg = msg,
-		.upgrade = worker->broker->conf->upgrade_outgoing_qos,
+		.upgrade = upgrade,
+		.special = special_bits(msg, upgrade),
 	};
 }
 
@@ -464,12 +487,16 @@ static int deliver_beside(struct worker *worker, struct message *msg, struct cli
 	return ret;
 }
 
-/* At QoS 1 and 2 nothing is the kernel's, which has no sessions. */
+/*
+ * At QoS 1 and 2 nothing is the kernel's, which has no sessions. Nor is what has a
+ * topic of the server's own: the kernel leaves all of it to the daemon, which may not
+ * let everybody publish or read it.
+ */
 int route_publish(struct worker *worker, struct message *msg)
 {
 	struct client *from = msg->from ? msg->from->owner : NULL;
 
-	if (!port_is_open(&worker->port) || msg->qos)
+	if (!port_is_open(&worker->port) || msg->qos || *msg->topic == '$')
 		return route_deliver(worker, msg);
 	if (port_publish(worker, msg, from ? from->conn.peer : 0))
 		return deliver_beside(worker, msg, from);

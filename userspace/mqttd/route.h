@@ -59,8 +59,9 @@ void route_restore(struct route_table *table, struct session *session,
 int route_options(struct route_table *table, struct session *session, const u8 *filter,
 		  size_t len);
 
-/* Ends all subscriptions of @session. */
-void route_unsubscribe_all(struct route_table *table, struct session *session);
+/* Ends all subscriptions of @session. Calls @left with those of groups. */
+void route_unsubscribe_all(struct route_table *table, struct session *session,
+			   void (*left)(void *ctx, const u8 *filter, size_t len), void *ctx);
 
 /*
  * Calls @visit with each subscription of @session until it returns something;

@@ -111,7 +111,7 @@ static int join_group(struct route_table *table, struct subscription *sub, const
 		      size_t len)
 {
 	struct share *share = share_make(table, name, len);
-	int err = share ? share_join(share, sub) : -ENOMEM;
+	int err = share ? share_join(table, share, sub) : -ENOMEM;
 
 	if (share && err)
 		share_drop_empty(table, share);
@@ -236,17 +236,31 @@ void route_restore(struct route_table *table, struct session *session,
 	pthread_mutex_unlock(&table->lock);
 }
 
+struct drop {
+	struct route_table *table;
+	void (*left)(void *ctx, const u8 *filter, size_t len);
+	void *ctx;
+};
+
 static void drop_subscription(struct hash_node *node, void *ctx)
 {
-	unlink_subscription(ctx, container_of(node, struct subscription, node));
+	struct subscription *sub = container_of(node, struct subscription, node);
+	const struct drop *drop = ctx;
+
+	if (sub->share)
+		drop->left(drop->ctx, (u8 *)sub->share->name, sub->share->len);
+	unlink_subscription(drop->table, sub);
 }
 
-void route_unsubscribe_all(struct route_table *table, struct session *session)
+void route_unsubscribe_all(struct route_table *table, struct session *session,
+			   void (*left)(void *ctx, const u8 *filter, size_t len), void *ctx)
 {
+	struct drop drop = { table, left, ctx };
+
 	if (!session->subs.buckets)
 		return;
 	pthread_mutex_lock(&table->lock);
-	hash_clear(&session->subs, drop_subscription, table);
+	hash_clear(&session->subs, drop_subscription, &drop);
 	pthread_mutex_unlock(&table->lock);
 }
 

@@ -39,10 +39,12 @@
 #include "packet_ids.h"
 #include "publish.h"
 #include "session.h"
+#include "session_kept.h"
 #include "session_queue.h"
 #include "session_will.h"
 #include "share.h"
 #include "store.h"
+#include "subscribe.h"
 #include "stored.h"
 #include "worker.h"
 
@@ -168,7 +170,8 @@ static void hand_on(struct worker *worker, struct session *session)
 static void session_finish(struct worker *worker, struct session *session)
 {
 	store_begin(session->broker->store);
-	route_unsubscribe_all(&session->broker->routes, session);
+	session_unkeep(session);
+	session_unsubscribe_all(session);
 	if (session->will)
 		session_will_publish(worker, session->will, session);
 	hand_on(worker, session);
@@ -287,16 +290,29 @@ void session_online(struct client *client)
 	session->window = window_of(client);
 	rcu_assign_pointer(session->client, client);
 	pthread_mutex_unlock(&session->lock);
+	stats_add(&client->worker->stats, STAT_CONNECTED, 1);
 	client_pump_later(client);
 }
 
 /* Leaving */
 
-/* Returns whether the will is due now. */
-static bool will_is_due(const struct client *client, const struct session *session)
+/* It is published now, later, or not at all. */
+static void leave_will(struct client *client, struct session *session)
 {
-	return client->closing != CLOSE_DISCONNECT &&
-	       (!session->will->delay || !session->expiry || session->doomed);
+	struct session_will *will = session->will;
+	bool now = !will->delay || !session->expiry || session->doomed;
+	bool wanted = client->closing != CLOSE_DISCONNECT && client->state == CLIENT_CONNECTED &&
+		      session_will_allowed(client, will);
+
+	if (wanted && !now)
+		return;
+	if (wanted) {
+		store_begin(session->broker->store);
+		session_will_publish(client->worker, will, session);
+		store_end(session->broker->store);
+	}
+	session_will_free(will);
+	session->will = NULL;
 }
 
 void session_offline(struct client *client)
@@ -305,6 +321,8 @@ void session_offline(struct client *client)
 
 	if (!session)
 		return;
+	if (session->client)
+		stats_add(&client->worker->stats, STAT_CONNECTED, -1);
 	pthread_mutex_lock(&session->lock);
 	rcu_assign_pointer(session->client, NULL);
 	session->window = 0;
@@ -314,17 +332,8 @@ void session_offline(struct client *client)
 		session->incoming = NULL;
 	}
 	pthread_mutex_unlock(&session->lock);
-	if (!session->will)
-		return;
-	if (will_is_due(client, session) && client->state == CLIENT_CONNECTED) {
-		store_begin(session->broker->store);
-		session_will_publish(client->worker, session->will, session);
-		store_end(session->broker->store);
-	} else if (client->closing != CLOSE_DISCONNECT && client->state == CLIENT_CONNECTED) {
-		return;
-	}
-	session_will_free(session->will);
-	session->will = NULL;
+	if (session->will)
+		leave_will(client, session);
 }
 
 static void keep_locked(struct session *session)
@@ -458,6 +467,7 @@ static bool run_one(struct worker *worker)
 	if (due.session) {
 		log_limited(LOG_TYPE_NOTICE, "The session of client %s has expired.",
 			    due.session->id);
+		stats_add(&worker->stats, STAT_SESSIONS_EXPIRED, 1);
 		session_finish(worker, due.session);
 	}
 	store_end(broker->store);

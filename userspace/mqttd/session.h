@@ -117,6 +117,7 @@ struct session_history {
  * @history: with the registry locked
  * @dead: it has ended
  * @doomed: it ends with its connection, whatever its expiry interval
+ * @kept: the agent has its subscriptions, see session_kept.h
  * @rcu: frees it after readers of the trie are done
  * @stamps: by worker: its number among those who get a message, see route.c
  */
@@ -144,6 +145,7 @@ struct session {
 	u8 protocol;
 	bool dead;
 	bool doomed;
+	bool kept;
 	struct rcu_head rcu;
 	u64 stamps[];
 };

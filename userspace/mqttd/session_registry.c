@@ -12,6 +12,7 @@
 #include "client.h"
 #include "log.h"
 #include "session.h"
+#include "subscribe.h"
 #include "session_queue.h"
 #include "worker.h"
 
@@ -29,7 +30,7 @@ static void drop_session(struct hash_node *node, void *ctx)
 	struct session *session = container_of(node, struct session, node);
 
 	(void)ctx;
-	route_unsubscribe_all(&session->broker->routes, session);
+	session_unsubscribe_all(session);
 	session_free(session);
 }
 

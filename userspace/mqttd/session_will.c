@@ -6,11 +6,13 @@
 #include <string.h>
 #include <linux/minmax.h>
 
+#include "acl.h"
 #include "client.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
 #include "publish.h"
+#include "reason.h"
 #include "session.h"
 #include "session_will.h"
 #include "store.h"
@@ -80,7 +82,7 @@ struct session_will *session_will_new(const struct client *client,
 				 MQTT_PROP_MESSAGE_EXPIRY_INTERVAL);
 	if (mqtt_property_present(props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL))
 		msg.expires = 1000ull * cut_number(props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
-						   MQTT_PROP_WILL_DELAY_INTERVAL) + 1;
+						   MQTT_PROP_WILL_DELAY_INTERVAL) ?: 1;
 	msg.properties = props->block;
 	msg.properties_len = props->len;
 	topic = mounted(client, connect->will_topic, &msg.topic_len);
@@ -99,6 +101,20 @@ void session_will_free(struct session_will *will)
 		return;
 	stored_put(will->msg);
 	free(will);
+}
+
+bool session_will_allowed(const struct client *client, const struct session_will *will)
+{
+	const char *mount = client->endpoint->conf->mount_point;
+	size_t mounted = mount ? strlen(mount) : 0;
+	const struct stored *msg = will->msg;
+
+	if (acl_allows(client->rules, ACL_WRITE, msg->topic + mounted, msg->topic_len - mounted))
+		return true;
+	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
+		    client_name(client), msg->qos, will->retain, msg->topic_len, msg->topic,
+		    msg->payload_len, reason_name(REASON_NOT_AUTHORIZED));
+	return false;
 }
 
 void session_will_publish(struct worker *worker, const struct session_will *will,

@@ -5,6 +5,7 @@
 #ifndef MQTTD_SESSION_WILL_H
 #define MQTTD_SESSION_WILL_H
 
+#include <stdbool.h>
 #include <linux/types.h>
 
 struct client;
@@ -21,6 +22,12 @@ struct worker;
 struct session_will *session_will_new(const struct client *client,
 				      struct packet_connect *connect);
 void session_will_free(struct session_will *will);	/* NULL is fine */
+
+/*
+ * As in mosquitto a client has no will that it might not publish itself: asked when it is
+ * let in, and when it ends, with its permissions then. If not the log says so.
+ */
+bool session_will_allowed(const struct client *client, const struct session_will *will);
 
 /*
  * Publishes it; it stays the caller's. @from: the session whose it is, or NULL if

@@ -122,7 +122,7 @@ static int grow(struct share *share)
 	return 0;
 }
 
-int share_join(struct share *share, struct subscription *sub)
+int share_join(struct route_table *table, struct share *share, struct subscription *sub)
 {
 	if (share->n == share->members->room && grow(share))
 		return -ENOMEM;
@@ -130,6 +130,7 @@ int share_join(struct share *share, struct subscription *sub)
 	sub->place = share->n;
 	__atomic_store_n(&share->members->at[share->n], sub, __ATOMIC_RELAXED);
 	__atomic_store_n(&share->n, share->n + 1, __ATOMIC_RELEASE);
+	table->shares.members++;
 	return 0;
 }
 
@@ -141,6 +142,7 @@ void share_leave(struct route_table *table, struct subscription *sub)
 	last->place = sub->place;
 	__atomic_store_n(&share->members->at[sub->place], last, __ATOMIC_RELEASE);
 	__atomic_store_n(&share->n, share->n - 1, __ATOMIC_RELEASE);
+	table->shares.members--;
 	share_drop_empty(table, share);
 }
 

@@ -39,9 +39,10 @@ struct share {
 	char name[];
 };
 
-/* Groups by name; all zero but @key is an empty one. */
+/* Groups by name, and how many members they have; all zero but @key is an empty one. */
 struct share_table {
 	struct hash_table by_name;
+	size_t members;
 	siphash_key_t key;
 };
 
@@ -57,7 +58,7 @@ struct share *share_make(struct route_table *table, const u8 *name, size_t len);
  * @sub joins: 0 or -ENOMEM. It leaves: and the group ends if it was the last one.
  * share_drop_empty() after a join that has failed.
  */
-int share_join(struct share *share, struct subscription *sub);
+int share_join(struct route_table *table, struct share *share, struct subscription *sub);
 void share_leave(struct route_table *table, struct subscription *sub);
 void share_drop_empty(struct route_table *table, struct share *share);
 

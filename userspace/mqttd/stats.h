@@ -11,9 +11,11 @@ enum stat {
 	STAT_CLIENTS,			/* gauge: connections, with or without CONNECT */
 	STAT_OFFLOADED,			/* gauge: of these with connections that the kernel has */
 	STAT_HOSTED,			/* gauge: of these reached by the kernel through a port */
+	STAT_CONNECTED,			/* gauge: of these with a session */
 	STAT_PACKETS_RECEIVED,		/* control packets of any type that the daemon has read */
-	STAT_PACKETS_SENT,		/* likewise, put into a client's queue */
-	STAT_CONNECTS,			/* of the former: CONNECT */
+	STAT_CONNECTS,			/* of these CONNECT */
+	STAT_ANSWERS_SENT,		/* others than PUBLISH, put into a client's queue */
+	STAT_SESSIONS_EXPIRED,		/* sessions whose time has passed */
 	STAT_PUBLISH_RECEIVED,		/* PUBLISH packets that the daemon has read */
 	STAT_PUBLISH_SENT,		/* PUBLISH packets put into a client's queue */
 	STAT_PUBLISH_BYTES_RECEIVED,	/* of these packets, with their fixed headers */
@@ -22,12 +24,12 @@ enum stat {
 	STAT_PUBLISH_TOO_LONG,		/* of these longer than the client takes */
 	STAT_BYTES_RECEIVED,
 	STAT_BYTES_SENT,
+	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate */
 	STAT_CONNECTIONS_ACCEPTED,
 	STAT_CONNECTIONS_REFUSED,	/* what follows, and CONNACK with an error */
 	STAT_REFUSED_LISTENER,		/* max_connections of the listener */
 	STAT_REFUSED_TOTAL,		/* max_connections_total */
 	STAT_REFUSED_RATE,		/* connection_rate */
-	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate */
 	STAT_REFUSED_MEMORY,		/* there is none */
 	STAT_COUNT
 };

@@ -81,6 +81,9 @@ static inline size_t stored_size(const struct stored *msg)
 	return (size_t)msg->topic_len + msg->properties_len + msg->payload_len;
 }
 
+/* How many there are, and their stored_size() together. */
+void stored_count(u64 *count, u64 *bytes);
+
 /* Milliseconds of CLOCK_REALTIME. */
 u64 stored_now(void);
 

@@ -4,13 +4,16 @@
  * in the kernel if the client is a peer. What one of these refuses is undone in the
  * others.
  *
- * The kernel has the subscriptions of its peers. Those of groups belong to no peer.
+ * The kernel has the subscriptions of its peers. Those of groups belong to no peer:
+ * the agent has them there, once for each member.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "agent.h"
 #include "broker.h"
 #include "client.h"
+#include "client_plane.h"
 #include "dataplane.h"
 #include "log.h"
 #include "packet.h"
@@ -62,10 +65,23 @@ static bool is_shared(const struct session_filter *f)
 	return has_prefix(f->filter, f->len);
 }
 
-static void warn(const struct client *client, const char *what)
+static int agent_join(struct broker *broker, const struct session_filter *f)
 {
-	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
-		    client_name(client), what);
+	size_t len;
+	const u8 *topic;
+
+	if (!f->is_new || !subscribe_split(f->filter, f->len, &topic, &len))
+		return 0;
+	return agent_subscribe(broker, topic, len);
+}
+
+static void agent_leave(void *ctx, const u8 *filter, size_t filter_len)
+{
+	size_t len;
+	const u8 *topic;
+
+	if (subscribe_split(filter, filter_len, &topic, &len))
+		agent_unsubscribe(ctx, topic, len);
 }
 
 /* 0, if the session is not kept or it is in the store now. */
@@ -98,34 +114,52 @@ static bool kernel_changed(const struct session_filter *f)
 	       (f->is_new || (how_options(f->was) ^ f->options) & FILTER_NO_LOCAL);
 }
 
-static void subscribe_one(struct client *client, struct session_filter *f)
+/* Returns 0, or -errno and nothing has changed. */
+static int change(struct client *client, struct session_filter *f)
 {
 	struct broker *broker = client->worker->broker;
+	int err;
+
+	if (client->session->subs.count >= SUBSCRIPTIONS_MAX)
+		return -EDQUOT;
+	if (!is_shared(f) && !dataplane_takes_filter(&client->conn, f->filter, f->len))
+		return -EMSGSIZE;
+	err = route_subscribe(&broker->routes, client->session, f);
+	if (err)
+		return err;
+	err = agent_join(broker, f);
+	if (err)
+		goto fail_agent;
+	err = store_one(client, f, subscription_how(f->options, f->id));
+	if (err)
+		goto fail_store;
+	return 0;
+
+fail_store:
+	if (f->is_new)
+		agent_leave(broker, f->filter, f->len);
+fail_agent:
+	route_restore(&broker->routes, client->session, f);
+	return err;
+}
+
+static void subscribe_one(struct client *client, struct session_filter *f)
+{
+	int err;
 
 	f->changed = false;
 	if (f->code >= SESSION_SUB_FAILURE)
 		return;
-	f->code = REASON_QUOTA;
-	if (!is_shared(f) && !dataplane_takes_filter(&client->conn, f->filter, f->len)) {
-		warn(client, "a filter has too many bytes or levels for the kernel");
+	err = change(client, f);
+	if (!err) {
+		f->changed = kernel_changed(f);
+		f->code = f->options & FILTER_QOS;
 		return;
 	}
-	if (client->session->subs.count >= SUBSCRIPTIONS_MAX) {
-		warn(client, "it has too many subscriptions");
-		return;
-	}
-	f->code = REASON_IMPLEMENTATION;
-	if (route_subscribe(&broker->routes, client->session, f)) {
-		warn(client, strerror(ENOMEM));
-		return;
-	}
-	if (store_one(client, f, subscription_how(f->options, f->id))) {
-		route_restore(&broker->routes, client->session, f);
-		warn(client, strerror(ENOMEM));
-		return;
-	}
-	f->changed = kernel_changed(f);
-	f->code = f->options & FILTER_QOS;
+	f->code = err == -EMSGSIZE || err == -EDQUOT ? REASON_QUOTA : REASON_IMPLEMENTATION;
+	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
+		    client_name(client), err == -EMSGSIZE ?
+		    "a filter has too many bytes or levels for the kernel" : strerror(-err));
 }
 
 static void restore_one(struct client *client, const struct session_filter *f)
@@ -172,12 +206,15 @@ void session_subscribe(struct client *client, struct session_filter *filters, si
 
 	for (i = 0; i < n; i++)
 		subscribe_one(client, &filters[i]);
+	if (!client_plane_settle(client))
+		return;
 	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	if (!err)
 		return;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
 		    client_name(client), strerror(-err));
 	take_back(client, filters, n);
+	client_plane_settle(client);
 }
 
 void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
@@ -193,9 +230,24 @@ void session_unsubscribe(struct client *client, struct session_filter *filters, 
 		was = route_unsubscribe(routes, client->session, f->filter, f->len);
 		f->code = was ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
 		f->changed = was && !is_shared(f);
-		if (was)
-			unstore_one(client, f);
+		if (!was)
+			continue;
+		unstore_one(client, f);
+		agent_leave(client->worker->broker, f->filter, f->len);
 	}
 	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
+	client_plane_settle(client);
+}
+
+int session_resubscribe(struct session *session, struct session_filter *filter)
+{
+	int err = route_subscribe(&session->broker->routes, session, filter);
+
+	return err ? err : agent_join(session->broker, filter);
+}
+
+void session_unsubscribe_all(struct session *session)
+{
+	route_unsubscribe_all(&session->broker->routes, session, agent_leave, session->broker);
 }

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 struct client;
+struct session;
 
 /**
  * struct session_filter - one of those in a SUBSCRIBE or UNSUBSCRIBE
@@ -56,6 +57,14 @@ bool subscribe_bad_share(const u8 *filter, size_t len);
  */
 void session_subscribe(struct client *client, struct session_filter *filters, size_t n);
 void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n);
+
+/*
+ * Of a session that has no connection: at the start, one subscription that is in the
+ * store already, 0 or -errno; and at its end all of them, which the store forgets
+ * with the session.
+ */
+int session_resubscribe(struct session *session, struct session_filter *filter);
+void session_unsubscribe_all(struct session *session);
 
 /*
  * The client is a new peer of the kernel's router: gives it all subscriptions of

@@ -23,21 +23,27 @@ struct share;
 /**
  * struct subscription - one topic filter of one session, or a group's place in the trie
  * @sub: in the trie; not of a group's member
+ * @place: of a member: its index in the group
  * @node: in the session's table
+ * @rcu: when it is no longer there: frees it after readers of the trie are done
  * @session: whose; NULL: a group's
  * @share: the group that it is of or a member of, or NULL
  * @how: options and subscription identifier, see subscription_how(); changes at once
- * @place: of a member: its index in the group
- * @rcu: frees it after readers of the trie are done
+ *
+ * There can be millions.
  */
 struct subscription {
-	struct mqtt_sub sub;
-	struct hash_node node;
+	union {
+		struct mqtt_sub sub;
+		u32 place;
+	};
+	union {
+		struct hash_node node;
+		struct rcu_head rcu;
+	};
 	struct session *session;
 	struct share *share;
 	u64 how;
-	u32 place;
-	struct rcu_head rcu;
 };
 
 static inline u64 subscription_how(u8 options, u32 id)

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * TCP connections, with and without the kernel's router on them. Both are the
- * same calls on the same descriptor: the module has seen to that.
+ * TCP connections, with and without the kernel's router on them, and Unix sockets.
+ * All are the same calls on a descriptor: the module has seen to that.
  */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "timer.h"
 #include "transport.h"
 
-static ssize_t tcp_recv(struct conn *conn, void *buf, size_t len)
+static ssize_t socket_recv(struct conn *conn, void *buf, size_t len)
 {
 	ssize_t n = recv(conn->fd, buf, len, MSG_DONTWAIT);
 
 	return n < 0 ? -errno : n;
 }
 
-static ssize_t tcp_sendv(struct conn *conn, const struct iovec *iov, int n)
+static ssize_t socket_sendv(struct conn *conn, const struct iovec *iov, int n)
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
 	ssize_t sent = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -25,21 +26,8 @@ static ssize_t tcp_sendv(struct conn *conn, const struct iovec *iov, int n)
 	return sent < 0 ? -errno : sent;
 }
 
-const struct transport transport_plain = {
-	.name = "user",
-	.recv = tcp_recv,
-	.sendv = tcp_sendv,
-};
-
-const struct transport transport_offloaded = {
-	.name = "kernel",
-	.recv = tcp_recv,
-	.sendv = tcp_sendv,
-	.barriers = true,
-};
-
 /* TCP has the time of its last data segment: nothing needs to be noted on reading. */
-int64_t transport_idle(const struct conn *conn)
+static int64_t tcp_idle(const struct conn *conn)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
@@ -48,3 +36,41 @@ int64_t transport_idle(const struct conn *conn)
 		return INT64_MAX;
 	return info.tcpi_last_data_recv;
 }
+
+const struct transport transport_plain = {
+	.name = "user",
+	.recv = socket_recv,
+	.sendv = socket_sendv,
+	.idle = tcp_idle,
+	.tcp = true,
+};
+
+const struct transport transport_offloaded = {
+	.name = "kernel",
+	.recv = socket_recv,
+	.sendv = socket_sendv,
+	.idle = tcp_idle,
+	.barriers = true,
+	.tcp = true,
+};
+
+static ssize_t unix_recv(struct conn *conn, void *buf, size_t len)
+{
+	ssize_t n = socket_recv(conn, buf, len);
+
+	if (n > 0)
+		conn->heard = timer_now();
+	return n;
+}
+
+static int64_t unix_idle(const struct conn *conn)
+{
+	return timer_now() - conn->heard;
+}
+
+const struct transport transport_unix = {
+	.name = "unix",
+	.recv = unix_recv,
+	.sendv = socket_sendv,
+	.idle = unix_idle,
+};

@@ -169,6 +169,8 @@ static int round_wait(const struct worker *worker)
 {
 	int max = !worker->moves.running ? WAIT_MAX_MS : worker->moves.cursor ? 0 : MOVE_AGAIN_MS;
 
+	if (worker->settling && max > MOVE_AGAIN_MS)
+		max = MOVE_AGAIN_MS;
 	if (replay_waiting(worker))
 		max = 0;
 	max = timer_wait(&worker->timers, timer_now(), max);
@@ -178,10 +180,11 @@ static int round_wait(const struct worker *worker)
 }
 
 /* A client that ends while the walk is about to come to it is left out. */
-void worker_forget(struct worker *worker, const struct client *client)
+void worker_forget(struct worker *worker, struct client *client)
 {
 	if (worker->moves.cursor == client)
 		worker->moves.cursor = client->next;
+	client_plane_unlist(client);
 }
 
 static void begin_moves(struct worker *worker, unsigned int request)
@@ -237,27 +240,35 @@ static void move_some(struct worker *worker)
 	switchover_moved(switchover, moves->moved, moves->failed);
 }
 
-static void *run(void *arg)
+int worker_round(struct worker *worker, int wait)
 {
 	struct epoll_event events[EVENTS_PER_ROUND];
-	struct worker *worker = arg;
 	int n, i;
+
+	n = epoll_wait(worker->epoll_fd, events, EVENTS_PER_ROUND, wait);
+	worker->now = timer_now();
+	client_acl_review(worker);
+	for (i = 0; i < n; i++) {
+		struct event_source *source = events[i].data.ptr;
+
+		source->handle(source, events[i].events);
+	}
+	timer_run(&worker->timers, worker->now);
+	if (!worker->index)
+		session_run_timers(worker);
+	move_some(worker);
+	worker->settling = client_plane_run(worker);
+	finish_round(worker);
+	return n;
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
 
 	rcu_register_thread();
 	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
-		n = epoll_wait(worker->epoll_fd, events, EVENTS_PER_ROUND, round_wait(worker));
-		worker->now = timer_now();
-		client_acl_review(worker);
-		for (i = 0; i < n; i++) {
-			struct event_source *source = events[i].data.ptr;
-
-			source->handle(source, events[i].events);
-		}
-		timer_run(&worker->timers, worker->now);
-		if (!worker->index)
-			session_run_timers(worker);
-		move_some(worker);
-		finish_round(worker);
+		worker_round(worker, round_wait(worker));
 		if (rendezvous_join(worker))
 			finish_round(worker);
 		__atomic_store_n(&worker->rounds, worker->rounds + 1, __ATOMIC_RELAXED);

@@ -59,6 +59,10 @@ struct worker_moves {
  * @port: to the kernel's router
  * @port_source: its readiness
  * @moves: clients that have to change between data planes
+ * @unsettled: some that are to be moved, see client_settle.c
+ * @settle_cursor: next client to look at
+ * @settle_request: number of the last request for that
+ * @settling: there is more of that to do
  * @permissions: generation of those that its clients have
  * @clients: all, in a list
  * @dirty: clients that have something to send
@@ -89,6 +93,10 @@ struct worker {
 	struct port port;
 	struct event_source port_source;
 	struct worker_moves moves;
+	struct client *unsettled;
+	struct client *settle_cursor;
+	unsigned int settle_request;
+	bool settling;
 	uint32_t permissions;
 	struct client *clients;
 	struct client *dirty;
@@ -112,6 +120,12 @@ int worker_start(struct worker *worker);		/* 0 or -errno */
 void worker_stop(struct worker *worker);		/* ends the thread, waits for it */
 
 /*
+ * What the thread does again and again: waits for events for @wait milliseconds at
+ * most, and handles them. Returns how many there were.
+ */
+int worker_round(struct worker *worker, int wait);
+
+/*
  * After all threads have ended, each for all workers before the next: closing
  * the connections, dropping mail, which may leave notices, and the rest.
  */
@@ -125,7 +139,7 @@ int worker_rewatch(struct worker *worker, int fd, uint32_t events, struct event_
 void worker_unwatch(struct worker *worker, int fd);
 
 /* @client, which is about to be unlinked, is not to be moved. */
-void worker_forget(struct worker *worker, const struct client *client);
+void worker_forget(struct worker *worker, struct client *client);
 
 /* Writes all that is queued for clients of this worker to their sockets. */
 void worker_flush(struct worker *worker);

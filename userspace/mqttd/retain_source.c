@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Permissions of those who have published retained messages.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acl.h"
+#include "broker.h"
+#include "listener.h"
+#include "permissions.h"
+#include "retain_source.h"
+#include "stored.h"
+
+void retain_source_clear(struct retain_source *source)
+{
+	while (source->n)
+		acl_rules_free(source->rules[--source->n]);
+	free(source->rules);
+	free(source->client_id);
+	free(source->username);
+	*source = (struct retain_source){};
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static int compile(struct retain_source *source, struct broker *broker, const char *acl_file)
+{
+	struct acl *acl;
+	int err;
+
+	acl = permissions_get(&broker->permissions, acl_file);
+	err = acl_compile(&source->rules[source->n], acl, source->client_id, source->username);
+	acl_put(acl);
+	if (!err)
+		source->n++;
+	return err;
+}
+
+static int load(struct retain_source *source, struct broker *broker, const struct stored *msg)
+{
+	unsigned int i;
+	int err = 0;
+
+	retain_source_clear(source);
+	source->generation = permissions_generation(&broker->permissions);
+	source->rules = calloc(broker->n_endpoints, sizeof(struct acl_rules *));
+	source->client_id = strdup(msg->client_id);
+	source->username = msg->username ? strdup(msg->username) : NULL;
+	if (!source->rules || !source->client_id || (msg->username && !source->username))
+		err = -ENOMEM;
+	for (i = 0; i < broker->n_endpoints && !err; i++)
+		err = compile(source, broker, broker->endpoints[i].conf->acl_file);
+	if (err)
+		retain_source_clear(source);
+	return err;
+}
+
+static bool is_current(const struct retain_source *source, const struct broker *broker,
+		       const struct stored *msg)
+{
+	return source->client_id &&
+	       source->generation == permissions_generation(&broker->permissions) &&
+	       !strcmp(source->client_id, msg->client_id) &&
+	       same_text(source->username, msg->username);
+}
+
+static bool allows(const struct acl_rules *rules, const char *mount, const struct stored *msg)
+{
+	size_t len = mount ? strlen(mount) : 0;
+
+	if (len && (msg->topic_len <= len || memcmp(msg->topic, mount, len)))
+		return false;
+	return acl_allows(rules, ACL_WRITE, msg->topic + len, msg->topic_len - len);
+}
+
+bool retain_source_allowed(struct retain_source *source, struct broker *broker,
+			   const struct stored *msg)
+{
+	unsigned int i;
+
+	/* The broker's own */
+	if (!*msg->client_id)
+		return true;
+	if (!is_current(source, broker, msg) && load(source, broker, msg))
+		return false;
+	for (i = 0; i < source->n; i++)
+		if (allows(source->rules[i], broker->endpoints[i].conf->mount_point, msg))
+			return true;
+	return false;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * May who has published a retained message still do so? mosquitto's option
+ * check_retain_source: otherwise new subscribers do not get it.
+ */
+#ifndef MQTTD_RETAIN_SOURCE_H
+#define MQTTD_RETAIN_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+struct acl_rules;
+struct broker;
+struct stored;
+
+/**
+ * struct retain_source - permissions of the publisher that was asked about last
+ * @client_id: who that was; NULL: nobody
+ * @username: likewise, NULL if it had none
+ * @generation: of the permissions
+ * @rules: by endpoint
+ * @n: how many
+ *
+ * All zero is an empty one.
+ */
+struct retain_source {
+	char *client_id;
+	char *username;
+	u32 generation;
+	struct acl_rules **rules;
+	unsigned int n;
+};
+
+/*
+ * Which listener the publisher has come by is not known any more: one that lets it is
+ * enough. Without memory the answer is no. By a worker's thread.
+ */
+bool retain_source_allowed(struct retain_source *source, struct broker *broker,
+			   const struct stored *msg);
+void retain_source_clear(struct retain_source *source);
+
+#endif /* MQTTD_RETAIN_SOURCE_H */
