@@ -159,7 +159,7 @@ static inline u8 effective_qos(const struct fanout *fanout, u8 qos)
 }
 
 static void deliver_by(struct fanout *fanout, struct session *session, u64 how,
-			      const char *share)
+		       const char *share)
 {
 	u32 id = how_id(how);
 	struct delivery delivery = {
