@@ -47,10 +47,11 @@ def t_matching(address):
                     for topic in TOPICS:
                         pub.publish(topic, b'x', qos)
                     pub.publish('end', b'x', qos)
+                    # Only messages of the same topic have an order
                     got = []
-                    while (p := sub.message_of()).topic != b'end':
-                        got.append(p.topic.decode())
-                    check(sorted(got), sorted(wanted), f'topics for {name!r}')
+                    while len(got) <= len(wanted) or 'end' not in got:
+                        got.append(sub.message_of().topic.decode())
+                    check(sorted(got), sorted([*wanted, 'end']), f'topics for {name!r}')
 
 
 def t_longest(address):
