@@ -679,6 +679,31 @@ def t_flood():
         check(int(line.split()[1]) > 0, True, 'number')
 
 
+def t_log_topic():
+    """Log lines as messages, to those who have subscribed."""
+    with Daemon('log_dest stderr\nlog_dest topic\nlog_type all\nlog_timestamp false') as d:
+        d.running()
+        with d.client('watcher') as watcher:
+            watcher.subscribed('$SYS/broker/log/M/#', '$SYS/broker/log/N')
+
+            def wait_for(topic, text):
+                while True:
+                    line = watcher.message_of()
+                    if (line.topic, text in line.payload) == (topic, True):
+                        return
+
+            with d.client('x') as c:
+                wait_for(b'$SYS/broker/log/N', b'New client connected from 127.0.0.1:')
+                c.subscribed('a/b')
+                wait_for(b'$SYS/broker/log/M/subscribe', b'x 0 a/b')
+            # More than there is room for
+            for _ in range(300):
+                with Client(d.address, 5) as c:
+                    c.send(b'\xf0\x00')
+            d.client('last')
+            wait_for(b'$SYS/broker/log/N', b' as last ')
+
+
 def t_journal():
     """Lines for a stream of the journal have priorities, and no time stamps."""
     read, write = os.pipe()
