@@ -75,7 +75,7 @@ static enum mqtt_frame_kind mqtt_frame_publish_len(struct mqtt_frame *frame,
 		off += 2;
 	if (off > frame->len)
 		return MQTT_FRAME_MALFORMED;
-	if (topic_len > MQTT_FAST_TOPIC_MAX)
+	if (topic_len > MQTT_TOPIC_MAX)
 		return MQTT_FRAME_FAST;
 	if (protocol == MQTT_PROTOCOL_V5)
 		return mqtt_frame_props(frame, off, cur, sk);

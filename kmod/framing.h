@@ -12,8 +12,7 @@
 
 struct sock;
 
-/* Longer topic names and properties are left to the daemon. */
-#define MQTT_FAST_TOPIC_MAX	4096
+/* Longer properties are left to the daemon, as are longer topic names than MQTT_TOPIC_MAX. */
 #define MQTT_FAST_PROPS_MAX	4096
 /* Fixed header and the length of a PUBLISH's topic name */
 #define MQTT_FRAME_HEAD_MAX	(MQTT_FIXED_HEADER_MAX + 2)

@@ -157,10 +157,14 @@ static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 		err = mqtt_rx_slow(peer, run, kind == MQTT_FRAME_BARRIER);
 		break;
 	case MQTT_FRAME_PING:
+		/* The answer is not to come before what the daemon says to those. */
+		err = mqtt_rx_not_yet(peer, run) ? mqtt_rx_slow(peer, run, false) :
+						   mqtt_rx_ping(peer, run);
+		break;
 	case MQTT_FRAME_FAST:
 		if (mqtt_rx_not_yet(peer, run))
 			return false;
-		err = kind == MQTT_FRAME_PING ? mqtt_rx_ping(peer, run) : mqtt_rx_fast(peer, run);
+		err = mqtt_rx_fast(peer, run);
 		break;
 	case MQTT_FRAME_MALFORMED:
 		break;

@@ -81,7 +81,7 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 
 	if (ret)
 		return ret;
-	if (unlikely(mqtt_rx_is_reserved(pub)))
+	if (unlikely(mqtt_rx_topic_is_daemons(pub->topic, pub->topic_len)))
 		return -ENOENT;
 	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
@@ -91,6 +91,13 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 	ret = mqtt_route(peer->router, in);
 	mqtt_msg_put(in->msg);
 	return ret;
+}
+
+static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *in)
+{
+	if (unlikely(mqtt_rx_topic_is_daemons(in->pub->topic, in->pub->topic_len)))
+		return -ENOENT;
+	return mqtt_route(peer->router, in);
 }
 
 /**
@@ -129,8 +136,7 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	if (!ret && pub.topic_alias)
 		ret = mqtt_rx_route_alias(peer, &in, &pub);
 	else if (!ret)
-		ret = unlikely(mqtt_rx_is_reserved(&pub)) ? -ENOENT :
-							    mqtt_route(peer->router, &in);
+		ret = mqtt_rx_route(peer, &in);
 	mqtt_msg_put(msg);
 	return ret;
 }

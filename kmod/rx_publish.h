@@ -2,6 +2,7 @@
 #ifndef _MQTT_RX_PUBLISH_H
 #define _MQTT_RX_PUBLISH_H
 
+#include <mqtt/topic.h>
 #include <mqtt/wire.h>
 
 #include "framing.h"
@@ -21,10 +22,16 @@ struct mqtt_taken {
 	u32 bytes;
 };
 
-/* The server's own topics, MQTT 4.7.2: who may use them is the daemon's business. */
-static inline bool mqtt_rx_is_reserved(const struct mqtt_publish *pub)
+/*
+ * Topics of which all messages are the daemon's: the server's own (MQTT 4.7.2), as
+ * not everybody may use them, and those that a filter could match which has too
+ * many levels for the topic table. One level takes a byte at least.
+ */
+static inline bool mqtt_rx_topic_is_daemons(const u8 *topic, u32 len)
 {
-	return pub->topic_len && *pub->topic == '$';
+	return len && (*topic == '$' ||
+		       (len >= MQTT_TOPIC_LEVELS_MAX &&
+			mqtt_topic_levels(topic, len) > MQTT_TOPIC_LEVELS_MAX));
 }
 
 void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets);

@@ -149,7 +149,7 @@ int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		return err;
 	if (unlikely(train.first.topic_alias))
 		return mqtt_rx_publish(peer, frame, begin);
-	if (unlikely(mqtt_rx_is_reserved(&train.first)))
+	if (unlikely(mqtt_rx_topic_is_daemons(train.first.topic, train.first.topic_len)))
 		return -ENOENT;
 
 	train.buf = buf;

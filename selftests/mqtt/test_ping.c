@@ -114,6 +114,25 @@ static void waits_its_turn(void)
 	expect_pongs(&pub, 1);
 }
 
+/* What arrives together with something of the daemon's in front the daemon answers. */
+static void behind_the_daemons(void)
+{
+	struct bytes both = { 0 };
+
+	start();
+	bytes_put(&both, pingreq, sizeof(pingreq));
+	bytes_put(&both, slow.p, slow.len);
+	bytes_put(&both, pingreq, sizeof(pingreq));
+	rig_send_bytes(&pub, &both);
+	expect_pongs(&pub, 1);
+	bytes_put(&slow, pingreq, sizeof(pingreq));
+	rig_daemon_expect(&pub, &slow);
+	rig_fence(&sub);
+	CHECK(!tcp_is_readable(pub.client));
+	send_pings(&pub, 1);
+	expect_pongs(&pub, 1);
+}
+
 /* Each byte of the client's by itself, among packets of the other kinds. */
 static void in_pieces(void)
 {
@@ -362,6 +381,7 @@ static const struct ksft_case cases[] = {
 	{ "answered", answered },
 	{ "in_order", in_order },
 	{ "waits_its_turn", waits_its_turn },
+	{ "behind_the_daemons", behind_the_daemons },
 	{ "in_pieces", in_pieces },
 	{ "padded", padded },
 	{ "full_queue", full_queue },

@@ -78,6 +78,7 @@ static const struct match {
 
 static struct rig_peer pub, sub;
 static struct rig_port port;
+static bool by_port;
 
 /* The daemon writes what has a topic of the server's own. */
 static void publish(const char *topic, const char *text)
@@ -85,7 +86,7 @@ static void publish(const char *topic, const char *text)
 	struct bytes b = { 0 }, record = { 0 };
 
 	wire_message(&b, topic, text);
-	if (*topic == '$') {
+	if (*topic == '$' || by_port) {
 		rig_record(&record, &b, 0);
 		rig_port_write(&port, &record);
 	} else {
@@ -215,6 +216,7 @@ static void longest_topic(void)
 static void deep_filter(void)
 {
 	char filter[2 * MQTT_FILTER_LEVELS_MAX], topic[2 * MQTT_FILTER_LEVELS_MAX];
+	struct bytes b = { 0 };
 	int i;
 
 	for (i = 0; i < MQTT_FILTER_LEVELS_MAX; i++) {
@@ -225,11 +227,19 @@ static void deep_filter(void)
 	topic[sizeof(topic) - 1] = '\0';
 	start();
 	rig_sub(&sub, filter);
+	wire_message(&b, topic, "the daemon's");
+	tcp_send_all(pub.client, b.p, b.len);
+	rig_daemon_expect(&pub, &b);
+	tcp_expect_again(pub.fd);
+	rig_port_open(&port, 0);
+	by_port = true;
 	publish(topic, "deep");
 	expect(&sub, topic, "deep");
+	by_port = false;
 	topic[sizeof(topic) - 3] = '\0';
 	publish(topic, "too short");
 	rig_fence(&sub);
+	WAIT_UNTIL(rig_stat(MQTT_A_STATS_RX_PACKETS) == 1);
 }
 
 static void one_copy_per_peer(void)

@@ -11,7 +11,6 @@
 #include "agent.h"
 #include "broker.h"
 #include "dataplane.h"
-#include "log.h"
 #include "netlink.h"
 
 /**
@@ -98,9 +97,6 @@ static int list_one(struct hash_node *node, void *ctx)
 	f->told = dataplane_filter_fits(f->text, f->len);
 	if (f->told)
 		list->filters[list->n++] = (struct mqtt_nl_filter){ f->text, f->len, 0 };
-	else
-		log_limited(LOG_TYPE_WARNING,
-			    "Warning: groups or sessions without a connection miss messages: a filter has too many bytes or levels for the kernel.");
 	return 0;
 }
 
@@ -134,10 +130,8 @@ static int tell(struct broker *broker, struct agent_filter *f)
 	struct agent *agent = &broker->agent;
 	int err = -ENOENT;
 
-	if (!broker->dataplane)
+	if (!broker->dataplane || !dataplane_filter_fits(f->text, f->len))
 		return 0;
-	if (!dataplane_filter_fits(f->text, f->len))
-		return -EMSGSIZE;
 	if (agent->peer)
 		err = dataplane_agent_subscribe(broker, agent->peer, &filter, 1);
 	/* The first one; or somebody with the capability has ended the peer. */
@@ -173,8 +167,6 @@ static int subscribe_locked(struct broker *broker, const u8 *filter, size_t len)
 	struct agent_filter *f = find(agent, filter, len, hash);
 	int err;
 
-	if (f && broker->dataplane && !f->told)
-		return -EMSGSIZE;
 	if (f) {
 		f->refs++;
 		return 0;

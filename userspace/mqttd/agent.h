@@ -48,16 +48,14 @@ void agent_destroy(struct agent *agent);
  * When it returns later messages come. Each call is to be made undone by one of
  * agent_unsubscribe(). Any worker's thread, or the main thread while they stand still.
  *
- * Return: 0; -EMSGSIZE if the router does not take the filter; another -errno, and the
- * log says why.
+ * Return: 0 or -errno, and the log says why.
  */
 int agent_subscribe(struct broker *broker, const u8 *filter, size_t len);
 void agent_unsubscribe(struct broker *broker, const u8 *filter, size_t len);
 
 /*
- * A router was created, or has ended, while the workers stand still. A filter that
- * the router does not take is left out, and the log says so. agent_enter() returns
- * 0 or -errno.
+ * A router was created, or has ended, while the workers stand still. agent_enter()
+ * returns 0 or -errno.
  */
 int agent_enter(struct broker *broker);
 void agent_forget(struct broker *broker);

@@ -280,6 +280,7 @@ void client_destroy(struct client *client)
 	struct worker *worker = client->worker;
 
 	session_offline(client);
+	client_pump_cancel(client);
 	alias_clear(&client->aliases);
 	alias_out_clear(&client->aliases_out);
 	replay_end(client);

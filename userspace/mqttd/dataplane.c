@@ -379,9 +379,12 @@ bool dataplane_filter_fits(const u8 *filter, size_t len)
 	return len <= MQTT_FILTER_MAX && mqtt_topic_levels(filter, len) <= MQTT_FILTER_LEVELS_MAX;
 }
 
-bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len)
+bool dataplane_routes(const u8 *topic, size_t len)
 {
-	return !conn->peer || dataplane_filter_fits(filter, len);
+	if (*topic == '$' || len > MQTT_TOPIC_MAX)
+		return false;
+	return len < MQTT_TOPIC_LEVELS_MAX ||
+	       mqtt_topic_levels(topic, len) <= MQTT_TOPIC_LEVELS_MAX;
 }
 
 typedef int (*sub_request)(struct mqtt_nl *nl, uint32_t peer_id,
@@ -401,7 +404,7 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 	if (!list)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		if (filters[i].changed)
+		if (filters[i].changed && dataplane_filter_fits(filters[i].filter, filters[i].len))
 			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
 								 filters[i].len,
 								 filters[i].options &

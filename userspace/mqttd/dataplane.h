@@ -66,17 +66,20 @@ int dataplane_hold(struct worker *worker, uint32_t peer);
 /* The configuration has changed. Main thread. */
 void dataplane_reload(struct broker *broker);
 
-/* Does the router send what is longer than message_size_limit to the daemon? */
-bool dataplane_keeps_limit(const struct config *conf);
-/* Would the kernel's topic table take the filter? */
-bool dataplane_filter_fits(const u8 *filter, size_t len);
 /* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
 void dataplane_stats(struct worker *worker, struct stats *sum);
 
-/* False if @conn is a peer and the kernel's topic table would refuse the filter. */
-bool dataplane_takes_filter(const struct conn *conn, const u8 *filter, size_t len);
+/* Does the router send what is longer than message_size_limit to the daemon? */
+bool dataplane_keeps_limit(const struct config *conf);
+/*
+ * Does the router route messages with this topic? The others are routed by the
+ * daemon alone, and a filter that the router's topic table does not take (see
+ * dataplane_filter_fits()) can match only these.
+ */
+bool dataplane_routes(const u8 *topic, size_t len);
+bool dataplane_filter_fits(const u8 *filter, size_t len);
 
-/* Of @filters those that have changed; for @conn that is no peer nothing is done. */
+/* Of @filters those that have changed and that fit; for @conn that is no peer nothing is done. */
 int dataplane_subscribe(struct worker *worker, const struct conn *conn,
 			const struct session_filter *filters, size_t n);
 int dataplane_unsubscribe(struct worker *worker, const struct conn *conn,

@@ -137,7 +137,8 @@ static u8 check(struct client *client, const struct mqtt_publish *pub)
 	if (!code)
 		return code;
 	stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
-	log_limited(LOG_TYPE_NOTICE, "Denied PUBLISH from %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
+	log_limited(LOG_TYPE_NOTICE,
+		    "Denied PUBLISH from %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
 		    client_name(client), pub->qos, pub->retain, pub->topic_len, pub->topic,
 		    pub->payload_len, reason_name(code));
 	return code;

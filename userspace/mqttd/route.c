@@ -16,6 +16,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "dataplane.h"
 #include "log.h"
 #include "route.h"
 #include "session.h"
@@ -158,7 +159,7 @@ static inline u8 effective_qos(const struct fanout *fanout, u8 qos)
 }
 
 static void deliver_by(struct fanout *fanout, struct session *session, u64 how,
-			      const char *share)
+		       const char *share)
 {
 	u32 id = how_id(how);
 	struct delivery delivery = {
@@ -488,15 +489,14 @@ static int deliver_beside(struct worker *worker, struct message *msg, struct cli
 }
 
 /*
- * At QoS 1 and 2 nothing is the kernel's, which has no sessions. Nor is what has a
- * topic of the server's own: the kernel leaves all of it to the daemon, which may not
- * let everybody publish or read it.
+ * At QoS 1 and 2 nothing is the kernel's, which has no sessions. Nor are some topics,
+ * of which it leaves all to the daemon.
  */
 int route_publish(struct worker *worker, struct message *msg)
 {
 	struct client *from = msg->from ? msg->from->owner : NULL;
 
-	if (!port_is_open(&worker->port) || msg->qos || *msg->topic == '$')
+	if (!port_is_open(&worker->port) || msg->qos || !dataplane_routes(msg->topic, msg->topic_len))
 		return route_deliver(worker, msg);
 	if (port_publish(worker, msg, from ? from->conn.peer : 0))
 		return deliver_beside(worker, msg, from);

@@ -8,7 +8,6 @@
 
 #include "agent.h"
 #include "broker.h"
-#include "dataplane.h"
 #include "log.h"
 #include "session.h"
 #include "session_kept.h"
@@ -24,14 +23,13 @@ struct walk {
 	size_t n;
 };
 
-/* Those of groups the agent has anyway, and one that is too long it could not have. */
+/* Those of groups the agent has anyway. */
 static bool is_kept(const struct session_filter *f)
 {
 	const u8 *topic;
 	size_t len;
 
-	return !subscribe_split(f->filter, f->len, &topic, &len) &&
-	       dataplane_filter_fits(f->filter, f->len);
+	return !subscribe_split(f->filter, f->len, &topic, &len);
 }
 
 static int keep_one(void *ctx, const struct session_filter *f)

@@ -9,7 +9,6 @@
 #include "broker.h"
 #include "client.h"
 #include "dataplane.h"
-#include "log.h"
 #include "session.h"
 #include "subscribe.h"
 #include "worker.h"
@@ -37,12 +36,6 @@ static int add(void *ctx, const struct session_filter *filter)
 	/* Those of groups are no peer's. */
 	if (subscribe_split(filter->filter, filter->len, &topic, &topic_len))
 		return 0;
-	if (!dataplane_takes_filter(&load->client->conn, filter->filter, filter->len)) {
-		log_limited(LOG_TYPE_WARNING,
-			    "Warning: Client %s: a filter has too many bytes or levels for the kernel.",
-			    client_name(load->client));
-		return -EMSGSIZE;
-	}
 	load->filters[load->n] = *filter;
 	load->filters[load->n++].changed = true;
 	return buffer_append(&load->bytes, filter->filter, filter->len);

@@ -100,11 +100,12 @@ static int store_one(struct client *client, const struct session_filter *f, u64 
 	return store_sub_put(store, client->session->key, &sub) ? 0 : -ENOMEM;
 }
 
+/* Without memory the store knows more than it should, and the client is not told otherwise. */
 static void unstore_one(struct client *client, const struct session_filter *f)
 {
-	if (client->session->key)
-		store_sub_del(client->worker->broker->store, client->session->key, f->filter,
-			      f->len);
+	if (client->session->key &&
+	    !store_sub_del(client->worker->broker->store, client->session->key, f->filter, f->len))
+		client_close(client, CLOSE_NO_MEMORY, NULL);
 }
 
 /* What the kernel knows of a subscription has changed, or it knows nothing yet. */
@@ -122,8 +123,6 @@ static int change(struct client *client, struct session_filter *f)
 
 	if (client->session->subs.count >= SUBSCRIPTIONS_MAX)
 		return -EDQUOT;
-	if (!is_shared(f) && !dataplane_takes_filter(&client->conn, f->filter, f->len))
-		return -EMSGSIZE;
 	err = route_subscribe(&broker->routes, client->session, f);
 	if (err)
 		return err;
@@ -156,10 +155,9 @@ static void subscribe_one(struct client *client, struct session_filter *f)
 		f->code = f->options & FILTER_QOS;
 		return;
 	}
-	f->code = err == -EMSGSIZE || err == -EDQUOT ? REASON_QUOTA : REASON_IMPLEMENTATION;
+	f->code = err == -EDQUOT ? REASON_QUOTA : REASON_IMPLEMENTATION;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: cannot subscribe: %s.",
-		    client_name(client), err == -EMSGSIZE ?
-		    "a filter has too many bytes or levels for the kernel" : strerror(-err));
+		    client_name(client), strerror(-err));
 }
 
 static void restore_one(struct client *client, const struct session_filter *f)

@@ -68,7 +68,7 @@ void session_unsubscribe_all(struct session *session);
 
 /*
  * The client is a new peer of the kernel's router: gives it all subscriptions of
- * the session. Returns 0 or -errno: -EMSGSIZE if it does not take one.
+ * the session. Returns 0 or -errno.
  */
 int session_load(struct client *client);
 

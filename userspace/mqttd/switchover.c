@@ -69,28 +69,10 @@ static int enter(struct worker *worker)
 		if (!connected(client))
 			continue;
 		err = client_plane_enter(client);
-		if (err && err != -EMSGSIZE)
+		if (err)
 			return err;
 	}
 	return 0;
-}
-
-/*
- * A client with a filter that the kernel's topic table does not take has not
- * become a peer: one of them shall not keep all others from moving.
- */
-static unsigned int close_strangers(struct worker *worker)
-{
-	struct client *client;
-	unsigned int n = 0;
-
-	for (client = worker->clients; client; client = client->next) {
-		if (!connected(client) || client->conn.peer)
-			continue;
-		client_close(client, CLOSE_NOT_ATTACHED, NULL);
-		n++;
-	}
-	return n;
 }
 
 static void forget_all(struct broker *broker)
@@ -103,15 +85,13 @@ static void forget_all(struct broker *broker)
 			client_plane_forget(client);
 }
 
-static int enter_all(struct broker *broker, struct switchover_result *result)
+static int enter_all(struct broker *broker)
 {
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < broker->n_workers && !err; i++)
 		err = enter(&broker->workers[i]);
-	for (i = 0; i < broker->n_workers && !err; i++)
-		result->failed += close_strangers(&broker->workers[i]);
 	return err;
 }
 
@@ -125,7 +105,7 @@ static int make_router(struct switchover *switchover, char *why)
 	rendezvous_begin(broker);
 	err = dataplane_start(broker, why);
 	if (!err) {
-		err = enter_all(broker, &switchover->result);
+		err = enter_all(broker);
 		if (err) {
 			snprintf(why, DATAPLANE_WHY_MAX, "the kernel does not take all clients: %s",
 				 strerror(-err));
