@@ -384,9 +384,11 @@ def t_privileges():
             st = os.stat(d.control)
             check((st.st_uid, st.st_gid, st.st_mode & 0o777),
                   (nobody.pw_uid, nobody.pw_gid, 0o660), 'control socket')
-            # What it can read it can read again
-            d.signal(signal.SIGHUP)
-            d.line('Reloading config')
+            # It is his database, and what he can read he can read again
+            with d.client('kept', properties=[(0x11, 100)]):
+                check(session(d, 'kept')['durable'], 'yes', 'durable')
+            d.reload()
+            d.signal(signal.SIGUSR1)
             d.signal(signal.SIGUSR2)
             d.line('statistics: ')
 
