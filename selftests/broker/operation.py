@@ -384,9 +384,11 @@ def t_privileges():
             st = os.stat(d.control)
             check((st.st_uid, st.st_gid, st.st_mode & 0o777),
                   (nobody.pw_uid, nobody.pw_gid, 0o660), 'control socket')
-            # What it can read it can read again
-            d.signal(signal.SIGHUP)
-            d.line('Reloading config')
+            # It is his database, and what he can read he can read again
+            with d.client('kept', properties=[(0x11, 100)]):
+                check(session(d, 'kept')['durable'], 'yes', 'durable')
+            d.reload()
+            d.signal(signal.SIGUSR1)
             d.signal(signal.SIGUSR2)
             d.line('statistics: ')
 
@@ -677,6 +679,31 @@ def t_flood():
                 c.expect_end()
         line = d.line('similar messages suppressed: "disconnected due to')
         check(int(line.split()[1]) > 0, True, 'number')
+
+
+def t_log_topic():
+    """Log lines as messages, to those who have subscribed."""
+    with Daemon('log_dest stderr\nlog_dest topic\nlog_type all\nlog_timestamp false') as d:
+        d.running()
+        with d.client('watcher') as watcher:
+            watcher.subscribed('$SYS/broker/log/M/#', '$SYS/broker/log/N')
+
+            def wait_for(topic, text):
+                while True:
+                    line = watcher.message_of()
+                    if (line.topic, text in line.payload) == (topic, True):
+                        return
+
+            with d.client('x') as c:
+                wait_for(b'$SYS/broker/log/N', b'New client connected from 127.0.0.1:')
+                c.subscribed('a/b')
+                wait_for(b'$SYS/broker/log/M/subscribe', b'x 0 a/b')
+            # More than there is room for
+            for _ in range(300):
+                with Client(d.address, 5) as c:
+                    c.send(b'\xf0\x00')
+            d.client('last')
+            wait_for(b'$SYS/broker/log/N', b' as last ')
 
 
 def t_journal():
