@@ -91,7 +91,7 @@ static void in_order(void)
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_BYTES) - before, 5 * fast.len);
 }
 
-/* Behind what the daemon has not read it is the daemon's; behind a barrier it waits. */
+/* As long as the daemon has not read what stands in front, there is no answer. */
 static void waits_its_turn(void)
 {
 	struct bytes barrier = { 0 };
@@ -100,10 +100,8 @@ static void waits_its_turn(void)
 	rig_send_bytes(&pub, &slow);
 	send_pings(&pub, 1);
 	rig_fence(&sub);
-	bytes_put(&slow, pingreq, sizeof(pingreq));
-	rig_daemon_expect(&pub, &slow);
 	CHECK(!tcp_is_readable(pub.client));
-	send_pings(&pub, 1);
+	rig_daemon_expect(&pub, &slow);
 	expect_pongs(&pub, 1);
 
 	wire_subscribe(&barrier, "x/y");
@@ -113,6 +111,25 @@ static void waits_its_turn(void)
 	rig_fence(&sub);
 	CHECK(!tcp_is_readable(pub.client));
 	tcp_expect_again(pub.fd);
+	expect_pongs(&pub, 1);
+}
+
+/* What arrives together with something of the daemon's in front the daemon answers. */
+static void behind_the_daemons(void)
+{
+	struct bytes both = { 0 };
+
+	start();
+	bytes_put(&both, pingreq, sizeof(pingreq));
+	bytes_put(&both, slow.p, slow.len);
+	bytes_put(&both, pingreq, sizeof(pingreq));
+	rig_send_bytes(&pub, &both);
+	expect_pongs(&pub, 1);
+	bytes_put(&slow, pingreq, sizeof(pingreq));
+	rig_daemon_expect(&pub, &slow);
+	rig_fence(&sub);
+	CHECK(!tcp_is_readable(pub.client));
+	send_pings(&pub, 1);
 	expect_pongs(&pub, 1);
 }
 
@@ -131,8 +148,8 @@ static void in_pieces(void)
 	for (i = 0; i < all.len; i++)
 		rig_send(&pub, all.p + i, 1);
 	expect_pongs(&pub, 2);
-	bytes_put(&slow, pingreq, sizeof(pingreq));
 	rig_daemon_expect(&pub, &slow);
+	expect_pongs(&pub, 1);
 	tcp_expect(sub.client, fast.p, fast.len);
 }
 
@@ -364,6 +381,7 @@ static const struct ksft_case cases[] = {
 	{ "answered", answered },
 	{ "in_order", in_order },
 	{ "waits_its_turn", waits_its_turn },
+	{ "behind_the_daemons", behind_the_daemons },
 	{ "in_pieces", in_pieces },
 	{ "padded", padded },
 	{ "full_queue", full_queue },

@@ -274,6 +274,7 @@ void client_send(struct client *client, const void *packet, size_t len);
 
 /* The session's queue has something new: session_pump() at the end of this round. */
 void client_pump_later(struct client *client);
+void client_pump_cancel(struct client *client);		/* it is about to be destroyed */
 
 /* Below: client_stored.c */
 

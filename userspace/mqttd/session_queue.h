@@ -136,6 +136,9 @@ u64 queue_release(struct session *session, struct session_entry *entry);
 /* The connection is lost: what is in flight is to be sent again. */
 void queue_rewind(struct session *session);
 
+/* Without a connection: gives back the memory of a queue that has nothing in it. */
+void queue_trim(struct session *session);
+
 /* Takes the queue from a session that ends; @session->queue is NULL then. */
 struct session_queue *queue_take(struct session *session);
 /* Its first entry, for the caller; NULL: there is none, and @queue is freed. */

@@ -157,7 +157,18 @@ void client_pump_later(struct client *client)
 	worker->pumps = client;
 }
 
-/* Those that are closed are not in the list: it is empty before they are destroyed. */
+void client_pump_cancel(struct client *client)
+{
+	struct client **link = &client->worker->pumps;
+
+	if (!client->pumping)
+		return;
+	while (*link != client)
+		link = &(*link)->next_pump;
+	*link = client->next_pump;
+	client->pumping = false;
+}
+
 void worker_pump(struct worker *worker)
 {
 	struct client *client;
