@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Connections of the tests to the broker."""
 import collections
+import contextlib
 import os
 import select
 import socket
@@ -273,3 +274,23 @@ def forget(address, *client_ids):
     for client_id in client_ids:
         with Client(address, 5) as client:
             client.connected(client_id)
+
+
+@contextlib.contextmanager
+def unretained(address, *topics):
+    """Removes what is retained there in the end, also of a test that fails."""
+    try:
+        yield
+    finally:
+        with Client(address, 4).connected('remover') as client:
+            client.send(*(publish(4, topic, b'', retain=True) for topic in topics))
+            client.publish(topics[0], b'', 1, retain=True)
+
+
+@contextlib.contextmanager
+def retained(address, *topics, payload=b'kept', qos=1, **kwargs):
+    """A client that has retained a message in each topic, until the end."""
+    with unretained(address, *topics), Client(address, 5).connected('keeper') as keeper:
+        for topic in topics:
+            keeper.publish(topic, payload, qos, retain=True, **kwargs)
+        yield keeper

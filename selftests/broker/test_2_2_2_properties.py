@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every property in every packet: 2.2.2, 3.1.2.11, 3.3.2.3."""
 from connection import Client
-from wire import CONNACK, DISCONNECT, PUBCOMP, PUBREL, SUBACK, TYPES, UNSUBACK, Failure, \
-    check, connect, packet, string, value_bytes, varint
+from wire import CONNACK, DISCONNECT, SUBACK, TYPES, Failure, check, connect, packet, string, \
+    subscribe, value_bytes, varint
 
 # A value that each may have, and one that it may not
 GOOD = {'B': 1, '>H': 1, '>I': 1, 'varint': 1, 'string': b'x', 'binary': b'\0\xff',
@@ -40,7 +40,6 @@ PLACES = {
 }
 # What the standard lets a server refuse, or that is no error in itself
 REFUSED = {('CONNECT', 0x15): 0x8c, ('CONNECT', 0x16): 0x82, ('DISCONNECT', 0x11): 0x82}
-ANSWERS = {'SUBSCRIBE': SUBACK, 'UNSUBSCRIBE': UNSUBACK, 'PUBREC': PUBREL, 'PUBREL': PUBCOMP}
 
 
 CLOSED = 0x100         # without a reason code
@@ -56,29 +55,21 @@ def block(*properties):
 
 
 def says(address, name, data):
-    """The reason code of the end, or None if the connection goes on."""
-    connecting = PLACES[name].byte1 == 0x10
+    """The reason code of the end, or None if the connection goes on.
+
+    It does if the SUBSCRIBE behind is answered; unlike PINGREQ it waits its turn.
+    """
     with Client(address, 5) as client:
-        if not connecting:
+        if PLACES[name].byte1 != 0x10:
             client.connected('props')
-        client.send(PLACES[name].packet(data), b'\xc0\0')
-        if name in ANSWERS:
-            p = client.next()
-            if p and p.type == ANSWERS[name]:
-                client.ping_answered()
+        client.send(PLACES[name].packet(data), subscribe(5, ('behind', 0), packet_id=99))
+        while p := client.next():
+            if p.type == SUBACK and p.packet_id == 99:
                 return None
-        else:
-            p = client.next()
-        if p is None and name == 'DISCONNECT':
-            return None             # as it was asked for
-        if p and p.type in (CONNACK, DISCONNECT) and p.code >= 0x80:
-            client.expect_end()
-            return p.code
-        if p and p.type == CONNACK:
-            client.ping_answered()
-        elif not p or p.byte1 != 0xd0:
-            return CLOSED
-        return None
+            if p.type in (CONNACK, DISCONNECT) and p.code >= 0x80:
+                client.expect_end()
+                return p.code
+    return None if name == 'DISCONNECT' else CLOSED
 
 
 def expect(address, name, data, codes, what):

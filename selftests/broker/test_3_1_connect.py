@@ -108,7 +108,7 @@ def t_authentication_methods(address):
 
 
 def t_credentials(address):
-    """[MQTT-3.1.2-17] [MQTT-3.1.2-19] [MQTT-3.1.2-16] [MQTT-3.1.2-18] Without a password file."""
+    """[MQTT-3.1.2-17] [MQTT-3.1.2-19] Without a password file."""
     for level in LEVELS:
         client = Client(address, level)
         client.connected('cred', flags=0xc0, tail=string('user') + string(b'\0\xff'))
@@ -163,9 +163,9 @@ MALFORMED_5 = (
 
 def t_malformed(address):
     """[MQTT-3.1.4-1] [MQTT-3.1.2-3] [MQTT-3.1.2-9] [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13]
-    [MQTT-3.1.2-17] [MQTT-3.1.2-19] [MQTT-3.1.3-1] [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12]
-    [MQTT-3.14.0-1] [MQTT-3.2.2-7] [MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-4.13.2-1]
-    Each cut and each flag."""
+    [MQTT-3.1.2-16] [MQTT-3.1.2-17] [MQTT-3.1.2-18] [MQTT-3.1.2-19] [MQTT-3.1.3-1]
+    [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12] [MQTT-3.14.0-1] [MQTT-3.2.2-7] [MQTT-1.5.4-1]
+    [MQTT-1.5.4-2] [MQTT-4.13.2-1] Each cut and each flag."""
     for level in LEVELS:
         for data, code in malformed(level):
             if level == 5:

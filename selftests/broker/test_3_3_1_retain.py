@@ -1,23 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Retained messages: 3.3.1.3, 3.8.3.1, 4.8.2."""
-import contextlib
-
-from connection import LEVELS, Client
+from connection import LEVELS, Client, retained, unretained
 from wire import PUBLISH, SUBACK, check, publish, subscribe
-
-
-@contextlib.contextmanager
-def retained(address, *topics, payload=b'kept', qos=1, **kwargs):
-    """A client that has retained a message in each topic, which it removes in the end."""
-    with Client(address, 5).connected('keeper') as keeper:
-        for topic in topics:
-            keeper.publish(topic, payload, qos, retain=True, **kwargs)
-        try:
-            yield keeper
-        finally:
-            with Client(address, 5).connected('keeper') as again:
-                for topic in topics:
-                    again.publish(topic, b'', 1, retain=True)
 
 
 def nothing_retained(address, *topics):
@@ -30,7 +14,8 @@ def t_retained(address):
     """[MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7] [MQTT-3.3.1-8] [MQTT-3.3.1-12] [MQTT-3.8.4-8]
     Set, replaced and removed at each QoS by each version."""
     for level in LEVELS:
-        with Client(address, level).connected('live').subscribed('r/1', options=2) as live, \
+        with unretained(address, 'r/1'), \
+                Client(address, level).connected('live').subscribed('r/1', options=2) as live, \
                 Client(address, level).connected('at') as pub:
             for qos in range(3):
                 for payload in (b'one', b'two'):
@@ -85,7 +70,8 @@ def t_retain_handling(address):
 
 def t_retain_as_published(address):
     """[MQTT-3.3.1-12] [MQTT-3.3.1-13] The flag of those that come live."""
-    with Client(address, 5).connected('rap').subscribed('r/a', options=0x0a) as rap, \
+    with unretained(address, 'r/a'), \
+            Client(address, 5).connected('rap').subscribed('r/a', options=0x0a) as rap, \
             Client(address, 5).connected('plain').subscribed('r/a', options=0x02) as plain:
         for level in LEVELS:
             with Client(address, level).connected('at') as pub:
@@ -124,30 +110,26 @@ def t_many_retained(address):
     """[MQTT-3.3.1-9] Others are served meanwhile, and the subscriber answered."""
     total = 400
     topics = [f'r/many/{i % 20}/{i}' for i in range(total)]
-    with Client(address, 5).connected('at') as pub, \
+    with unretained(address, 'r/many', *topics), Client(address, 5).connected('at') as pub, \
             Client(address, 4).connected('other').subscribed('r/other') as other:
         pub.send(*(publish(5, topic, b'x' * 100, retain=True) for topic in topics))
         pub.publish('r/many', b'last', 1, retain=True)
-        try:
-            with Client(address, 5).connected('to') as sub:
-                sub.send(subscribe(5, ('r/many/#', 1)))
-                pub.publish('r/other', b'x')
-                other.message('r/other', b'x')
-                got, answers = [], 0
-                while len(got) < total + 1 or not answers:
-                    p = sub.next()
-                    if p.type == PUBLISH:
-                        check(p.retain, True, 'RETAIN')
-                        got.append(p.topic.decode())
-                        sub.acknowledge(p)
-                    else:
-                        check(p.type, SUBACK, 'type')
-                        answers += 1
-                check(sorted(got), sorted(topics + ['r/many']), 'topics')
-        finally:
-            pub.send(*(publish(5, topic, b'', retain=True) for topic in topics))
-            pub.publish('r/many', b'', 1, retain=True)
-        nothing_retained(address, 'r/many/0/0', 'r/many/#')
+        with Client(address, 5).connected('to') as sub:
+            sub.send(subscribe(5, ('r/many/#', 1)))
+            pub.publish('r/other', b'x')
+            other.message('r/other', b'x')
+            got, answers = [], 0
+            while len(got) < total + 1 or not answers:
+                p = sub.next()
+                if p.type == PUBLISH:
+                    check(p.retain, True, 'RETAIN')
+                    got.append(p.topic.decode())
+                    sub.acknowledge(p)
+                else:
+                    check(p.type, SUBACK, 'type')
+                    answers += 1
+            check(sorted(got), sorted(topics + ['r/many']), 'topics')
+    nothing_retained(address, 'r/many/0/0', 'r/many/#')
 
 
 def t_subscribing_meanwhile(address):
@@ -197,7 +179,7 @@ def t_retained_window(address):
 
 def t_retained_alias(address):
     """[MQTT-3.3.2-12] Retained under the topic that the alias stands for."""
-    with Client(address, 5).connected('at') as pub:
+    with unretained(address, 'r/alias'), Client(address, 5).connected('at') as pub:
         pub.publish('r/alias', b'', properties=[(0x23, 3)])
         pub.publish('', b'kept', 1, retain=True, properties=[(0x23, 3)])
         with Client(address, 5).connected('to').subscribed('r/#') as sub:

@@ -2,67 +2,42 @@
 """What properties do: expiry, topic aliases, sizes, requests and responses: 3.1.2.11, 3.3.2.3."""
 import time
 
-from connection import LEVELS, PATIENCE, Client, forget, session
+from connection import LEVELS, Client, forget, retained, session
 from wire import ALIAS, ALIAS_MAX, CORRELATION, MESSAGE_EXPIRY, PACKET_MAX, PUBACK, PUBLISH, \
     PUBREC, PUBREL, REASON, RECEIVE_MAX, RESPONSE_INFORMATION, RESPONSE_TOPIC, SUBACK, UNSUBACK, \
-    USER, WANT_PROBLEM, WANT_RESPONSE, Failure, answer, check, publish, subscribe, unsubscribe
+    USER, WANT_PROBLEM, WANT_RESPONSE, answer, check, publish, subscribe, unsubscribe
 
 
 def t_message_expiry(address):
-    """[MQTT-3.3.2-5] [MQTT-3.3.2-6] [MQTT-4.3.3-7] [MQTT-4.3.3-13] [MQTT-4.3.2-3] Of retained
-    messages, of those in queues, and of those that are on their way already."""
+    """[MQTT-3.3.2-5] [MQTT-3.3.2-6] [MQTT-4.3.3-7] [MQTT-4.3.3-13] [MQTT-4.4.0-1] Of retained
+    messages, of those in queues; not of those that are on their way already."""
+    short, long = [(MESSAGE_EXPIRY, 2)], [(MESSAGE_EXPIRY, 1000)]
     with Client(address, 5).connected('at') as pub:
-        held = session(address, 5, 'held', properties=[(RECEIVE_MAX, 2)])
-        held.subscribed('e/held', options=2)
-        away = session(address, 5, 'away').subscribed('e/away', options=1)
-        away.leave()
+        flying = session(address, 5, 'flying', properties=[(RECEIVE_MAX, 2)])
+        flying.subscribed('e/flying', options=2)
+        session(address, 5, 'resting').subscribed('e/resting', options=1).leave()
         for qos in (1, 2):
-            pub.publish('e/held', b'%d' % qos, qos, properties=[(MESSAGE_EXPIRY, 1)])
-        flying = [held.message('e/held', b'%d' % qos, qos, ack=False) for qos in (1, 2)]
-        for left, payload in ((1, b'short'), (1000, b'long')):
-            for topic in ('e/away', 'e/held'):
-                pub.publish(topic, payload, 1, properties=[(MESSAGE_EXPIRY, left)])
-            pub.publish(f'e/kept/{left}', payload, 1, retain=True,
-                        properties=[(MESSAGE_EXPIRY, left)])
-        expired(address, 'e/kept/1')
-        # What was begun goes on, and what waited behind it has expired
-        held.acknowledge(*flying)
-        seconds_gone(held.message_of('e/held'), b'long')
-        held.drop()
-        with session(address, 5, 'away', present=1) as away:
-            seconds_gone(away.message_of('e/away'), b'long')
-        with Client(address, 5).connected('late').subscribed('e/kept/+') as late:
-            seconds_gone(late.message_of('e/kept/1000'), b'long')
-        pub.publish('e/kept/1000', b'', 1, retain=True)
-    forget(address, 'held', 'away')
-
-
-def t_expiry_of_what_was_sent(address):
-    """[MQTT-4.3.3-7] [MQTT-4.4.0-1] It is sent again even when it has expired meanwhile."""
-    with Client(address, 5).connected('at') as pub:
-        sub = session(address, 5, 'sent').subscribed('e/sent', options=2)
-        for qos in (1, 2):
-            pub.publish('e/sent', b'%d' % qos, qos, properties=[(MESSAGE_EXPIRY, 1)])
-            sub.message('e/sent', b'%d' % qos, qos, ack=False)
-        sub.drop()
-        pub.publish('e/kept/1', b'x', 1, retain=True, properties=[(MESSAGE_EXPIRY, 1)])
-        expired(address, 'e/kept/1')
-        with session(address, 5, 'sent', present=1) as sub:
-            for qos in (1, 2):
-                sub.message('e/sent', b'%d' % qos, qos, dup=True, ack=False)
-    forget(address, 'sent')
-
-
-def expired(address, topic):
-    """Returns when this retained message is gone."""
-    deadline = time.monotonic() + PATIENCE
-    with Client(address, 5).connected('observer') as client:
-        while time.monotonic() < deadline:
-            client.subscribed(topic)
-            if not client.waiting():
-                return
-            time.sleep(0.1)
-    raise Failure(f'{topic} does not expire')
+            pub.publish('e/flying', b'%d' % qos, qos, properties=short)
+            flying.message('e/flying', b'%d' % qos, qos, ack=False)
+        for topic in ('e/flying', 'e/resting'):
+            pub.publish(topic, b'short', 1, properties=short)
+            pub.publish(topic, b'long', 1, properties=long)
+        with retained(address, 'e/kept/1', payload=b'short', properties=short), \
+                retained(address, 'e/kept/2', payload=b'long', properties=long):
+            time.sleep(2.1)
+            # What was begun goes on, even after a break; what waited behind it has expired
+            flying.drop()
+            flying = session(address, 5, 'flying', present=1, properties=[(RECEIVE_MAX, 2)])
+            begun = [flying.message('e/flying', b'%d' % qos, qos, dup=True, ack=False)
+                     for qos in (1, 2)]
+            flying.acknowledge(*begun)
+            seconds_gone(flying.message_of('e/flying'), b'long')
+            flying.drop()
+            with session(address, 5, 'resting', present=1) as resting:
+                seconds_gone(resting.message_of('e/resting'), b'long')
+            with Client(address, 5).connected('late').subscribed('e/kept/+') as late:
+                seconds_gone(late.message_of('e/kept/2'), b'long')
+    forget(address, 'flying', 'resting')
 
 
 def seconds_gone(message, payload):

@@ -113,7 +113,7 @@ def t_not_again_without_a_break(address):
 
 
 def t_incoming_after_a_break(address):
-    """[MQTT-4.3.3-10] [MQTT-4.3.3-9] The session knows which QoS 2 messages it has had; a new
+    """[MQTT-4.3.3-10] The session knows which QoS 2 messages it has had; a new
     session does not."""
     for level in LEVELS:
         with Client(address, 4).connected('to').subscribed('in', options=2) as sub:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Topic names and filters: 4.7."""
-from connection import LEVELS, Client
-from wire import check, publish
+from connection import LEVELS, Client, unretained
+from wire import SUBACK, Failure, check, publish, subscribe
 
 # A filter and, of these topics, those that it matches
 TOPICS = ('a', 'b', '/', '/a', 'a/', 'a/b', 'a//b', 'a/b/c', 'A', 'a b', ' ', 'ä', 'a\u0308',
@@ -47,23 +47,35 @@ def t_matching(address):
                     for topic in TOPICS:
                         pub.publish(topic, b'x', qos)
                     pub.publish('end', b'x', qos)
+                    # Only messages of the same topic have an order
                     got = []
-                    while (p := sub.message_of()).topic != b'end':
-                        got.append(p.topic.decode())
-                    check(sorted(got), sorted(wanted), f'topics for {name!r}')
+                    while len(got) <= len(wanted) or 'end' not in got:
+                        got.append(sub.message_of().topic.decode())
+                    check(sorted(got), sorted([*wanted, 'end']), f'topics for {name!r}')
+
+
+def takes(client, name):
+    """Subscribes, unless the filter is above a limit of the broker's: the kernel has some."""
+    client.send(subscribe(client.level, (name, 1)))
+    codes = client.expect(SUBACK).codes
+    if codes not in ([1], [0x97 if client.level == 5 else 0x80]):
+        raise Failure(f'SUBACK {codes} for a filter of {len(name)} characters')
+    return codes == [1]
 
 
 def t_longest(address):
     """[MQTT-4.7.3-3] [MQTT-1.5.4-1] 65,535 bytes in names and filters, of one level and of many."""
     for name in ('x' * 65535, 'é' * 32767, 'x/' * 5000 + 'x' * 55535):
         for level in LEVELS:
-            with Client(address, level).connected('to').subscribed(name, options=1) as sub, \
-                    Client(address, level).connected('at') as pub:
-                for qos in range(3):
-                    pub.publish(name, b'x', qos)
-                    sub.message(name, b'x', min(qos, 1))
-                pub.publish(name[:-1], b'x', 1)
-                sub.unsubscribed(name)
+            for pattern in (name, '+/#'):
+                with Client(address, level).connected('to') as sub, \
+                        Client(address, level).connected('at') as pub:
+                    if not takes(sub, pattern):
+                        continue
+                    for qos in range(3):
+                        pub.publish(name, b'x', qos)
+                        sub.message(name, b'x', min(qos, 1))
+                    sub.unsubscribed(pattern)
 
 
 def t_most_levels(address):
@@ -71,22 +83,24 @@ def t_most_levels(address):
     levels = 10000
     name = '/'.join('x' * levels)
     filters = {'#': 1, name: 1, '/'.join('+' * levels): 1, name + '/#': 1, name + '/x': 0,
-               '/'.join('+' * (levels - 1)): 0, name[:-1] + '#': 1, name[:-1] + '+': 1}
-    with Client(address, 5).connected('at') as pub:
+               '/'.join('+' * (levels - 1)): 0, name[:-1] + '#': 1, name[:-1] + '+': 1,
+               '/'.join('+' * 1000) + '/#': 1}
+    with unretained(address, name), Client(address, 5).connected('at') as pub:
         for pattern, matches in filters.items():
-            with Client(address, 5).connected('to').subscribed(pattern, options=1) as sub:
-                pub.publish(name, b'x', 0)
-                pub.publish(name, b'x', 1)
-                for qos in range(2 if matches else 0):
-                    sub.message(name, b'x', qos)
-                pub.publish('/' * 65535, b'', 1)
+            with Client(address, 5).connected('to') as sub:
+                if not takes(sub, pattern):
+                    continue
+                for qos in range(2):
+                    pub.publish(name, b'x', qos)
+                    if matches:
+                        sub.message(name, b'x', qos)
                 if pattern == '#':
+                    pub.publish('/' * 65535, b'', 1)
                     sub.message('/' * 65535, b'', 1)
                 sub.ping()
         pub.publish(name, b'kept', 1, retain=True)
-        with Client(address, 5).connected('to').subscribed('/'.join('+' * levels)) as sub:
+        with Client(address, 5).connected('to').subscribed('x/+/#') as sub:
             sub.message(name, b'kept', retain=True)
-        pub.publish(name, b'', 1, retain=True)
 
 
 def t_sys_is_the_brokers(address):

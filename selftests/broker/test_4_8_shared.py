@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Shared subscriptions: 4.8.2."""
 import contextlib
+import time
 
-from connection import LEVELS, NEVER, Client, forget, session
+from connection import LEVELS, NEVER, PATIENCE, Client, forget, session
 from wire import PUBACK, PUBREC, RECEIVE_MAX, SUBACK, SUBSCRIPTION_ID, answer, check, \
     publish, subscribe
 
@@ -22,7 +23,8 @@ def members(address, number, name, level=5, options=2):
 def gathered(clients, total):
     """The messages that they have got when there are so many; not acknowledged."""
     got = [[] for _ in clients]
-    while sum(map(len, got)) < total:
+    deadline = time.monotonic() + PATIENCE
+    while sum(map(len, got)) < total and time.monotonic() < deadline:
         for client, messages in zip(clients, got):
             messages += client.waiting()
     check(sum(map(len, got)), total, 'messages')

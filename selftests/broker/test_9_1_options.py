@@ -56,7 +56,7 @@ pattern read users/%u
 
 
 def own_permissions(broker):
-    """acl_file: what may be published, by PUBACK and PUBREC 0x87 in MQTT 5.0, and what is
+    """[MQTT-4.3.3-9] acl_file: what may be published, by PUBACK and PUBREC 0x87 in MQTT 5.0, and what is
     delivered, whatever was subscribed to; wills and retained messages too."""
     with broker('acl_file DIR/acl\n', {'acl': ACL}) as b, \
             Client(b.address, 5) as ann, Client(b.address, 4) as other:
@@ -84,6 +84,12 @@ def own_permissions(broker):
         says(other, 'clients/c2/x', other)
         for topic in ('news/x', 'users/ann', 'unheard/of'):
             says(ann, topic)
+        # The identifier of what was refused is free
+        ann.send(publish(5, 'unheard/of', b'no', qos=2, packet_id=500))
+        check(ann.expect(PUBREC, 500).code, 0x87, 'PUBREC')
+        ann.send(publish(5, 'ann/x', b'yes', qos=2, packet_id=500))
+        ann.finish(2, 500)
+        ann.message('ann/x', b'yes', 1)
         # Written by one and read by nobody
         check(ann.publish('drop/box', b'x', 1).code in (0, 0x10), True, 'PUBACK')
         # Wills and retained messages are published with the rights of who has set them

@@ -180,10 +180,10 @@ static void test_refused(void **state)
 	msg->expires = stored_now() - 1;
 	assert_int_equal(client_publish(&client, msg, &(struct delivery){}, 0, false), -ETIME);
 	msg->expires = stored_now() + 3500;
-	assert_queued(PACKET("\x30\x0e\0\1t\0""0123456789"));
+	assert_queued(PACKET("\x30\x0e\0\1t\0" "0123456789"));
 	client.terms.max_packet = 0;
 	assert_int_equal(client_publish(&client, msg, &(struct delivery){}, 0, false), 0);
-	assert_queued(PACKET("\x30\x13\0\1t\5\2\0\0\0\4""0123456789"));
+	assert_queued(PACKET("\x30\x13\0\1t\5\2\0\0\0\4" "0123456789"));
 	stored_put(msg);
 }
 

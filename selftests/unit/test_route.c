@@ -48,10 +48,6 @@ static int number(const struct session *session)
 }
 
 int __wrap_session_enqueue(struct worker *worker, struct session *session, struct stored *msg,
-			   const struct delivery *delivery);
-bool __wrap_session_has_room(struct session *session);
-
-int __wrap_session_enqueue(struct worker *worker, struct session *session, struct stored *msg,
 			   const struct delivery *delivery)
 {
 	size_t len = strlen(queued);

@@ -376,6 +376,14 @@ static void test_operator(void **state)
 	hear(fd, "\xe0\1\x98");
 	hear_end(fd);
 	assert_non_null(session_of("s"));
+	/* Also if somebody comes for it before it is gone */
+	assert_true(session_delete(&broker.sessions, "s"));
+	fd = dial();
+	assert_int_equal(send(fd, "\x10\x0d\0\4MQTT\4\0\0\0\0\1s", 15, 0), 15);
+	session_run_timers(&broker.workers[0]);
+	run();
+	hear(fd, "\x20\2\0\0");
+	hang_up(fd);
 	assert_true(session_delete(&broker.sessions, "s"));
 	run();
 	assert_null(session_of("s"));

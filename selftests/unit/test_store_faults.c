@@ -275,7 +275,7 @@ static void fail_each_call(const char *what, int result)
 
 	/* What opens the file first, each; then what writes it, again and again, sometimes */
 	do {
-		at += 1 + at / 60;
+		at += 1 + at / 30;
 		faulty_reset();
 		faulty_fail_at(at, result, false);
 		run_with_fault(what, at);
@@ -301,7 +301,7 @@ static void test_memory(void **state)
 
 	(void)state;
 	do {
-		at += 1 + at / 20;
+		at += 1 + at / 12;
 		for (times = 1; times < 10; times *= 9) {
 			faulty_reset();
 			faulty_memory_fail_at(at, times);
@@ -318,7 +318,7 @@ static void test_failure_and_power(void **state)
 	int at, least, most;
 
 	(void)state;
-	for (at = 1; at < 400; at += 3) {
+	for (at = 1; at < 400; at += 5) {
 		faulty_reset();
 		store_directory(NULL);
 		open_store(&h);

@@ -31,9 +31,6 @@ static struct broker broker;
 static struct worker worker;
 static struct client client;
 
-int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
-			       const struct session_filter *filters, size_t n);
-
 /* As mqtt_nl_sub_add(): what came before the one that is refused is deleted. */
 int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
 			       const struct session_filter *filters, size_t n)

@@ -31,6 +31,8 @@
  * @facility: of syslog(3)
  * @stderr_journal: stderr is the journal's
  * @stdout_journal: stdout is
+ * @take: whom lines for LOG_DEST_TOPIC are given to, or NULL
+ * @take_arg: for it
  */
 static struct sinks {
 	pthread_rwlock_t lock;
@@ -41,6 +43,8 @@ static struct sinks {
 	int facility;
 	bool stderr_journal;
 	bool stdout_journal;
+	void (*take)(void *arg, enum log_type type, const char *line, size_t len);
+	void *take_arg;
 } sinks = {
 	.lock = PTHREAD_RWLOCK_INITIALIZER,
 	.dests = LOG_DEST_STDERR,
@@ -125,6 +129,15 @@ int log_give(uid_t uid, gid_t gid)
 		err = -errno;
 	pthread_rwlock_unlock(&sinks.lock);
 	return err;
+}
+
+void log_set_taker(void (*take)(void *arg, enum log_type type, const char *line, size_t len),
+		   void *arg)
+{
+	pthread_rwlock_wrlock(&sinks.lock);
+	sinks.take = take;
+	sinks.take_arg = arg;
+	pthread_rwlock_unlock(&sinks.lock);
 }
 
 bool log_enabled(enum log_type type)
@@ -226,6 +239,10 @@ static void write_everywhere(enum log_type type, struct line *line)
 			   sinks.stdout_journal ? level_len : stamp_len);
 	if (sinks.dests & LOG_DEST_FILE)
 		line_write(sinks.file_fd, line, stamp, stamp_len);
+	if (sinks.dests & LOG_DEST_TOPIC && sinks.take) {
+		memcpy(line->text - stamp_len, stamp, stamp_len);
+		sinks.take(sinks.take_arg, type, line->text - stamp_len, stamp_len + len);
+	}
 }
 
 void log_printf(enum log_type type, const char *fmt, ...)

@@ -9,6 +9,7 @@
 #define MQTT_LIB_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -33,6 +34,7 @@ enum log_dest {
 	LOG_DEST_FILE	= 1 << 2,
 	LOG_DEST_SYSLOG	= 1 << 3,
 	LOG_DEST_JOURNAL = 1 << 4,
+	LOG_DEST_TOPIC	= 1 << 5,	/* log_set_taker() */
 };
 
 /**
@@ -88,6 +90,14 @@ int log_configure(const struct log_config *config);
 
 /* Whom the log file belongs to, before the process becomes this user: 0 or -errno. */
 int log_give(uid_t uid, gid_t gid);
+
+/*
+ * Lines for LOG_DEST_TOPIC, with their time stamp and not terminated, are for @take. Any
+ * thread calls it, with any lock held; it may not log. When this returns, the former one
+ * is not called any more.
+ */
+void log_set_taker(void (*take)(void *arg, enum log_type type, const char *line, size_t len),
+		   void *arg);
 
 bool log_enabled(enum log_type type);
 void log_printf(enum log_type type, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

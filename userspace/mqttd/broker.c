@@ -14,6 +14,7 @@
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
+#include "log_topic.h"
 #include "restore.h"
 #include "stats.h"
 #include "store.h"
@@ -250,6 +251,8 @@ static void stop_workers(struct broker *broker, unsigned int n)
 
 static void end_timers(struct broker *broker)
 {
+	log_topic_stop(broker->log_topic);
+	broker->log_topic = NULL;
 	sys_topics_stop(broker);
 	upkeep_stop(broker);
 }
@@ -268,6 +271,8 @@ int broker_start(struct broker *broker)
 	err = upkeep_start(broker);
 	if (!err)
 		err = sys_topics_start(broker);
+	if (!err)
+		err = log_topic_start(&broker->log_topic, broker);
 	for (i = 0; i < broker->n_workers && !err; i++)
 		err = worker_start(&broker->workers[i]);
 	if (!err)

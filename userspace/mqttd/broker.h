@@ -23,6 +23,7 @@ struct auth;
 struct dataplane;
 struct endpoint;
 struct incidents;
+struct log_topic;
 struct listeners;
 struct store;
 struct sys_topics;
@@ -53,6 +54,7 @@ struct worker;
  * @upkeep: likewise
  * @sessions: by client id
  * @routes: subscriptions
+ * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
  * @agent: those that are no connection's, for the router
  */
@@ -78,6 +80,7 @@ struct broker {
 	struct upkeep upkeep;
 	struct session_registry sessions;
 	struct route_table routes;
+	struct log_topic *log_topic;
 	struct incidents *incidents;
 	struct agent agent;
 };

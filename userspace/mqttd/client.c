@@ -181,7 +181,8 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
-	err = timer_set(&worker->timers, &client->timer, worker->now + worker->broker->conf->connect_timeout * 1000);
+	err = timer_set(&worker->timers, &client->timer,
+			worker->now + worker->broker->conf->connect_timeout * 1000);
 	if (err)
 		goto fail_timer;
 	err = worker_watch(worker, fd, EPOLLIN, &client->source);
@@ -280,6 +281,7 @@ void client_destroy(struct client *client)
 	struct worker *worker = client->worker;
 
 	session_offline(client);
+	client_pump_cancel(client);
 	alias_clear(&client->aliases);
 	alias_out_clear(&client->aliases_out);
 	replay_end(client);

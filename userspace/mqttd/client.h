@@ -27,7 +27,7 @@ struct client_rate;
 struct delivery;
 struct endpoint;
 struct message;
-struct replay;
+struct replays;
 struct session;
 struct session_will;
 struct stored;
@@ -169,7 +169,7 @@ struct client {
 	struct alias_table aliases;
 	struct acl_rules *rules;
 	struct alias_out aliases_out;
-	struct replay *replays;
+	struct replays *replays;
 	struct client *next_replay;
 	struct session_will *will;
 	uint64_t connect_ticket;
@@ -274,6 +274,7 @@ void client_send(struct client *client, const void *packet, size_t len);
 
 /* The session's queue has something new: session_pump() at the end of this round. */
 void client_pump_later(struct client *client);
+void client_pump_cancel(struct client *client);		/* it is about to be destroyed */
 
 /* Below: client_stored.c */
 

@@ -39,7 +39,8 @@ static const struct option_word words_slow_consumer[] = {
 
 static const struct option_word words_log_dest[] = {
 	{ "stderr", LOG_DEST_STDERR }, { "stdout", LOG_DEST_STDOUT },
-	{ "syslog", LOG_DEST_SYSLOG }, { "journal", LOG_DEST_JOURNAL }, { "none", 0 }, { }
+	{ "syslog", LOG_DEST_SYSLOG }, { "journal", LOG_DEST_JOURNAL },
+	{ "topic", LOG_DEST_TOPIC }, { "none", 0 }, { }
 };
 
 static const struct option_word words_log_type[] = {
@@ -200,15 +201,10 @@ static int set_log_dest(struct config *conf, const struct config_option *opt, ch
 		conf->log_dests |= LOG_DEST_FILE;
 		return config_set_string(conf, opt, value + 5 + strspn(value + 5, " \t"));
 	}
-	if (!strcmp(value, "topic")) {
-		log_printf(LOG_TYPE_WARNING,
-			   "Warning: log_dest topic is ignored: not supported yet.");
-		return 0;
-	}
 	word = word_find(words_log_dest, value);
 	if (!word)
 		return config_error(conf,
-				    "'%s' is not one of stderr, stdout, syslog, journal, none, file PATH",
+				    "'%s' is not one of stderr, stdout, syslog, journal, topic, none, file PATH",
 				    value);
 	conf->log_dests_set = true;
 	conf->log_dests = word->value ? conf->log_dests | word->value : 0;

@@ -264,7 +264,8 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 		connack_refuse(client, REASON_BUSY, "too many passwords are being checked");
 		break;
 	default:
-		connack_refuse(client, REASON_NOT_AUTHORIZED, "no user name, and anonymous clients are not allowed");
+		connack_refuse(client, REASON_NOT_AUTHORIZED,
+			       "no user name, and anonymous clients are not allowed");
 		break;
 	}
 }
@@ -294,18 +295,25 @@ static unsigned int log_version(u8 protocol)
 	return protocol == MQTT_PROTOCOL_V5 ? 5 : protocol - 2;
 }
 
+static void log_connected(const struct client *client)
+{
+	const char *user = client->username;
+
+	if (client->worker->broker->conf->connection_messages)
+		log_limited(LOG_TYPE_NOTICE,
+			    "New client connected from %s as %s (p%u, c%u, k%u%s%s%s).",
+			    client_address(client), client->id, log_version(client->protocol),
+			    client->terms.clean, client->keepalive, user ? ", u'" : "",
+			    user ? user : "", user ? "'" : "");
+}
+
 void handler_connect_finish(struct client *client)
 {
 	client->connect_ticket = 0;
 	if (!connack_accept(client))
 		return;
 	client->state = CLIENT_CONNECTED;
-	if (client->worker->broker->conf->connection_messages)
-		log_limited(LOG_TYPE_NOTICE, "New client connected from %s as %s (p%u, c%u, k%u%s%s%s).",
-			    client_address(client), client->id, log_version(client->protocol),
-			    client->terms.clean, client->keepalive,
-			    client->username ? ", u'" : "", client->username ? client->username : "",
-			    client->username ? "'" : "");
+	log_connected(client);
 	client_keepalive_start(client);
 	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);

@@ -162,7 +162,7 @@ struct message_form *message_make_form(struct message *msg, u8 protocol)
 	return make_form(msg, form, protocol) ? NULL : form;
 }
 
-/* With the form that the message came in in front of it, so that both are one piece. */
+/* With the form in front of it that the message came in, so that both are one piece. */
 struct blob *message_blob(struct message *msg)
 {
 	struct message_form *form = form_at(msg, msg->protocol);

@@ -39,6 +39,7 @@ void publish_stored(struct worker *worker, struct stored *stored, bool retain,
 	msg.retain = retain;
 	msg.from = from;
 	if (publish_message(worker, &msg) == -ENOMEM)
-		log_limited(LOG_TYPE_ERROR, "Error: no memory for a message to all its subscribers.");
+		log_limited(LOG_TYPE_ERROR,
+			    "Error: no memory for a message to all its subscribers.");
 	message_done(&msg);
 }

@@ -159,7 +159,7 @@ static inline u8 effective_qos(const struct fanout *fanout, u8 qos)
 }
 
 static void deliver_by(struct fanout *fanout, struct session *session, u64 how,
-			      const char *share)
+		       const char *share)
 {
 	u32 id = how_id(how);
 	struct delivery delivery = {
@@ -494,7 +494,7 @@ static int deliver_beside(struct worker *worker, struct message *msg, struct cli
  */
 int route_publish(struct worker *worker, struct message *msg)
 {
-	struct client *from = msg->from ? msg->from->owner : NULL;
+	struct client *from = msg->client;
 
 	if (!port_is_open(&worker->port) || msg->qos)
 		return route_deliver(worker, msg);

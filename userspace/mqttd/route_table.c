@@ -38,7 +38,9 @@ static uint64_t place_hash(const void *place, bool hash)
 
 static uint64_t subscription_hash(const struct subscription *sub)
 {
-	return sub->share ? place_hash(sub->share, false) : place_hash(sub->sub.node, sub->sub.hash);
+	if (sub->share)
+		return place_hash(sub->share, false);
+	return place_hash(sub->sub.node, sub->sub.hash);
 }
 
 struct subscription *route_find_place(struct session *session,

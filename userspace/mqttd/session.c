@@ -230,6 +230,12 @@ static bool must_wait(struct client *client, struct session *session)
 	return session->owner;
 }
 
+/* Its time has come, and nobody has looked yet. */
+static bool is_over(const struct session *session)
+{
+	return session->ends && session->ends <= timer_now();
+}
+
 /* *@ended: a session that is to be finished. */
 static int claim_locked(struct client *client, struct session **ended, u64 *change)
 {
@@ -242,7 +248,7 @@ static int claim_locked(struct client *client, struct session **ended, u64 *chan
 		free(username);
 		return -EINPROGRESS;
 	}
-	client->terms.session_present = session && !client->terms.clean;
+	client->terms.session_present = session && !client->terms.clean && !is_over(session);
 	if (client->terms.session_present) {
 		resume_locked(client, session);
 	} else {
@@ -327,6 +333,7 @@ void session_offline(struct client *client)
 	rcu_assign_pointer(session->client, NULL);
 	session->window = 0;
 	queue_rewind(session);
+	queue_trim(session);
 	if (!packet_ids_count(session->incoming)) {
 		packet_ids_free(session->incoming);
 		session->incoming = NULL;
@@ -465,9 +472,9 @@ static bool run_one(struct worker *worker)
 		session_will_publish(worker, due.will, NULL);
 	session_will_free(due.will);
 	if (due.session) {
-		log_limited(LOG_TYPE_NOTICE, "The session of client %s has expired.",
-			    due.session->id);
-		stats_add(&worker->stats, STAT_SESSIONS_EXPIRED, 1);
+		log_limited(LOG_TYPE_NOTICE, "The session of client %s %s.", due.session->id,
+			    due.session->doomed ? "was deleted" : "has expired");
+		stats_add(&worker->stats, STAT_SESSIONS_EXPIRED, !due.session->doomed);
 		session_finish(worker, due.session);
 	}
 	store_end(broker->store);

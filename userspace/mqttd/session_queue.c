@@ -17,6 +17,8 @@
 /* So much may wait for the window when retained messages are added. */
 #define ROOM_MESSAGES	64
 #define ROOM_BYTES	(1u << 20)
+/* What is left of a larger table when nothing is in flight is freed. */
+#define TABLE_MAX	1024
 
 struct session_entry *queue_entry_new(struct stored *msg, const struct delivery *delivery)
 {
@@ -105,6 +107,8 @@ static void window_del(struct session_queue *queue, struct session_entry *entry)
 		return;
 	hash_del(&queue->by_id, &entry->by_id);
 	queue->window_bytes -= stored_size(entry->msg);
+	if (!queue->by_id.count && queue->by_id.mask >= TABLE_MAX)
+		hash_clear(&queue->by_id, NULL, NULL);
 }
 
 /* Packet identifiers */
@@ -428,6 +432,18 @@ static void leave_table(struct hash_node *node, void *ctx)
 {
 	(void)node;
 	(void)ctx;
+}
+
+void queue_trim(struct session *session)
+{
+	struct session_queue *queue = session->queue;
+
+	if (!queue || queue->n_waiting || !TAILQ_EMPTY(&queue->chosen) ||
+	    !TAILQ_EMPTY(&queue->inflight) || session->key)
+		return;
+	hash_clear(&queue->by_id, NULL, NULL);
+	free(queue);
+	session->queue = NULL;
 }
 
 struct session_queue *queue_take(struct session *session)

@@ -2,9 +2,9 @@
 /*
  * Messages of one session on their way to its client, MQTT 5.0 4.4 and 4.9.
  *
- *   waiting ──a packet identifier is chosen──> chosen ──sent──> in flight ──acknowledged──>
- *                                                 ^                │
- *                                                 └─connection lost┘
+ *   waiting ──identifier──> chosen ──sent──> in flight ──acknowledged──>
+ *                              ^                 │
+ *                              └─connection lost─┘
  *
  * Each list is in the order in which messages are sent. Chosen and in flight
  * together are bounded by the window: the client's Receive Maximum,
@@ -135,6 +135,9 @@ u64 queue_release(struct session *session, struct session_entry *entry);
 
 /* The connection is lost: what is in flight is to be sent again. */
 void queue_rewind(struct session *session);
+
+/* Without a connection: gives back the memory of a queue that has nothing in it. */
+void queue_trim(struct session *session);
 
 /* Takes the queue from a session that ends; @session->queue is NULL then. */
 struct session_queue *queue_take(struct session *session);

@@ -144,8 +144,9 @@ bool session_delete(struct session_registry *registry, const char *id)
 
 	pthread_mutex_lock(&registry->lock);
 	session = session_find(registry, id);
-	if (session && session->owner) {
+	if (session)
 		session->doomed = true;
+	if (session && session->owner) {
 		mailbox_notify(session->owner, NOTICE_END);
 	} else if (session) {
 		session->ends = 1;	/* long ago */

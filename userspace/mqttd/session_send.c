@@ -157,7 +157,18 @@ void client_pump_later(struct client *client)
 	worker->pumps = client;
 }
 
-/* Those that are closed are not in the list: it is empty before they are destroyed. */
+void client_pump_cancel(struct client *client)
+{
+	struct client **link = &client->worker->pumps;
+
+	if (!client->pumping)
+		return;
+	while (*link != client)
+		link = &(*link)->next_pump;
+	*link = client->next_pump;
+	client->pumping = false;
+}
+
 void worker_pump(struct worker *worker)
 {
 	struct client *client;
@@ -198,7 +209,7 @@ void session_pump(struct client *client)
 
 /* Acknowledgements */
 
-static void unknown(struct client *client, const char *type, u16 packet_id)
+static void not_found(struct client *client, const char *type, u16 packet_id)
 {
 	log_limited(LOG_TYPE_DEBUG, "Client %s: %s for unknown packet identifier %u.",
 		    client->id, type, packet_id);
@@ -222,7 +233,7 @@ static void finished(struct client *client, int err, const char *type, u16 packe
 	if (!err)
 		client_pump_later(client);
 	else if (err == -ENOENT)
-		unknown(client, type, packet_id);
+		not_found(client, type, packet_id);
 	else
 		client_close(client, CLOSE_PROTOCOL, type);
 }
@@ -301,7 +312,7 @@ void session_pubrec(struct client *client, u16 packet_id, u8 reason)
 	} else {
 		/* 3.x cannot be told that it is unknown, but is not to wait for ever */
 		if (err)
-			unknown(client, "PUBREC", packet_id);
+			not_found(client, "PUBREC", packet_id);
 		answer(client, MQTT_PKT_PUBREL << 4 | 2, packet_id,
 		       err ? REASON_PACKET_ID : REASON_SUCCESS, ticket);
 	}
@@ -355,7 +366,7 @@ void session_pubrel(struct client *client, u16 packet_id)
 	bool there = incoming_del(client->session, packet_id, &ticket);
 
 	if (!there)
-		unknown(client, "PUBREL", packet_id);
+		not_found(client, "PUBREL", packet_id);
 	if (there && client->session->key && !ticket)
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 	else

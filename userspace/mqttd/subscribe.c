@@ -100,11 +100,12 @@ static int store_one(struct client *client, const struct session_filter *f, u64 
 	return store_sub_put(store, client->session->key, &sub) ? 0 : -ENOMEM;
 }
 
+/* Without memory the store knows more than it should, and the client is not told otherwise. */
 static void unstore_one(struct client *client, const struct session_filter *f)
 {
-	if (client->session->key)
-		store_sub_del(client->worker->broker->store, client->session->key, f->filter,
-			      f->len);
+	if (client->session->key &&
+	    !store_sub_del(client->worker->broker->store, client->session->key, f->filter, f->len))
+		client_close(client, CLOSE_NO_MEMORY, NULL);
 }
 
 /* What the kernel knows of a subscription has changed, or it knows nothing yet. */

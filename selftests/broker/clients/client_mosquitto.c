@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGES	100
+#define MESSAGES	100	/* at each QoS, one after the other */
 #define PATIENCE	30
 
 static int connected = -1, granted = -1, disconnected = -1;
@@ -70,9 +70,9 @@ static void on_message(struct mosquitto *m, void *arg, const struct mosquitto_me
 
 	(void)m;
 	(void)arg;
-	snprintf(number, sizeof(number), "%d", received++);
+	snprintf(number, sizeof(number), "%d", received);
 	snprintf(want, sizeof(want), "%s/%s", topic, number);
-	if (strcmp(msg->topic, want) || msg->qos || msg->retain ||
+	if (strcmp(msg->topic, want) || msg->qos != received++ / MESSAGES || msg->retain ||
 	    (size_t)msg->payloadlen != strlen(number) ||
 	    memcmp(msg->payload, number, strlen(number)))
 		errx(1, "message %s is %s, QoS %d, retain %d, %d bytes", number, msg->topic,
@@ -107,7 +107,8 @@ static void publish(struct mosquitto *m, int i)
 	if (level == 5)
 		must(mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, "n",
 							number), "property");
-	must(mosquitto_publish_v5(m, NULL, to, strlen(number), number, 0, false, props),
+	must(mosquitto_publish_v5(m, NULL, to, strlen(number), number, i / MESSAGES, false,
+				     props),
 	     "publish");
 	mosquitto_property_free_all(&props);
 }
@@ -146,11 +147,13 @@ int main(int argc, char **argv)
 	mosquitto_lib_init();
 	m = client(argv[1], atoi(argv[2]));
 	until(m, connected == 0);
-	must(mosquitto_subscribe(m, NULL, filter, 1), "subscribe");
-	until(m, granted == 0);
-	for (i = 0; i < MESSAGES; i++)
+	must(mosquitto_subscribe(m, NULL, filter, 2), "subscribe");
+	until(m, granted == 2);
+	for (i = 0; i < 3 * MESSAGES; i++) {
 		publish(m, i);
-	until(m, received == MESSAGES);
+		if ((i + 1) % MESSAGES == 0)
+			until(m, received == i + 1);
+	}
 	must(mosquitto_unsubscribe(m, NULL, filter), "unsubscribe");
 	until(m, unsubscribed);
 	must(mosquitto_disconnect(m), "disconnect");

@@ -5,7 +5,7 @@
 const assert = require('assert');
 const mqtt = require('mqtt');
 
-const MESSAGES = 100;
+const MESSAGES = 100;	// at each QoS, one after the other
 const [host, port, version] = process.argv.slice(2);
 const level = Number(version);
 const topic = `mqttjs/${process.pid}`;
@@ -28,11 +28,16 @@ function fail(error) {
 }
 
 function publish(i) {
-	const options = { qos: 0 };
+	const options = { qos: Math.floor(i / MESSAGES) };
 
 	if (level === 5)
 		options.properties = { userProperties: { n: String(i) }, contentType: 'text/plain' };
 	client.publish(`${topic}/${i}`, String(i), options);
+}
+
+function publishAll(first) {
+	for (let i = first; i < first + MESSAGES; i++)
+		publish(i);
 }
 
 function finish() {
@@ -48,18 +53,20 @@ client.on('error', fail);
 client.on('disconnect', (packet) => fail(`DISCONNECT ${packet.reasonCode}`));
 client.on('message', (name, payload, packet) => {
 	assert.deepStrictEqual([name, payload.toString(), packet.qos, packet.retain],
-			       [`${topic}/${received}`, String(received), 0, false]);
+			       [`${topic}/${received}`, String(received),
+				Math.floor(received / MESSAGES), false]);
 	if (level === 5)
 		assert.strictEqual(packet.properties.userProperties.n, String(received));
-	if (++received === MESSAGES)
+	if (++received === 3 * MESSAGES)
 		finish();
+	else if (received % MESSAGES === 0)
+		publishAll(received);
 });
 client.on('connect', () => {
-	client.subscribe(`${topic}/#`, { qos: 0 }, (error, granted) => {
+	client.subscribe(`${topic}/#`, { qos: 2 }, (error, granted) => {
 		if (error)
 			fail(error);
-		assert.strictEqual(granted[0].qos, 0);
-		for (let i = 0; i < MESSAGES; i++)
-			publish(i);
+		assert.strictEqual(granted[0].qos, 2);
+		publishAll(0);
 	});
 });

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGES	100
+#define MESSAGES	100	/* at each QoS, one after the other */
 #define PATIENCE	30
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -85,7 +85,7 @@ static int arrived(void *arg, char *name, int len, MQTTAsync_message *msg)
 	(void)len;
 	snprintf(number, sizeof(number), "%d", received);
 	snprintf(want, sizeof(want), "%s/%s", topic, number);
-	if (strcmp(name, want) || msg->qos || msg->retained ||
+	if (strcmp(name, want) || msg->qos != received / MESSAGES || msg->retained ||
 	    (size_t)msg->payloadlen != strlen(number) ||
 	    memcmp(msg->payload, number, strlen(number)))
 		errx(1, "message %s is %s, QoS %d, retain %d, %d bytes", number, name, msg->qos,
@@ -172,6 +172,7 @@ static void publish(MQTTAsync m, int i)
 	snprintf(to, sizeof(to), "%s/%s", topic, number);
 	msg.payload = number;
 	msg.payloadlen = strlen(number);
+	msg.qos = i / MESSAGES;
 	if (level == 5) {
 		prop.value.data.data = "n";
 		prop.value.data.len = 1;
@@ -211,11 +212,13 @@ int main(int argc, char **argv)
 	m = client(argv[1], argv[2]);
 	connect_it(m);
 	options = answer("subscribe");
-	must(MQTTAsync_subscribe(m, filter, 0, &options), "subscribe");
+	must(MQTTAsync_subscribe(m, filter, 2, &options), "subscribe");
 	until(&steps, 2, "subscribed");
-	for (i = 0; i < MESSAGES; i++)
+	for (i = 0; i < 3 * MESSAGES; i++) {
 		publish(m, i);
-	until(&received, MESSAGES, "messages");
+		if ((i + 1) % MESSAGES == 0)
+			until(&received, i + 1, "messages");
+	}
 	options = answer("unsubscribe");
 	must(MQTTAsync_unsubscribe(m, filter, &options), "unsubscribe");
 	until(&steps, 3, "unsubscribed");

@@ -9,7 +9,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-MESSAGES = 100
+MESSAGES = 100      # at each QoS, one after the other
 
 
 class Scenario:
@@ -54,19 +54,20 @@ class Scenario:
             properties = Properties(PacketTypes.PUBLISH)
             properties.UserProperty = [('n', str(i)), ('n', 'again')]
             properties.ContentType = 'text/plain'
-        self.client.publish(f'{self.topic}/{i}', str(i), properties=properties)
+        self.client.publish(f'{self.topic}/{i}', str(i), i // MESSAGES, properties=properties)
 
     def run(self, host, port):
         self.client.connect(host, port, 60)
         self.step('connected', 0)
-        self.client.subscribe(self.topic + '/#', 0)
-        self.step('subscribed', [0])
-        for i in range(MESSAGES):
-            self.publish(i)
-        self.until(lambda: len(self.seen) == MESSAGES, 'all messages')
+        self.client.subscribe(self.topic + '/#', 2)
+        self.step('subscribed', [2])
+        for qos in range(3):
+            for i in range(qos * MESSAGES, (qos + 1) * MESSAGES):
+                self.publish(i)
+            self.until(lambda end=i: len(self.seen) == end + 1, 'all messages')
         for i, got in enumerate(self.seen):
             pairs = [('n', str(i)), ('n', 'again')] if self.level == 5 else None
-            want = (f'{self.topic}/{i}', str(i).encode(), 0, False, pairs)
+            want = (f'{self.topic}/{i}', str(i).encode(), i // MESSAGES, False, pairs)
             if got != want:
                 sys.exit(f'{got}, not {want}')
         self.client.unsubscribe(self.topic + '/#')
