@@ -69,6 +69,10 @@ static void talk_prepare(struct talk *t, const char *id)
 	wire_publish(&t->say, 0x31, "t/u", "retained", 8);
 	wire_message(&t->hear, "t/u", "retained");
 	wire_message(&t->other, "t/u", "retained");
+	/* and not for whoever talks next */
+	wire_publish(&t->say, 0x31, "t/u", "", 0);
+	wire_message(&t->hear, "t/u", "");
+	wire_message(&t->other, "t/u", "");
 	say_message(t, "t/u", "behind the retained one", true);
 	wire_unsubscribe(&t->say, "t/u");
 	bytes_put(&t->hear, unsuback, sizeof(unsuback));
