@@ -132,6 +132,41 @@ def t_many_retained(address):
     nothing_retained(address, 'r/many/0/0', 'r/many/#')
 
 
+def t_subscribing_meanwhile(address):
+    """[MQTT-3.3.1-5] [MQTT-3.3.1-9] [MQTT-4.6.0-6] None is missed, and none comes behind a later
+    one, whether it is still on its way when the client subscribes or retained already."""
+    number = 0
+    with retained(address, 'r/race', payload=b'0', qos=0), \
+            Client(address, 5).connected('at') as pub:
+        for count in [1, 2, 5, 30] * 8:
+            with Client(address, 4).connected('to') as sub:
+                burst = [publish(5, 'r/race', b'%d' % (number + 1 + i), retain=True)
+                         for i in range(2 * count)]
+                number += 2 * count
+                pub.send(*burst[:count])
+                sub.send(subscribe(4, ('r/race', 0)))
+                pub.send(*burst[count:])
+                seen_all(sub, number)
+
+
+def seen_all(sub, last):
+    """Up to @last: a retained message, and those behind it in their order."""
+    kept, live = None, []
+    while kept is None or max([kept] + live) < last:
+        p = sub.next()
+        if p.type == SUBACK:
+            continue
+        check((p.type, p.qos), (PUBLISH, 0), 'PUBLISH at QoS 0')
+        if p.retain:
+            check(kept, None, 'a retained message before')
+            kept = int(p.payload)
+            check([n for n in live if n > kept], [], f'messages before the older {kept}')
+        else:
+            live.append(int(p.payload))
+    check(live, list(range(live[0], last + 1)) if live else [], 'messages')
+    check(not live or live[0] <= kept + 1, True, f'{live[:1]} follows {kept}')
+
+
 def t_retained_window(address):
     """[MQTT-3.3.4-9] Retained messages too are sent as the receiver's window allows."""
     with retained(address, 'r/q/1', 'r/q/2', 'r/q/3', qos=2), Client(address, 5) as sub:

@@ -21,6 +21,22 @@ static void show_count(struct ctl *ctl, const json_t *object, const char *name)
 		out_count(&ctl->out, name, json_integer_value(count));
 }
 
+/* Only the daemon's own words are printed. */
+static void show_needs(struct ctl *ctl, json_t *needs)
+{
+	const json_t *count;
+	const char *name;
+
+	if (!json_object_size(needs))
+		return;
+	out_line(&ctl->out);
+	out_object_begin(&ctl->out, "needs", OUT_ROW);
+	json_object_foreach(needs, name, count)
+		if (strspn(name, "abcdefghijklmnopqrstuvwxyz-") == strlen(name))
+			show_count(ctl, needs, name);
+	out_object_end(&ctl->out);
+}
+
 static void show_listener(struct ctl *ctl, const json_t *listener)
 {
 	const char *address = json_string_value(json_object_get(listener, "address"));
@@ -33,6 +49,7 @@ static void show_listener(struct ctl *ctl, const json_t *listener)
 	show_count(ctl, listener, "connections");
 	show_count(ctl, listener, "offloaded");
 	show_count(ctl, listener, "hosted");
+	show_needs(ctl, json_object_get(listener, "needs"));
 	out_object_end(&ctl->out);
 }
 

@@ -181,7 +181,8 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
-	err = timer_set(&worker->timers, &client->timer, worker->now + worker->broker->conf->connect_timeout * 1000);
+	err = timer_set(&worker->timers, &client->timer,
+			worker->now + worker->broker->conf->connect_timeout * 1000);
 	if (err)
 		goto fail_timer;
 	err = worker_watch(worker, fd, EPOLLIN, &client->source);

@@ -77,20 +77,6 @@ void client_plane_note_needs(struct client *client, unsigned int needs);
  */
 bool client_plane_pause(struct client *client);
 
-/**
- * struct client_plane_info - for people
- * @plane: "user", "kernel", or "hosted": the kernel routes, the daemon has the connection
- * @needs: why it is hosted: bits of enum client_need; 0: it is on its way, or the
- *	listener or the operator wants it, or the kernel did not take the connection
- */
-struct client_plane_info {
-	const char *plane;
-	unsigned int needs;
-};
-
-/* Any thread, with a reference to the client or its session's owner locked. */
-void client_plane_describe(const struct client *client, struct client_plane_info *info);
-
 /* From the port: nothing for the client will follow there. */
 void client_plane_offloaded(struct client *client);
 

@@ -118,13 +118,3 @@ void client_plane_settle_all(struct broker *broker)
 	__atomic_add_fetch(&broker->settle_request, 1, __ATOMIC_RELEASE);
 	broker_wake_workers(broker);
 }
-
-void client_plane_describe(const struct client *client, struct client_plane_info *info)
-{
-	bool peer = __atomic_load_n(&client->conn.peer, __ATOMIC_RELAXED);
-	bool offloaded = __atomic_load_n(&client->conn.transport, __ATOMIC_RELAXED) ==
-			 &transport_offloaded;
-
-	info->plane = offloaded ? "kernel" : peer ? "hosted" : "user";
-	info->needs = peer && !offloaded ? __atomic_load_n(&client->needs, __ATOMIC_RELAXED) : 0;
-}

@@ -24,17 +24,31 @@ static json_int_t count(const uint32_t *clients)
 	return __atomic_load_n(clients, __ATOMIC_RELAXED);
 }
 
+/* Clients by what keeps them from being offloaded, without what nobody needs. */
+static json_t *needs_describe(const struct endpoint *endpoint)
+{
+	json_t *needs = json_object();
+	int i;
+
+	for (i = 0; i < NEED_COUNT; i++)
+		if (count(&endpoint->needs[i]))
+			json_object_set_new(needs, client_need_name(i),
+					    json_integer(count(&endpoint->needs[i])));
+	return needs;
+}
+
 static json_t *listener_describe(const struct broker *broker, const struct endpoint *endpoint)
 {
 	const struct listener_config *conf = endpoint->conf;
 	bool offloads = broker->dataplane && broker_offloads(broker, conf);
 
-	return json_pack("{s:I, s:s?, s:s, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:s?, s:s, s:I, s:I, s:I, s:o}",
 			 "port", (json_int_t)conf->port, "address", conf->address,
 			 "dataplane", offloads ? "kernel" : "user",
 			 "connections", count(&endpoint->connections),
 			 "offloaded", count(&endpoint->offloaded),
-			 "hosted", count(&endpoint->hosted));
+			 "hosted", count(&endpoint->hosted),
+			 "needs", needs_describe(endpoint));
 }
 
 static json_int_t hosted_clients(const struct broker *broker)

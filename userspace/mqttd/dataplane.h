@@ -66,9 +66,6 @@ int dataplane_hold(struct worker *worker, uint32_t peer);
 /* The configuration has changed. Main thread. */
 void dataplane_reload(struct broker *broker);
 
-/* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
-void dataplane_stats(struct worker *worker, struct stats *sum);
-
 /* Does the router send what is longer than message_size_limit to the daemon? */
 bool dataplane_keeps_limit(const struct config *conf);
 /*

@@ -472,7 +472,7 @@ int route_deliver_to(struct worker *worker, struct message *msg, struct client *
 }
 
 /*
- * The kernel does not take a message so long. What came before it from the same
+ * The kernel does not take a message so long, or of that topic. What came before it from the same
  * publisher goes first as far as the daemon has it, and what comes after it waits
  * until it is on the sockets.
  */
@@ -496,9 +496,10 @@ int route_publish(struct worker *worker, struct message *msg)
 {
 	struct client *from = msg->from ? msg->from->owner : NULL;
 
-	if (!port_is_open(&worker->port) || msg->qos || !dataplane_routes(msg->topic, msg->topic_len))
+	if (!port_is_open(&worker->port) || msg->qos)
 		return route_deliver(worker, msg);
-	if (port_publish(worker, msg, from ? from->conn.peer : 0))
+	if (!dataplane_routes(msg->topic, msg->topic_len) ||
+	    port_publish(worker, msg, from ? from->conn.peer : 0))
 		return deliver_beside(worker, msg, from);
 	return 1;
 }
