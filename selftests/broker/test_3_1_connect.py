@@ -163,9 +163,9 @@ MALFORMED_5 = (
 
 def t_malformed(address):
     """[MQTT-3.1.4-1] [MQTT-3.1.2-3] [MQTT-3.1.2-9] [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13]
-    [MQTT-3.1.2-16] [MQTT-3.1.2-17] [MQTT-3.1.2-18] [MQTT-3.1.2-19] [MQTT-3.1.3-1] [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12]
-    [MQTT-3.14.0-1] [MQTT-3.2.2-7] [MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-4.13.2-1]
-    Each cut and each flag."""
+    [MQTT-3.1.2-16] [MQTT-3.1.2-17] [MQTT-3.1.2-18] [MQTT-3.1.2-19] [MQTT-3.1.3-1]
+    [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12] [MQTT-3.14.0-1] [MQTT-3.2.2-7] [MQTT-1.5.4-1]
+    [MQTT-1.5.4-2] [MQTT-4.13.2-1] Each cut and each flag."""
     for level in LEVELS:
         for data, code in malformed(level):
             if level == 5:

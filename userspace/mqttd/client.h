@@ -27,7 +27,7 @@ struct client_rate;
 struct delivery;
 struct endpoint;
 struct message;
-struct replay;
+struct replays;
 struct session;
 struct session_will;
 struct stored;
@@ -169,7 +169,7 @@ struct client {
 	struct alias_table aliases;
 	struct acl_rules *rules;
 	struct alias_out aliases_out;
-	struct replay *replays;
+	struct replays *replays;
 	struct client *next_replay;
 	struct session_will *will;
 	uint64_t connect_ticket;

@@ -170,6 +170,7 @@ static int publish(struct client *client, const struct mqtt_publish *pub, const 
 
 	message_init_publish(&msg, client->protocol, pub, start, storage);
 	msg.from = client->session;
+	msg.client = client;
 	msg.client_id = client->id;
 	msg.username = client->username;
 	ret = publish_message(client->worker, &msg);
@@ -274,7 +275,14 @@ static void handle_kept(struct client *client, struct packet *packet, struct mqt
 		answer(client, pub, code, ticket);
 }
 
-/* Nobody is told, but while the store is full the client is not read from. */
+/* Nobody is told what there is no memory for. */
+static void publish_qos0(struct client *client, struct packet *packet, struct mqtt_publish *pub)
+{
+	if (publish_packet(client, packet, pub) == -ENOMEM)
+		stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
+}
+
+/* While the store is full the client is not read from, if the message has to do with it. */
 static void handle_qos0(struct client *client, struct packet *packet, struct mqtt_publish *pub)
 {
 	const struct config *conf = client->worker->broker->conf;
@@ -282,11 +290,11 @@ static void handle_qos0(struct client *client, struct packet *packet, struct mqt
 	u64 ticket;
 
 	if (!pub->retain && !conf->upgrade_outgoing_qos && !conf->queue_qos0_messages) {
-		publish_packet(client, packet, pub);
+		publish_qos0(client, packet, pub);
 		return;
 	}
 	store_begin(store);
-	publish_packet(client, packet, pub);
+	publish_qos0(client, packet, pub);
 	ticket = store_end(store);
 	client_answer(client, NULL, 0, ticket);
 }

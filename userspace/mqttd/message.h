@@ -18,6 +18,7 @@
 #include "buffer.h"
 #include "stored.h"
 
+struct client;
 struct session;
 
 /* Payloads up to this many bytes are copied to each receiver, longer ones shared. */
@@ -53,6 +54,7 @@ struct message_form {
  * @expires: see @expiry
  * @from: session of the publisher, for subscribers that do not want to hear
  *	themselves; NULL if there is none
+ * @client: connection that it has just come by, one of this worker's; or NULL
  * @client_id: of the publisher, or ""
  * @username: likewise, or NULL
  * @blob: what a long payload is in, not a reference; NULL until message_blob()
@@ -73,6 +75,7 @@ struct message {
 	bool retain;
 	bool expires;
 	const struct session *from;
+	struct client *client;
 	const char *client_id;
 	const char *username;
 	struct blob *blob;

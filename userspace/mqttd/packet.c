@@ -124,7 +124,8 @@ int packet_disconnect_parse(const struct packet *packet, u8 protocol,
 	return err;
 }
 
-size_t packet_connack_write(u8 *to, bool session_present, u8 code, const struct mqtt_property_writer *props)
+size_t packet_connack_write(u8 *to, bool session_present, u8 code,
+			    const struct mqtt_property_writer *props)
 {
 	u32 remaining = 2 + (props ? mqtt_varint_size(props->len) + props->len : 0);
 	size_t size = mqtt_fixed_header_write(to, MQTT_PKT_CONNACK << 4, remaining);

@@ -126,7 +126,8 @@ int packet_disconnect_parse(const struct packet *packet, u8 protocol,
 /* All write to @to and return how many bytes they wrote. */
 
 /* Without @props: 3.x, with its return codes in place of @code. */
-size_t packet_connack_write(u8 *to, bool session_present, u8 code, const struct mqtt_property_writer *props);
+size_t packet_connack_write(u8 *to, bool session_present, u8 code,
+			    const struct mqtt_property_writer *props);
 
 /* SUBACK and UNSUBACK, with @n codes to be written behind it by the caller. */
 size_t packet_ack_write(u8 *to, u8 protocol, u8 type, u16 packet_id, u32 n);

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <linux/container_of.h>
+#include <linux/siphash.h>
 
 #include "broker.h"
 #include "client.h"
@@ -33,7 +36,8 @@
 
 /**
  * struct replay - what one filter matches
- * @next: another one of the client's, to come later
+ * @link: in the order in which they came
+ * @node: by filter
  * @cursor: where it is
  * @source: who has published the last one
  * @id: subscription identifier, 0: none
@@ -41,7 +45,8 @@
  * @begun: there are messages that match
  */
 struct replay {
-	struct replay *next;
+	TAILQ_ENTRY(replay) link;
+	struct hash_node node;
 	struct retained_cursor cursor;
 	struct retain_source source;
 	u32 id;
@@ -49,11 +54,98 @@ struct replay {
 	bool begun;
 };
 
+/* A client's, as long as there is one: a SUBSCRIBE can have a million filters. */
+struct replays {
+	TAILQ_HEAD(, replay) list;
+	struct hash_table by_filter;
+};
+
+static u64 filter_hash(const struct client *client, const u8 *filter, size_t len)
+{
+	return siphash(filter, len, &client->worker->broker->routes.shares.key);
+}
+
+static struct replay *find(const struct client *client, const u8 *filter, size_t len)
+{
+	struct hash_node *node;
+	struct replay *replay;
+
+	if (!client->replays)
+		return NULL;
+	for (node = hash_first(&client->replays->by_filter, filter_hash(client, filter, len));
+	     node; node = hash_next(node)) {
+		replay = container_of(node, struct replay, node);
+		if (replay->cursor.len == len && !memcmp(replay->cursor.filter, filter, len))
+			return replay;
+	}
+	return NULL;
+}
+
 static void replay_free(struct replay *replay)
 {
 	retained_cursor_free(&replay->cursor);
 	retain_source_clear(&replay->source);
 	free(replay);
+}
+
+static struct replay *replay_new(const struct session_filter *filter)
+{
+	struct replay *replay = calloc(1, sizeof(*replay));
+
+	if (!replay)
+		return NULL;
+	if (retained_cursor_init(&replay->cursor, filter->filter, filter->len)) {
+		free(replay);
+		return NULL;
+	}
+	replay->id = filter->id;
+	replay->options = filter->options;
+	return replay;
+}
+
+static int add(struct client *client, struct replay *replay)
+{
+	struct replays *replays = client->replays;
+	u64 hash = filter_hash(client, replay->cursor.filter, replay->cursor.len);
+
+	if (!replays) {
+		replays = calloc(1, sizeof(*replays));
+		if (!replays)
+			return -ENOMEM;
+		TAILQ_INIT(&replays->list);
+		client->replays = replays;
+	}
+	if (hash_add(&replays->by_filter, &replay->node, hash))
+		return -ENOMEM;
+	TAILQ_INSERT_TAIL(&replays->list, replay, link);
+	return 0;
+}
+
+static void no_drop(struct hash_node *node, void *ctx)
+{
+	(void)node;
+	(void)ctx;
+}
+
+static void drop_if_empty(struct client *client)
+{
+	struct replays *replays = client->replays;
+
+	if (!TAILQ_EMPTY(&replays->list))
+		return;
+	hash_clear(&replays->by_filter, no_drop, NULL);
+	free(replays);
+	client->replays = NULL;
+}
+
+static void del(struct client *client, struct replay *replay)
+{
+	struct replays *replays = client->replays;
+
+	hash_del(&replays->by_filter, &replay->node);
+	TAILQ_REMOVE(&replays->list, replay, link);
+	replay_free(replay);
+	drop_if_empty(client);
 }
 
 void replay_resume(struct client *client)
@@ -69,36 +161,27 @@ void replay_resume(struct client *client)
 
 void replay_begin(struct client *client, const struct session_filter *filter)
 {
-	struct replay *replay, **last;
+	struct replay *replay;
 
 	replay_cancel(client, filter);
-	replay = calloc(1, sizeof(*replay));
-	if (!replay || retained_cursor_init(&replay->cursor, filter->filter, filter->len)) {
-		free(replay);
-		client_close(client, CLOSE_NO_MEMORY, NULL);
+	replay = replay_new(filter);
+	if (replay && !add(client, replay)) {
+		replay_resume(client);
 		return;
 	}
-	replay->id = filter->id;
-	replay->options = filter->options;
-	for (last = &client->replays; *last; last = &(*last)->next)
-		;
-	*last = replay;
-	replay_resume(client);
+	if (replay)
+		replay_free(replay);
+	if (client->replays)
+		drop_if_empty(client);
+	client_close(client, CLOSE_NO_MEMORY, NULL);
 }
 
 void replay_cancel(struct client *client, const struct session_filter *filter)
 {
-	struct replay *replay, **link = &client->replays;
+	struct replay *replay = find(client, filter->filter, filter->len);
 
-	while ((replay = *link)) {
-		if (replay->cursor.len != filter->len ||
-		    memcmp(replay->cursor.filter, filter->filter, filter->len)) {
-			link = &replay->next;
-			continue;
-		}
-		*link = replay->next;
-		replay_free(replay);
-	}
+	if (replay)
+		del(client, replay);
 }
 
 static void unlist(struct client *client)
@@ -115,13 +198,9 @@ static void unlist(struct client *client)
 
 void replay_end(struct client *client)
 {
-	struct replay *replay;
-
 	unlist(client);
-	while ((replay = client->replays)) {
-		client->replays = replay->next;
-		replay_free(replay);
-	}
+	while (client->replays)
+		del(client, TAILQ_FIRST(&client->replays->list));
 }
 
 static u8 replay_qos(const struct client *client, const struct replay *replay,
@@ -202,26 +281,18 @@ static bool matches_any(struct retained *retained, const struct replay *replay)
 	return n || !done;
 }
 
-static void finish(struct client *client)
-{
-	struct replay *replay = client->replays;
-
-	client->replays = replay->next;
-	replay_free(replay);
-}
-
 /* Returns how many were sent; the replay is gone if it is done. */
 static int step(struct client *client)
 {
 	struct retained *retained = &client->worker->broker->retained;
-	struct replay *replay = client->replays;
+	struct replay *replay = TAILQ_FIRST(&client->replays->list);
 	struct stored *msgs[BATCH];
 	bool done;
 	int n;
 
 	/* What comes from now on has found the subscription. */
 	if (!replay->begun && !matches_any(retained, replay)) {
-		finish(client);
+		del(client, replay);
 		return 0;
 	}
 	/*
@@ -238,7 +309,7 @@ static int step(struct client *client)
 	}
 	send_batch(client, replay, msgs, n);
 	if (done)
-		finish(client);
+		del(client, replay);
 	return n;
 }
 

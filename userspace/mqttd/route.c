@@ -494,7 +494,7 @@ static int deliver_beside(struct worker *worker, struct message *msg, struct cli
  */
 int route_publish(struct worker *worker, struct message *msg)
 {
-	struct client *from = msg->from ? msg->from->owner : NULL;
+	struct client *from = msg->client;
 
 	if (!port_is_open(&worker->port) || msg->qos)
 		return route_deliver(worker, msg);

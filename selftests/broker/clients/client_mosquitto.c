@@ -107,8 +107,7 @@ static void publish(struct mosquitto *m, int i)
 	if (level == 5)
 		must(mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY, "n",
 							number), "property");
-	must(mosquitto_publish_v5(m, NULL, to, strlen(number), number, i / MESSAGES, false,
-				     props),
+	must(mosquitto_publish_v5(m, NULL, to, strlen(number), number, i / MESSAGES, false, props),
 	     "publish");
 	mosquitto_property_free_all(&props);
 }
