@@ -63,6 +63,9 @@ expect "many to one" 25000 25000 -c 500 -n 50 -b 10 -w 20 fanin
 expect "large payloads" 100 100 -c 10 -s 200000 -w 4 p2p
 expect "MQTT 5.0" 2000 2000 -c 200 -V 5.0 p2p
 expect "MQTT 5.0, many to one, in batches" 2000 2000 -c 200 -V 5.0 -b 8 fanin
+expect "QoS 1" 2000 2000 -c 200 -w 10 -q 1 p2p
+expect "QoS 2, one to many" 500 25000 -c 500 -n 50 -b 10 -w 20 -q 2 fanout
+expect "QoS 1, many to one, MQTT 5.0, durable" 5000 5000 -c 500 -w 10 -q 1 -V 5.0 -D fanin
 expect "no broker" 2000 2000 -c 200 -w 8 --bare p2p
 
 kill "$broker" && wait "$broker" 2>/dev/null

@@ -23,7 +23,8 @@ static const char *const live[] = {
 	"max_connect_packet", "max_connections", "max_connections_total", "max_inflight_bytes",
 	"max_inflight_messages", "max_keepalive", "max_queued_bytes", "max_queued_bytes_total",
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
-	"persistent_client_expiration", "set_tcp_nodelay", "use_username_as_clientid", NULL
+	"persistent_client_expiration", "set_tcp_nodelay", "sys_interval",
+	"use_username_as_clientid", NULL
 };
 
 /* These are applied to the log, or looked at listener by listener. */
