@@ -149,6 +149,8 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @answers_out: bytes of answers that were queued there, see client_send()
+ * @answers_behind: bytes of @out up to the first of them
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
@@ -208,6 +210,8 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	size_t answers_out;
+	size_t answers_behind;
 	struct timer timer;
 	struct client_rate *rate;
 	struct notices notices;
