@@ -408,6 +408,28 @@ static void test_full(void **state)
 	hang_up(fd);
 }
 
+/* Connections of sessions that stay add to it too; of others not. */
+static void test_full_connect(void **state)
+{
+	int fd, short_lived;
+
+	(void)state;
+	disk.full = true;
+	fd = dial();
+	say(fd, CONNECT "\xc0\0");
+	hear(fd, "");
+	assert_null(session_of("s"));
+	short_lived = dial();
+	say(short_lived, "\x10\x0d\0\4MQTT\4\2\0\0\0\1t");
+	hear(short_lived, CONNACK);
+	disk.full = false;
+	broker_committed(&broker);
+	run();
+	hear(fd, CONNACK "\xd0\0");
+	hang_up(fd);
+	hang_up(short_lived);
+}
+
 static void test_no_memory(void **state)
 {
 	int fd = subscriber();
@@ -447,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_commit, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_answers, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup_durable, teardown),
+		cmocka_unit_test_setup_teardown(test_full_connect, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup_durable, teardown),
 	};
 	int failed;

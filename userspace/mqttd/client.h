@@ -119,6 +119,7 @@ struct terms {
  * @next_replay: in the worker's list of those that can go on with that, see replay.h
  * @will: from CONNECT until the session has it, or NULL
  * @connect_ticket: change of the store that has to be durable before CONNACK, or 0
+ * @unclaimed: it may not have its session before the store is no longer full
  * @answers: those that wait for the store
  * @next_storing: in the worker's list of those who wait for it, if @storing; with a
  *	reference
@@ -195,6 +196,7 @@ struct client {
 	bool dirty;
 	bool blocked;
 	bool storing;
+	bool unclaimed;
 	bool pumping;
 	bool congested;
 	bool parsing;
