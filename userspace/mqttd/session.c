@@ -167,15 +167,14 @@ static void hand_on(struct worker *worker, struct session *session)
 	}
 }
 
+/* In the group of end_locked(): after a crash it has ended with all that follows, or not. */
 static void session_finish(struct worker *worker, struct session *session)
 {
-	store_begin(session->broker->store);
 	session_unkeep(session);
 	session_unsubscribe_all(session);
 	if (session->will)
 		session_will_publish(worker, session->will, session);
 	hand_on(worker, session);
-	store_end(session->broker->store);
 	call_rcu(&session->rcu, session_free_rcu);
 }
 
@@ -274,9 +273,9 @@ int session_claim(struct client *client, u64 *ticket)
 	pthread_mutex_lock(&broker->sessions.lock);
 	err = claim_locked(client, &ended, &change);
 	pthread_mutex_unlock(&broker->sessions.lock);
-	*ticket = store_end(broker->store);
 	if (ended)
 		session_finish(client->worker, ended);
+	*ticket = store_end(broker->store);
 	return err;
 }
 
@@ -401,10 +400,10 @@ void session_leave(struct client *client)
 	else
 		stop_waiting(&broker->sessions, client);
 	pthread_mutex_unlock(&broker->sessions.lock);
-	store_end(broker->store);
 	client->session = NULL;
 	if (ended)
 		session_finish(client->worker, session);
+	store_end(broker->store);
 }
 
 u32 session_expiry_limit(const struct config *conf, u32 asked)
