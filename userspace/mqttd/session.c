@@ -301,9 +301,10 @@ void session_online(struct client *client)
 
 /* Leaving */
 
-/* It is published now, later, or not at all. */
+/* It is published now, later, or not at all; the row has it no more in the same group. */
 static void leave_will(struct client *client, struct session *session)
 {
+	struct session_registry *registry = &session->broker->sessions;
 	struct session_will *will = session->will;
 	bool now = !will->delay || !session->expiry || session->doomed;
 	bool wanted = client->closing != CLOSE_DISCONNECT && client->state == CLIENT_CONNECTED &&
@@ -311,13 +312,15 @@ static void leave_will(struct client *client, struct session *session)
 
 	if (wanted && !now)
 		return;
-	if (wanted) {
-		store_begin(session->broker->store);
+	store_begin(session->broker->store);
+	if (wanted)
 		session_will_publish(client->worker, will, session);
-		store_end(session->broker->store);
-	}
-	session_will_free(will);
+	pthread_mutex_lock(&registry->lock);
 	session->will = NULL;
+	session_store(session);
+	pthread_mutex_unlock(&registry->lock);
+	store_end(session->broker->store);
+	session_will_free(will);
 }
 
 void session_offline(struct client *client)
