@@ -78,7 +78,7 @@ static void test_queue(void **state)
 	assert_null(session_of("short"));
 	say(fd, "\x10\x0d\0\4MQTT\4\0\0\0\0\1s");
 	hear(fd, "\x20\2\1\0"
-		 "\x3c\6\0\1t\0\5a" "\x62\2\0\2" "\x3a\6\0\1t\0\1a" "\x32\6\0\1t\0\3b");
+		 "\x62\2\0\2" "\x3c\6\0\1t\0\5a" "\x3a\6\0\1t\0\1a" "\x32\6\0\1t\0\3b");
 	say(fd, "\x50\2\0\5\x70\2\0\5\x70\2\0\2\x40\2\0\1\x40\2\0\3");
 	hear(fd, "\x62\2\0\5");
 	assert_int_equal(disk.entries, 0);

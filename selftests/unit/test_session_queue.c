@@ -173,18 +173,37 @@ static void test_reconnect(void **state)
 	publish('d', 1);
 	fd = dial();
 	say(fd, CONNECT);
-	hear(fd, CONNACK_PRESENT "\x3a\6\0\1t\0\1a\x62\2\0\2\x3c\6\0\1t\0\3c\x32\6\0\1t\0\4d");
+	hear(fd, CONNACK_PRESENT "\x62\2\0\2\x3a\6\0\1t\0\1a\x3c\6\0\1t\0\3c\x32\6\0\1t\0\4d");
 	hang_up(fd);
 	fd = connect5("1");
-	hear(fd, CONNACK5_PRESENT "\x3a\7\0\1t\0\1\0a");
-	say(fd, "\x40\2\0\1");
-	hear(fd, "\x62\2\0\2");
+	hear(fd, CONNACK5_PRESENT "\x62\2\0\2");
 	say(fd, "\x70\2\0\2");
+	hear(fd, "\x3a\7\0\1t\0\1\0a");
+	say(fd, "\x40\2\0\1");
 	hear(fd, "\x3c\7\0\1t\0\3\0c");
 	say(fd, "\x50\2\0\3\x70\2\0\3");
 	hear(fd, "\x62\2\0\3\x3a\7\0\1t\0\4\0d");
 	say(fd, "\x40\2\0\4");
 	assert_int_equal(broker.sessions.queued_messages, 0);
+	hang_up(fd);
+}
+
+/* [MQTT-4.6.0-4] */
+static void test_release_order(void **state)
+{
+	int fd = subscriber();
+
+	(void)state;
+	publish('a', 2);
+	publish('b', 2);
+	publish('c', 2);
+	hear(fd, "\x34\6\0\1t\0\1a\x34\6\0\1t\0\2b\x34\6\0\1t\0\3c");
+	say(fd, "\x50\2\0\3\x50\2\0\1");
+	hear(fd, "\x62\2\0\3\x62\2\0\1");
+	hang_up(fd);
+	fd = dial();
+	say(fd, CONNECT);
+	hear(fd, CONNACK_PRESENT "\x62\2\0\3\x62\2\0\1\x3c\6\0\1t\0\2b");
 	hang_up(fd);
 }
 
@@ -484,6 +503,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_window, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reconnect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_release_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_qos0_offline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inflight_limits, setup, teardown),

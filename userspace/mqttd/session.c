@@ -292,6 +292,7 @@ void session_online(struct client *client)
 	struct session *session = client->session;
 
 	pthread_mutex_lock(&session->lock);
+	queue_rewind(session);
 	session->window = window_of(client);
 	rcu_assign_pointer(session->client, client);
 	pthread_mutex_unlock(&session->lock);
@@ -334,7 +335,6 @@ void session_offline(struct client *client)
 	pthread_mutex_lock(&session->lock);
 	rcu_assign_pointer(session->client, NULL);
 	session->window = 0;
-	queue_rewind(session);
 	queue_trim(session);
 	if (!packet_ids_count(session->incoming)) {
 		packet_ids_free(session->incoming);

@@ -421,29 +421,36 @@ u64 queue_release(struct session *session, struct session_entry *entry)
 	struct session_queue *queue = session->queue;
 
 	entry->state = ENTRY_RELEASED;
-	if (!entry->inflight) {
-		TAILQ_REMOVE(&queue->chosen, entry, link);
-		TAILQ_INSERT_TAIL(&queue->inflight, entry, link);
-		entry->inflight = true;
-		queue->n_inflight++;
-	}
+	TAILQ_REMOVE(entry->inflight ? &queue->inflight : &queue->chosen, entry, link);
+	TAILQ_INSERT_TAIL(&queue->inflight, entry, link);
+	queue->n_inflight += !entry->inflight;
+	entry->inflight = true;
 	if (!session->key)
 		return 0;
 	return store_entry_state(session->broker->store, session->key, entry->seq,
 				 entry->packet_id, entry->state);
 }
 
+/*
+ * PUBRELs are in the order of their PUBRECs [MQTT-4.6.0-4], and come first, or the
+ * PUBREC of a PUBLISH that is sent again could bring another one before them.
+ */
 void queue_rewind(struct session *session)
 {
+	struct session_list publishes = TAILQ_HEAD_INITIALIZER(publishes);
 	struct session_queue *queue = session->queue;
 	struct session_entry *entry;
 
 	if (!queue)
 		return;
-	TAILQ_FOREACH(entry, &queue->inflight, link)
-		entry->inflight = false;
 	TAILQ_CONCAT(&queue->inflight, &queue->chosen, link);
-	TAILQ_CONCAT(&queue->chosen, &queue->inflight, link);
+	while ((entry = TAILQ_FIRST(&queue->inflight))) {
+		TAILQ_REMOVE(&queue->inflight, entry, link);
+		TAILQ_INSERT_TAIL(entry->state == ENTRY_RELEASED ? &queue->chosen : &publishes,
+				  entry, link);
+		entry->inflight = false;
+	}
+	TAILQ_CONCAT(&queue->chosen, &publishes, link);
 	queue->n_inflight = 0;
 	queue->notified = false;
 }
