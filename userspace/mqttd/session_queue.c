@@ -308,36 +308,42 @@ int queue_restore(struct session *session, struct stored *msg, const struct stor
 	return 0;
 }
 
+static void waiting_back(struct session_queue *queue, struct session_entry *entry)
+{
+	TAILQ_INSERT_HEAD(&queue->waiting, entry, link);
+	queue->n_waiting++;
+	queue->waiting_bytes += stored_size(entry->msg);
+	entry->packet_id = 0;
+	entry->state = ENTRY_WAITING;
+}
+
 /* Returns false if there is no memory. */
 static bool choose(struct session *session, struct session_entry *entry)
 {
 	struct session_queue *queue = session->queue;
 	u64 change = 0;
 
+	waiting_del(queue, entry);
 	if (entry->delivery.qos) {
 		entry->packet_id = new_id(queue);
 		entry->state = ENTRY_CHOSEN;
-		if (session->key) {
-			change = store_entry_state(session->broker->store, session->key,
-						   entry->seq, entry->packet_id, entry->state);
-			if (!change)
-				goto fail;
-		}
 	}
-	waiting_del(queue, entry);
 	if (chosen_add(queue, entry)) {
-		TAILQ_INSERT_HEAD(&queue->waiting, entry, link);
-		queue->n_waiting++;
-		queue->waiting_bytes += stored_size(entry->msg);
-		goto fail;
+		waiting_back(queue, entry);
+		return false;
+	}
+	/* Last: it cannot be taken back. */
+	if (entry->packet_id && session->key) {
+		change = store_entry_state(session->broker->store, session->key, entry->seq,
+					   entry->packet_id, entry->state);
+		if (!change) {
+			window_del(queue, entry);
+			waiting_back(queue, entry);
+			return false;
+		}
 	}
 	set_ticket(session, entry, change);
 	return true;
-
-fail:
-	entry->packet_id = 0;
-	entry->state = ENTRY_WAITING;
-	return false;
 }
 
 /* Returns false if there is no memory. */
