@@ -486,11 +486,30 @@ static void test_no_memory(void **state)
 	assert_int_equal(publish('b', 1), 0);
 	assert_int_equal(disk.entries, 1);
 	hang_up(fd);
-	/* An identifier that cannot be chosen is tried again. */
 	publish('c', 2);
 	fd = dial();
 	say(fd, CONNECT);
 	hear(fd, CONNACK_PRESENT "\x3a\6\0\1t\0\2b\x34\6\0\1t\0\3c");
+	hang_up(fd);
+}
+
+/* An identifier that cannot be chosen: nothing would come back to it. */
+static void test_no_identifier(void **state)
+{
+	int fd = connect5("1");
+
+	(void)state;
+	hear(fd, CONNACK5);
+	publish('a', 1);
+	publish('b', 1);
+	hear(fd, "\x32\7\0\1t\0\1\0a");
+	disk.fails = true;
+	say(fd, "\x40\2\0\1");
+	hear(fd, "\xe0\1\x83");
+	hear_end(fd);
+	disk.fails = false;
+	fd = connect5("1");
+	hear(fd, CONNACK5_PRESENT "\x32\7\0\1t\0\3\0b");
 	hang_up(fd);
 }
 
@@ -516,6 +535,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_full_connect, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup_durable, teardown),
+		cmocka_unit_test_setup_teardown(test_no_identifier, setup_durable, teardown),
 	};
 	int failed;
 

@@ -363,34 +363,33 @@ static bool fill_window(struct session *session)
 	return true;
 }
 
-struct session_entry *queue_next(struct session *session, u64 committed, u64 *ticket)
+int queue_next(struct session *session, u64 committed, struct session_entry **next, u64 *ticket)
 {
 	struct session_queue *queue = session->queue;
 	struct session_entry *entry;
 	bool memory;
 
+	*next = NULL;
 	*ticket = 0;
 	if (!queue)
-		return NULL;
+		return 0;
 	queue->notified = false;
 	memory = fill_window(session);
 	entry = TAILQ_FIRST(&queue->chosen);
-	if (!entry) {
-		/* It will be there when the store has written something. */
-		*ticket = memory ? 0 : committed + 1;
-		return NULL;
-	}
+	if (!entry)
+		return memory ? 0 : -ENOMEM;
 	if (entry->packet_id && queue->n_inflight >= session->window)
-		return NULL;
+		return 0;
 	if (entry->ticket > committed) {
 		*ticket = entry->ticket;
-		return NULL;
+		return 0;
 	}
 	TAILQ_REMOVE(&queue->chosen, entry, link);
 	TAILQ_INSERT_TAIL(&queue->inflight, entry, link);
 	entry->inflight = true;
 	queue->n_inflight++;
-	return entry;
+	*next = entry;
+	return 0;
 }
 
 void queue_drop(struct session *session, struct session_entry *entry)

@@ -113,13 +113,12 @@ int queue_restore(struct session *session, struct stored *msg, const struct stor
  * queue_next() - what is to be sent now
  * @session: with a connection
  * @committed: store_committed()
+ * @next: result: the entry, which is in flight from now on, or NULL
  * @ticket: result: there is something to be sent when this change is durable, or 0
  *
- * The entry is in flight when this returns.
- *
- * Return: the next one, or NULL.
+ * Return: 0; -ENOMEM: there is none, but there would be.
  */
-struct session_entry *queue_next(struct session *session, u64 committed, u64 *ticket);
+int queue_next(struct session *session, u64 committed, struct session_entry **next, u64 *ticket);
 
 /* It was not sent after all, or has no acknowledgement: forgets and frees it. */
 void queue_drop(struct session *session, struct session_entry *entry);
