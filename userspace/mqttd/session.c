@@ -218,6 +218,12 @@ static void take_terms(struct client *client, struct session *session, char *use
 	client->will = NULL;
 }
 
+/* Its CONNECT came earlier. */
+static bool is_older(const struct client *client, const struct client *than)
+{
+	return than && client->serial < than->serial;
+}
+
 /* The later of two that wait wins, and the one who was waiting goes away too. */
 static bool must_wait(struct client *client, struct session *session)
 {
@@ -243,6 +249,10 @@ static int claim_locked(struct client *client, struct session **ended, u64 *chan
 
 	if (client->username && !username)
 		return -ENOMEM;
+	if (session && (is_older(client, session->owner) || is_older(client, session->heir))) {
+		free(username);
+		return -ESTALE;
+	}
 	if (session && must_wait(client, session)) {
 		free(username);
 		return -EINPROGRESS;
