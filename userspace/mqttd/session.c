@@ -146,8 +146,10 @@ static void end_locked(struct session *session)
 	session_clear_timer(session);
 	pthread_mutex_lock(&session->lock);
 	session->dead = true;
-	if (session->key)
-		store_session_del(session->broker->store, session->key);
+	if (session->key && !store_session_del(session->broker->store, session->key))
+		log_limited(LOG_TYPE_ERROR,
+			    "Error: the end of the session of %s cannot be stored: out of memory.",
+			    session->id);
 	pthread_mutex_unlock(&session->lock);
 }
 
