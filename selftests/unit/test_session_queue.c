@@ -473,6 +473,35 @@ static void test_full_connect(void **state)
 	hang_up(short_lived);
 }
 
+/* A connection that ends while it is not read from: at once, but for what it has sent. */
+static void test_held_end(void **state)
+{
+	int fd = subscriber(), sender;
+
+	(void)state;
+	disk.full = true;
+	say(fd, SUBSCRIBE);
+	hear(fd, SUBACK);
+	hang_up(fd);
+	assert_null(session_of("s")->owner);
+	disk.full = false;
+	sender = dial();
+	say(sender, "\x10\x0d\0\4MQTT\4\0\0\0\0\1t");
+	hear(sender, CONNACK);
+	disk.slow = true;
+	disk.full = true;
+	say(sender, SUBSCRIBE);
+	say(sender, "\x32\6\0\1t\0\7a");
+	assert_int_equal(shutdown(sender, SHUT_WR), 0);
+	run();
+	assert_non_null(session_of("t")->owner);
+	disk.full = false;
+	commit();
+	assert_null(session_of("t")->owner);
+	close(sender);
+	assert_int_equal(broker.sessions.queued_messages, 2);
+}
+
 static void test_no_memory(void **state)
 {
 	int fd = subscriber();
@@ -534,6 +563,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_answers, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_full_connect, setup_durable, teardown),
+		cmocka_unit_test_setup_teardown(test_held_end, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_no_identifier, setup_durable, teardown),
 	};

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "broker.h"
 #include "client.h"
@@ -33,10 +34,21 @@
 /* Bytes of answers that may be queued, see client_send(). */
 #define ANSWERS_MAX	(1 << 20)
 
+/*
+ * While nothing is read the end of the connection is to be seen all the same: once,
+ * as there may be something before it. An offloaded connection is the kernel's to watch.
+ */
+static uint32_t wanted_events(const struct client *client)
+{
+	uint32_t events = (client->holds ? 0 : EPOLLIN) | (client->blocked ? EPOLLOUT : 0);
+
+	return events || client->conn.transport->barriers ? events : EPOLLRDHUP | EPOLLET;
+}
+
 /* What epoll is to report follows from @holds and @blocked. */
 void client_watch(struct client *client)
 {
-	uint32_t events = (client->holds ? 0 : EPOLLIN) | (client->blocked ? EPOLLOUT : 0);
+	uint32_t events = wanted_events(client);
 	struct worker *worker = client->worker;
 	int fd = client->conn.fd, err = 0;
 
@@ -323,12 +335,27 @@ void client_send(struct client *client, const void *packet, size_t len)
 	stats_add(&client->worker->stats, STAT_ANSWERS_SENT, 1);
 }
 
+/* What has come before the end is handled when the hold ends. */
+static void see_end(struct client *client)
+{
+	u8 byte;
+	ssize_t n = recv(client->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0 || client->in.len || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	client_close(client, n ? CLOSE_SOCKET : CLOSE_EOF, n ? strerror(errno) : NULL);
+}
+
 void client_handle(struct event_source *source, uint32_t events)
 {
 	struct client *client = container_of(source, struct client, source);
 
 	if (client->closing)
 		return;
+	if (client->events & EPOLLRDHUP && !client->conn.transport->barriers) {
+		see_end(client);
+		return;
+	}
 	if (events & EPOLLOUT || client->holds)
 		client_flush(client);
 	if (events & ~(uint32_t)EPOLLOUT && !client->closing)
