@@ -6,8 +6,8 @@
  *                              ^                 │
  *                              └─connection lost─┘
  *
- * Each list is in the order in which messages are sent, PUBREL as its PUBREC came. Chosen and in flight
- * together are bounded by the window: the client's Receive Maximum,
+ * Each list is in the order in which messages are sent, PUBREL as its PUBREC came.
+ * Chosen and in flight together are bounded by the window: the client's Receive Maximum,
  * max_inflight_messages and max_inflight_bytes. A message at QoS 0 goes the same
  * way, without packet identifier and window, and is forgotten when it was sent.
  *
