@@ -5,7 +5,7 @@ import hashlib
 
 from broker import free_port
 from connection import LEVELS, NEVER, Client, forget, session
-from wire import MAX_QOS, PUBACK, PUBREC, SUBACK, WILL_DELAY, check, publish, subscribe
+from wire import MAX_QOS, PUBACK, PUBREC, SUBACK, WILL_DELAY, check, packet, publish, subscribe
 
 
 def hashed(kind, password):
@@ -279,3 +279,19 @@ def own_large_payloads(broker):
         with session(b.address, 5, 'away', present=1) as sub:
             for qos in (1, 2):
                 sub.message('large', payload, qos)
+
+
+def own_long_message(broker):
+    """A client that has much to read before it gets the answers to its requests is not closed."""
+    payload = bytes(30 << 20)
+    with broker('max_packet_size 0\n') as b:
+        for qos in (0, 1):
+            with Client(b.address, 4).connected('pub') as pub, \
+                    Client(b.address, 4).connected('sub').subscribed('long', options=qos) as sub:
+                pub.publish('long', payload, qos)
+                pub.ping()
+                sub.send(packet(0xc0, b'') * 3)
+                sub.message('long', payload, qos)
+                for _ in range(3):
+                    sub.ping_answered()
+                sub.ping()

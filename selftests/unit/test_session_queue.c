@@ -285,6 +285,30 @@ static void test_expired(void **state)
 	hang_up(fd);
 }
 
+/* They take no room from others. */
+static void test_expired_room(void **state)
+{
+	const struct delivery delivery = { .qos = 1 };
+	struct stored from = {
+		.topic = (const u8 *)"t", .topic_len = 1, .qos = 1, .client_id = "", .expires = 1,
+	};
+	struct stored *msg = stored_new(&from, NULL);
+	int fd = subscriber(), i;
+
+	(void)state;
+	hang_up(fd);
+	conf.max_queued_messages = 3;
+	publish('a', 1);
+	for (i = 0; i < 2; i++)
+		session_enqueue(&broker.workers[0], session_of("s"), msg, &delivery);
+	stored_put(msg);
+	assert_int_equal(publish('b', 1), 0);
+	assert_int_equal(publish('c', 1), 0);
+	assert_int_equal(publish('d', 1), -ENOBUFS);
+	assert_int_equal(session_of("s")->drops[DROP_EXPIRED], 2);
+	assert_int_equal(session_of("s")->drops[DROP_MESSAGES], 1);
+}
+
 /* Identifiers that are in use are left out when they come round. */
 static void test_identifiers(void **state)
 {
@@ -408,6 +432,28 @@ static void test_full(void **state)
 	hang_up(fd);
 }
 
+/* Connections of sessions that stay add to it too; of others not. */
+static void test_full_connect(void **state)
+{
+	int fd, short_lived;
+
+	(void)state;
+	disk.full = true;
+	fd = dial();
+	say(fd, CONNECT "\xc0\0");
+	hear(fd, "");
+	assert_null(session_of("s"));
+	short_lived = dial();
+	say(short_lived, "\x10\x0d\0\4MQTT\4\2\0\0\0\1t");
+	hear(short_lived, CONNACK);
+	disk.full = false;
+	broker_committed(&broker);
+	run();
+	hear(fd, CONNACK "\xd0\0");
+	hang_up(fd);
+	hang_up(short_lived);
+}
+
 static void test_no_memory(void **state)
 {
 	int fd = subscriber();
@@ -442,11 +488,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inflight_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expired, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expired_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_identifiers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commit, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_answers, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup_durable, teardown),
+		cmocka_unit_test_setup_teardown(test_full_connect, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup_durable, teardown),
 	};
 	int failed;

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "buffer.h"
+#include "store_batch.h"
 #include "store_fixture.h"
 
 static unsigned int random_below(unsigned int *seed, unsigned int limit)
@@ -193,6 +195,44 @@ static void test_nothing_written(void **state)
 	store_close(store);
 }
 
+#define WILL_SIZE 5000
+
+static void append_will(struct store_batch *batch, struct blob *blob)
+{
+	struct store_chunk *spare = NULL;
+	struct store_record_session *rec;
+
+	rec = (void *)batch_append(batch, &spare, STORE_SESSION_PUT, sizeof(*rec));
+	assert_non_null(rec);
+	rec->head.key = 1;
+	rec->session = (struct store_session){ .will = &rec->will };
+	rec->will = (struct stored){ .blob = blob_get(blob), .payload_len = WILL_SIZE };
+	batch->bytes += batch_referred(&rec->will);
+	batch->number++;
+}
+
+/* What was replaced keeps no blobs. */
+static void test_replaced(void **state)
+{
+	struct store_batch batch = {}, more = {};
+	struct blob *blob = blob_new(WILL_SIZE);
+	siphash_key_t key = {};
+	int i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		append_will(&more, blob);
+		append_will(&more, blob);
+		batch_absorb(&batch, &more, &key);
+	}
+	assert_int_equal(batch.live, 1);
+	assert_int_equal(blob->refs, 2);
+	assert_int_equal(batch.bytes, 40 * sizeof(struct store_record_session) + WILL_SIZE);
+	batch_free_chunks(batch_empty(&batch));
+	assert_int_equal(blob->refs, 1);
+	blob_put(blob);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_directory, store_directory_remove)
 
 int main(void)
@@ -200,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_batches),
 		TEST(test_nothing_written),
+		cmocka_unit_test(test_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,7 @@ struct terms {
  * @next_replay: in the worker's list of those that can go on with that, see replay.h
  * @will: from CONNECT until the session has it, or NULL
  * @connect_ticket: change of the store that has to be durable before CONNACK, or 0
+ * @unclaimed: it may not have its session before the store is no longer full
  * @answers: those that wait for the store
  * @next_storing: in the worker's list of those who wait for it, if @storing; with a
  *	reference
@@ -149,6 +150,8 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @answers_out: bytes of answers that were queued there, see client_send()
+ * @answers_behind: bytes of @out up to the first of them
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
  * @notices: in the worker's mailbox
@@ -193,6 +196,7 @@ struct client {
 	bool dirty;
 	bool blocked;
 	bool storing;
+	bool unclaimed;
 	bool pumping;
 	bool congested;
 	bool parsing;
@@ -208,6 +212,8 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	size_t answers_out;
+	size_t answers_behind;
 	struct timer timer;
 	struct client_rate *rate;
 	struct notices notices;

@@ -30,7 +30,7 @@
 #define READ_ROUNDS	16
 /* Entries of one writev(). */
 #define IOV_COUNT	128
-/* Answers may exceed the queue's limit by this. */
+/* Bytes of answers that may be queued, see client_send(). */
 #define ANSWERS_MAX	(1 << 20)
 
 /* What epoll is to report follows from @holds and @blocked. */
@@ -236,6 +236,18 @@ void client_parse_held(struct client *client)
 		buffer_free(&client->in);
 }
 
+static void note_sent(struct client *client, size_t n)
+{
+	outq_sent(&client->out, n);
+	stats_add(&client->worker->stats, STAT_BYTES_SENT, n);
+	if (n < client->answers_behind) {
+		client->answers_behind -= n;
+	} else {
+		client->answers_behind = 0;
+		client->answers_out = 0;
+	}
+}
+
 void client_flush(struct client *client)
 {
 	struct conn *conn = &client->conn;
@@ -257,10 +269,8 @@ void client_flush(struct client *client)
 			break;
 		}
 		client->blocked = n <= 0;
-		if (n > 0) {
-			outq_sent(&client->out, n);
-			stats_add(&client->worker->stats, STAT_BYTES_SENT, n);
-		}
+		if (n > 0)
+			note_sent(client, n);
 	}
 	client_watch(client);
 	if (!outq_empty(&client->out) || client->closing)
@@ -283,15 +293,28 @@ void client_add_dirty(struct client *client)
 	client->worker->dirty = client;
 }
 
+/*
+ * Messages that the client is still to read say nothing about how it reads. Answers
+ * are counted until all is sent that was there before the first of them; the next
+ * ones are counted anew then. So there are never more than twice as many.
+ */
+static bool count_answer(struct client *client, size_t len)
+{
+	if (!client->answers_out)
+		client->answers_behind = client->out.bytes;
+	else if (client->answers_out + len > ANSWERS_MAX)
+		return false;
+	client->answers_out += len;
+	return true;
+}
+
 void client_send(struct client *client, const void *packet, size_t len)
 {
-	size_t limit = client->worker->broker->conf->output_bytes + ANSWERS_MAX;
-
 	if (client->closing)
 		return;
 	if (client_too_long(client, len))
 		client_close(client, CLOSE_TOO_LARGE, "the answer");
-	else if (client->out.bytes + len > limit && client->out.bytes)
+	else if (!count_answer(client, len))
 		client_close(client, CLOSE_NOT_READING, NULL);
 	else if (outq_copy(&client->out, packet, len))
 		client_close(client, CLOSE_NO_MEMORY, NULL);

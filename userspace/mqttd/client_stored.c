@@ -137,6 +137,8 @@ static void go_on(struct client *client)
 	struct store *store = store_of(client);
 	u64 committed = store_committed(store);
 
+	if (client->unclaimed && !store_full(store))
+		handler_connect_claim(client);
 	if (client->connect_ticket && client->connect_ticket <= committed) {
 		client->connect_ticket = 0;
 		handler_connect_finish(client);
@@ -146,7 +148,8 @@ static void go_on(struct client *client)
 	if (client->holds & HOLD_STORE && !store_full(store) &&
 	    client->answers.len <= ANSWERS_MAX)
 		client_release(client, HOLD_STORE);
-	if (client->connect_ticket || client->answers.len || client->holds & HOLD_STORE)
+	if (client->connect_ticket || client->unclaimed || client->answers.len ||
+	    client->holds & HOLD_STORE)
 		client_wait_stored(client);
 }
 

@@ -270,11 +270,32 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 	}
 }
 
+/*
+ * Each connection that has a session that stays adds to what is to be written: while that
+ * is too much it waits, for connect_timeout at most.
+ */
+static bool wait_for_store(struct client *client)
+{
+	const struct terms *terms = &client->terms;
+
+	client->unclaimed = (terms->session_expiry || !terms->clean) &&
+			    store_full(client->worker->broker->store);
+	if (!client->unclaimed)
+		return false;
+	client_hold(client, HOLD_SESSION);
+	client_wait_stored(client);
+	return true;
+}
+
 void handler_connect_claim(struct client *client)
 {
 	u64 ticket;
-	int err = session_claim(client, &ticket);
+	int err;
 
+	/* Told to go on by the store and by another connection */
+	if (client->session || wait_for_store(client))
+		return;
+	err = session_claim(client, &ticket);
 	if (err && err != -EINPROGRESS) {
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 		return;

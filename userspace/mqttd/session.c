@@ -167,15 +167,14 @@ static void hand_on(struct worker *worker, struct session *session)
 	}
 }
 
+/* In the group of end_locked(): after a crash it has ended with all that follows, or not. */
 static void session_finish(struct worker *worker, struct session *session)
 {
-	store_begin(session->broker->store);
 	session_unkeep(session);
 	session_unsubscribe_all(session);
 	if (session->will)
 		session_will_publish(worker, session->will, session);
 	hand_on(worker, session);
-	store_end(session->broker->store);
 	call_rcu(&session->rcu, session_free_rcu);
 }
 
@@ -274,9 +273,9 @@ int session_claim(struct client *client, u64 *ticket)
 	pthread_mutex_lock(&broker->sessions.lock);
 	err = claim_locked(client, &ended, &change);
 	pthread_mutex_unlock(&broker->sessions.lock);
-	*ticket = store_end(broker->store);
 	if (ended)
 		session_finish(client->worker, ended);
+	*ticket = store_end(broker->store);
 	return err;
 }
 
@@ -302,9 +301,10 @@ void session_online(struct client *client)
 
 /* Leaving */
 
-/* It is published now, later, or not at all. */
+/* It is published now, later, or not at all; the row has it no more in the same group. */
 static void leave_will(struct client *client, struct session *session)
 {
+	struct session_registry *registry = &session->broker->sessions;
 	struct session_will *will = session->will;
 	bool now = !will->delay || !session->expiry || session->doomed;
 	bool wanted = client->closing != CLOSE_DISCONNECT && client->state == CLIENT_CONNECTED &&
@@ -312,13 +312,15 @@ static void leave_will(struct client *client, struct session *session)
 
 	if (wanted && !now)
 		return;
-	if (wanted) {
-		store_begin(session->broker->store);
+	store_begin(session->broker->store);
+	if (wanted)
 		session_will_publish(client->worker, will, session);
-		store_end(session->broker->store);
-	}
-	session_will_free(will);
+	pthread_mutex_lock(&registry->lock);
 	session->will = NULL;
+	session_store(session);
+	pthread_mutex_unlock(&registry->lock);
+	store_end(session->broker->store);
+	session_will_free(will);
 }
 
 void session_offline(struct client *client)
@@ -401,10 +403,10 @@ void session_leave(struct client *client)
 	else
 		stop_waiting(&broker->sessions, client);
 	pthread_mutex_unlock(&broker->sessions.lock);
-	store_end(broker->store);
 	client->session = NULL;
 	if (ended)
 		session_finish(client->worker, session);
+	store_end(broker->store);
 }
 
 u32 session_expiry_limit(const struct config *conf, u32 asked)

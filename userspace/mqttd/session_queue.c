@@ -17,6 +17,8 @@
 /* So much may wait for the window when retained messages are added. */
 #define ROOM_MESSAGES	64
 #define ROOM_BYTES	(1u << 20)
+/* So many that wait are looked at, whether they have expired, when there is no room. */
+#define LOOK_EXPIRED	32
 /* What is left of a larger table when nothing is in flight is freed. */
 #define TABLE_MAX	1024
 
@@ -221,10 +223,37 @@ static int add_now(struct session *session, struct session_entry *entry)
 	return 0;
 }
 
+static void drop_expired(struct session *session, struct session_entry *entry)
+{
+	session->drops[DROP_EXPIRED]++;
+	waiting_del(session->queue, entry);
+	account(session, entry, -1);
+	del_entry(session, entry);
+	queue_entry_free(entry);
+}
+
+/* Of the oldest ones, that there may be room for another one. */
+static void drop_oldest_expired(struct session *session)
+{
+	struct session_entry *entry = TAILQ_FIRST(&session->queue->waiting), *next;
+	int i;
+	u32 left;
+
+	for (i = 0; entry && i < LOOK_EXPIRED; i++, entry = next) {
+		next = TAILQ_NEXT(entry, link);
+		if (stored_expired(entry->msg, &left))
+			drop_expired(session, entry);
+	}
+}
+
 static int add_waiting(struct session *session, struct session_entry *entry)
 {
 	enum session_drop drop = over_limit(session, stored_size(entry->msg));
 
+	if (drop != DROP_COUNT) {
+		drop_oldest_expired(session);
+		drop = over_limit(session, stored_size(entry->msg));
+	}
 	if (drop != DROP_COUNT) {
 		session->drops[drop]++;
 		return -ENOBUFS;
@@ -309,15 +338,6 @@ fail:
 	entry->packet_id = 0;
 	entry->state = ENTRY_WAITING;
 	return false;
-}
-
-static void drop_expired(struct session *session, struct session_entry *entry)
-{
-	session->drops[DROP_EXPIRED]++;
-	waiting_del(session->queue, entry);
-	account(session, entry, -1);
-	del_entry(session, entry);
-	queue_entry_free(entry);
 }
 
 /* Returns false if there is no memory. */

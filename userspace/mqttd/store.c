@@ -90,6 +90,20 @@ static bool wait_for_work(struct store *store)
 	return !stop;
 }
 
+/* What others have made superfluous is no longer kept. */
+static void note_writing(struct store *store)
+{
+	bool was_full;
+
+	pthread_mutex_lock(&store->lock);
+	was_full = store->full;
+	store->writing = store->batch.bytes;
+	store_set_full(store);
+	pthread_mutex_unlock(&store->lock);
+	if (was_full && !store_full(store) && store->config.committed)
+		store->config.committed(store->config.arg);
+}
+
 /* What is pending joins what could not be written yet. Returns whether to save all. */
 static bool take(struct store *store)
 {
@@ -110,6 +124,7 @@ static bool take(struct store *store)
 	before = store->batch.number ? store->batch.number : store_committed(store);
 	store->gather = more.number > before + GATHER_MIN;
 	batch_absorb(&store->batch, &more, &store->topics);
+	note_writing(store);
 	return sync;
 }
 

@@ -162,8 +162,41 @@ static struct store_record *find(const struct store_batch *batch, const struct s
 	return NULL;
 }
 
+/* The message in the record, or NULL. */
+static struct stored *message_of(struct store_record *rec)
+{
+	switch (rec->op) {
+	case STORE_MESSAGE_PUT:
+		return &((struct store_record_message *)rec)->msg;
+	case STORE_SESSION_PUT:
+		return &((struct store_record_session *)rec)->will;
+	default:
+		return NULL;
+	}
+}
+
+size_t batch_referred(const struct stored *msg)
+{
+	return (msg->blob ? msg->payload_len : 0) +
+	       (msg->properties_blob ? msg->properties_len : 0);
+}
+
+static void put_blobs(struct store_batch *batch, struct store_record *rec)
+{
+	struct stored *msg = message_of(rec);
+
+	if (!msg)
+		return;
+	batch->bytes -= batch_referred(msg);
+	blob_put(msg->properties_blob);
+	blob_put(msg->blob);
+	msg->properties_blob = NULL;
+	msg->blob = NULL;
+}
+
 static void kill_record(struct store_batch *batch, struct store_record *rec)
 {
+	put_blobs(batch, rec);
 	rec->dead = true;
 	batch->live--;
 }
@@ -228,6 +261,7 @@ void batch_absorb(struct store_batch *batch, struct store_batch *more, const sip
 	struct store_record *rec = NULL;
 	struct store_chunk *chunk;
 
+	batch->bytes += more->bytes;
 	while ((rec = step(more, &chunk, rec))) {
 		batch->live++;
 		settle(batch, rec, key);
@@ -238,7 +272,6 @@ void batch_absorb(struct store_batch *batch, struct store_batch *more, const sip
 		batch->first = more->first;
 	if (more->last)
 		batch->last = more->last;
-	batch->bytes += more->bytes;
 	if (more->number)
 		batch->number = more->number;
 	*more = (struct store_batch){};
@@ -252,23 +285,13 @@ static void no_drop(struct hash_node *node, void *ctx)
 	(void)ctx;
 }
 
-static void put_blobs(const struct stored *msg)
-{
-	blob_put(msg->properties_blob);
-	blob_put(msg->blob);
-}
-
 static void drop_blobs(struct store_batch *batch)
 {
 	struct store_record *rec = NULL;
 	struct store_chunk *chunk;
 
-	while ((rec = step(batch, &chunk, rec))) {
-		if (rec->op == STORE_MESSAGE_PUT)
-			put_blobs(&((struct store_record_message *)rec)->msg);
-		else if (rec->op == STORE_SESSION_PUT)
-			put_blobs(&((struct store_record_session *)rec)->will);
-	}
+	while ((rec = step(batch, &chunk, rec)))
+		put_blobs(batch, rec);
 }
 
 struct store_chunk *batch_empty(struct store_batch *batch)

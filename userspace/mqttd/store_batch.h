@@ -125,9 +125,13 @@ struct store_batch {
 struct store_record *batch_append(struct store_batch *batch, struct store_chunk **spare,
 				  enum store_op op, size_t size);
 
+/* Bytes of @msg, in a record, that are in blobs. */
+size_t batch_referred(const struct stored *msg);
+
 /*
  * Moves the records of @more behind those of @batch, and finds out what this
- * makes superfluous. The key is for topics, which clients choose.
+ * makes superfluous: the blobs of that are let go of. The key is for topics, which
+ * clients choose.
  */
 void batch_absorb(struct store_batch *batch, struct store_batch *more, const siphash_key_t *key);
 

@@ -145,13 +145,6 @@ static void copy_message(struct stored *to, const struct stored *msg, u8 **tail)
 	to->blob = copy_part(&to->payload, msg->payload_len, msg->blob, tail);
 }
 
-/* Bytes that a copy keeps besides its record. */
-static size_t referred_size(const struct stored *msg)
-{
-	return (msg->blob ? msg->payload_len : 0) +
-	       (msg->properties_blob ? msg->properties_len : 0);
-}
-
 u64 store_session_put(struct store *store, u64 key, const struct store_session *session)
 {
 	const struct stored *will = session->will;
@@ -176,7 +169,7 @@ u64 store_session_put(struct store *store, u64 key, const struct store_session *
 	if (will) {
 		copy_message(&rec->will, will, &tail);
 		rec->session.will = &rec->will;
-		store->pending.bytes += referred_size(&rec->will);
+		store->pending.bytes += batch_referred(&rec->will);
 	}
 	return change_end(store);
 }
@@ -244,7 +237,7 @@ u64 store_message_put(struct store *store, struct stored *msg)
 	tail = (u8 *)(rec + 1);
 	rec->head.key = msg->id;
 	copy_message(&rec->msg, msg, &tail);
-	store->pending.bytes += referred_size(&rec->msg);
+	store->pending.bytes += batch_referred(&rec->msg);
 	return change_end(store);
 }
 
