@@ -115,7 +115,7 @@ struct session_history {
  * @window: messages that may be in flight to @client; 0 without one
  * @protocol: enum mqtt_protocol of the last connection
  * @history: with the registry locked
- * @dead: it has ended
+ * @dead: it has ended; under @lock, and read by who can do without
  * @doomed: it ends with its connection, whatever its expiry interval
  * @kept: the agent has its subscriptions, see session_kept.h
  * @rcu: frees it after readers of the trie are done
