@@ -219,10 +219,11 @@ void session_pump(struct client *client);
 bool session_has_room(struct session *session);
 
 /*
- * QoS 2, by the owner's worker: a PUBLISH with this packet identifier has come:
+ * QoS 2, by the owner's worker: has PUBREL still to come? A PUBLISH with this packet identifier has come:
  * 1 if it is new, 0 if it was there already, -ENOMEM. PUBREL has come, or it
  * was not taken: was it there? Both also in the store if the session is kept there.
  */
+bool session_incoming_known(struct session *session, u16 packet_id);
 int session_incoming_add(struct session *session, u16 packet_id);
 bool session_incoming_del(struct session *session, u16 packet_id);
 

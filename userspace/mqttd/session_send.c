@@ -320,6 +320,16 @@ void session_pubrec(struct client *client, u16 packet_id, u8 reason)
 
 /* Packet identifiers of messages from the client */
 
+bool session_incoming_known(struct session *session, u16 packet_id)
+{
+	bool known;
+
+	pthread_mutex_lock(&session->lock);
+	known = packet_ids_has(session->incoming, packet_id);
+	pthread_mutex_unlock(&session->lock);
+	return known;
+}
+
 int session_incoming_add(struct session *session, u16 packet_id)
 {
 	int ret = -ENOMEM;
