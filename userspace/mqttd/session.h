@@ -215,7 +215,11 @@ int session_enqueue(struct worker *worker, struct session *session, struct store
 /* Sends what the window allows. By the client's worker. */
 void session_pump(struct client *client);
 
-/* Is there so much room that a queue for retained messages should go on? Any thread. */
+/*
+ * How many retained messages may be added to the queue, of those that may wait a part,
+ * so that others find room as well; or are there any? Any thread.
+ */
+unsigned int session_room(struct session *session);
 bool session_has_room(struct session *session);
 
 /*
