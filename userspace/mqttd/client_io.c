@@ -236,6 +236,7 @@ void client_parse_held(struct client *client)
 		buffer_free(&client->in);
 }
 
+/* Handles nothing of what the client has sent: it is called from the middle of sending. */
 void client_flush(struct client *client)
 {
 	struct conn *conn = &client->conn;
@@ -270,10 +271,7 @@ void client_flush(struct client *client)
 		client_pump_later(client);
 	}
 	replay_resume(client);
-	if (client->holds & HOLD_ATTACH)
-		client_plane_attach(client);
-	else
-		client_plane_sent(client);
+	client_plane_sent(client);
 }
 
 void client_add_dirty(struct client *client)
