@@ -37,6 +37,8 @@ static struct session *sessions[PEOPLE];
 /* What sessions got at QoS 1 and 2, or without a connection: "session:qos:r:ids:share" */
 static char queued[4096];
 static int room[PEOPLE];
+/* Who ends when the next message comes for him */
+static int ending = -1;
 
 static int number(const struct session *session)
 {
@@ -55,6 +57,10 @@ int __wrap_session_enqueue(struct worker *worker, struct session *session, struc
 
 	assert_ptr_equal(worker, &workers[0]);
 	assert_int_equal(msg->payload_len, 1);
+	if (number(session) == ending)
+		session->dead = true;
+	if (session->dead)
+		return -ESHUTDOWN;
 	len += sprintf(queued + len, "%d:%u", number(session), delivery->qos);
 	if (delivery->retain)
 		len += sprintf(queued + len, "r");
@@ -456,6 +462,29 @@ static void test_share_choice(void **state)
 	message_done(&msg);
 }
 
+/* Between the choice and the queue a member's session can end. */
+static void test_share_ends(void **state)
+{
+	struct message msg;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		subscribe(i, "$share/g/a/#", 1, 0);
+	ending = 0;
+	assert_int_equal(publish(1), 1);
+	assert_enqueued("1:1:$share/g/a/# ");
+	ending = 2;
+	msg = begin(1, false);
+	share_redeliver(&workers[0], message_stored(&msg), "$share/g/a/#", NULL);
+	message_done(&msg);
+	assert_enqueued("1:1:$share/g/a/# ");
+	ending = 1;
+	assert_int_equal(publish(1), 0);
+	assert_enqueued("");
+	ending = -1;
+}
+
 static void test_share_dollar(void **state)
 {
 	struct mqtt_publish pub = {
@@ -504,6 +533,7 @@ int main(void)
 		TEST(test_one_filter), TEST(test_overlap), TEST(test_many_filters),
 		TEST(test_no_local), TEST(test_offline), TEST(test_deliver_to),
 		TEST(test_other_worker), TEST(test_share), TEST(test_share_choice),
+		TEST(test_share_ends),
 		TEST(test_share_dollar), TEST(test_share_members),
 	};
 	int failed;

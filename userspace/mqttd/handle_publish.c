@@ -226,11 +226,7 @@ static void answer(struct client *client, const struct mqtt_publish *pub, u8 cod
 		      packet_reply_write(packet, type << 4, pub->packet_id, code), ticket);
 }
 
-/*
- * Is it new? Otherwise 0, or -errno if there is no answer. One that is known was routed
- * then, and what says so is durable: over this connection the first answer
- * has waited for that, and this one is behind it; or else CONNACK has.
- */
+/* Returns 1 if it is taken, or -errno: there is no answer. */
 static int take_qos2(struct client *client, u16 packet_id)
 {
 	int ret = session_incoming_add(client->session, packet_id);
@@ -251,12 +247,26 @@ static int take_kept(struct client *client, struct packet *packet, struct mqtt_p
 		ret = take_qos2(client, pub->packet_id);
 	else
 		ret = client_take_quota(client) ? 1 : -EDQUOT;
-	if (ret <= 0)
+	if (ret < 0)
 		return ret;
 	ret = publish_packet(client, packet, pub);
 	if (ret < 0 && pub->qos == 2)
 		session_incoming_del(client->session, pub->packet_id);
 	return ret > 0 ? REASON_SUCCESS : ret < 0 ? ret : REASON_NO_SUBSCRIBERS;
+}
+
+/*
+ * One that is known was routed then, whatever may be published now, and what says so is
+ * durable: over this connection the first answer has waited for that, and this one
+ * is behind it; or else CONNACK has. If it were refused its identifier would stay
+ * known, and the next message with it would be taken for this one.
+ */
+static bool answer_known(struct client *client, const struct mqtt_publish *pub)
+{
+	if (pub->qos != 2 || !session_incoming_known(client->session, pub->packet_id))
+		return false;
+	answer(client, pub, REASON_SUCCESS, 0);
+	return true;
 }
 
 /* A client that is not answered sends its message again when it is back. */
@@ -312,6 +322,8 @@ void handle_publish(struct client *client, struct packet *packet)
 		    client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
 		    pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
+	if (answer_known(client, &pub))
+		return;
 	code = check(client, &pub);
 	if (!pub.qos && !code)
 		handle_qos0(client, packet, &pub);
