@@ -57,11 +57,7 @@ def t_sighup_listener():
         d.line("is new, which takes a restart")
         d.listeners = settings
         d.configure('')
-        with open(d.config, encoding='utf-8') as f:
-            text = f.read().replace('anonymous true', 'anonymous false')
-        with open(d.config, 'w', encoding='utf-8') as f:
-            f.write(text)
-        d.reload()
+        d.forbid_anonymous()
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x'))
             check(c.expect(wire.CONNACK).code, 0x87, 'CONNACK')

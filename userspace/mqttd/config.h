@@ -257,6 +257,7 @@ int config_set_number(struct config *conf, const struct config_option *opt, char
 int config_set_duration(struct config *conf, const struct config_option *opt, char *value);
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
+int config_set_file(struct config *conf, const struct config_option *opt, char *value);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
 int config_note_standard(struct config *conf, const struct config_option *opt);
 struct listener_config *config_listener_add(struct config *conf, const char *address,
