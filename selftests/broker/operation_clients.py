@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 
 import wire
@@ -232,6 +233,24 @@ def t_incidents():
             check([i['what'] for i in json.loads(out)],
                   ['already connected, closing old connection'], 'of one client')
             second.ping()
+
+
+def t_refused_users():
+    """The log and the incidents say which user was refused, and what is missing."""
+    with tempfile.NamedTemporaryFile() as users:
+        os.chmod(users.name, 0o644)
+        for settings, code, text in (
+                (f'password_file {users.name}', 0x86, "bad user name or password, user 'ann'"),
+                ('', 0x87, "the listener has no password_file for user 'ann'")):
+            with Daemon(settings) as d:
+                d.running()
+                d.forbid_anonymous()
+                with Client(d.address, 5) as c:
+                    c.send(wire.connect(5, 'x', user='ann', password=b'wrong'))
+                    check(c.expect(wire.CONNACK).code, code, 'CONNACK')
+                d.line(f'refused ({text})')
+                status, out, _ = d.ctl('-j', 'session', 'incidents', 'x')
+                check((status, json.loads(out)[0]['detail']), (0, text), 'incident')
 
 
 def t_flood():

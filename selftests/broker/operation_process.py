@@ -54,17 +54,75 @@ def t_sighup_listener():
         settings, d.listeners = d.listeners, d.listeners + f'listener {free_port()}\n'
         d.configure('')
         d.reload()
-        d.line("'listener' has changed, which takes a restart")
+        d.line("is new, which takes a restart")
         d.listeners = settings
         d.configure('')
-        with open(d.config, encoding='utf-8') as f:
-            text = f.read().replace('anonymous true', 'anonymous false')
-        with open(d.config, 'w', encoding='utf-8') as f:
-            f.write(text)
-        d.reload()
+        d.forbid_anonymous()
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x'))
             check(c.expect(wire.CONNACK).code, 0x87, 'CONNACK')
+
+
+def connack(port, **kwargs):
+    with Client(('127.0.0.1', port), 5) as c:
+        c.send(wire.connect(5, 'x', **kwargs))
+        return c.expect(wire.CONNACK).code
+
+
+def t_sighup_pairs():
+    """What a listener is told is meant for it, wherever it is in the configuration."""
+    with Daemon() as d:
+        open_port, secure = d.port, free_port()
+        users, rules = (os.path.join(d.dir.name, name) for name in ('users', 'rules'))
+        for path in (users, rules):
+            with open(path, 'w', encoding='utf-8'):
+                pass
+
+        def write(*listeners):
+            with open(d.config, 'w', encoding='utf-8') as f:
+                f.write(f'per_listener_settings true\ncontrol_socket_path {d.control}\n'
+                        'dataplane user\nworkers 1\n' + ''.join(listeners))
+
+        anonymous = f'listener {open_port} 127.0.0.1\nallow_anonymous true\n'
+        closed = (f'listener {secure} 127.0.0.1\nallow_anonymous false\n'
+                  f'password_file {users}\n')
+        added = f'listener {free_port()} 127.0.0.1\nallow_anonymous true\n'
+        write(anonymous, closed)
+        d.running()
+        # It has been started with another file
+        d.end()
+        d.process.stderr.close()
+        d.process = subprocess.Popen([program(), '-c', d.config], stderr=subprocess.PIPE,
+                                     env={**os.environ,
+                                          'NOTIFY_SOCKET': d.notify.getsockname()})
+        d.pid = d.process.pid
+        d.running()
+        d.message('STOPPING=1')
+        d.message('READY=1')
+        for listeners in ((closed, anonymous), (added, anonymous, closed), (anonymous, added)):
+            write(*listeners)
+            d.reload()
+            check((connack(open_port), connack(secure)), (0, 0x87), 'CONNACK')
+        d.line(f"'listener {secure} 127.0.0.1' is not in the configuration any more")
+        # Looser, but with restrictions that are not there before a restart
+        write(anonymous, closed.replace('false', 'true') + f'acl_file {rules}\n')
+        d.reload()
+        check(connack(secure), 0x87, 'CONNACK')
+        d.line("'allow_anonymous' of listener")
+        # Tighter at once
+        write(anonymous.replace('true', 'false') + f'acl_file {rules}\n', closed)
+        d.reload()
+        check((connack(open_port), connack(secure)), (0x87, 0x87), 'CONNACK')
+        # A mistake in one file keeps all from being applied
+        with open(rules, 'w', encoding='utf-8') as f:
+            f.write('nonsense\n')
+        write(anonymous + f'acl_file {rules}\n', closed.replace('false', 'true'))
+        d.reload()
+        d.line('stays as it was')
+        check((connack(open_port), connack(secure)), (0x87, 0x87), 'CONNACK')
+        write(anonymous, closed.replace('false', 'true'))
+        d.reload()
+        check((connack(open_port), connack(secure)), (0, 0), 'CONNACK')
 
 
 def t_log_file():

@@ -42,7 +42,7 @@ def own_reload_permissions(broker):
         check({p.topic for p in other.waiting(1)}, {b'end'}, 'topics')
         # A file with a mistake in it says nothing
         reload(b, 'acl', 'topic readwrite #\ntopic nonsense #\n')
-        until('log', lambda: "stays in force as it was" in b.text())
+        until('log', lambda: "the configuration stays as it was" in b.text())
         check(f"{b.dir.name}/acl:2: 'nonsense' is not one of" in b.text(), True, 'what is wrong')
         check(client.publish('up/3', b'', 1).code, 0x87, 'still forbidden')
 

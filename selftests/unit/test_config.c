@@ -293,6 +293,11 @@ static const struct {
 	{ "listener 1\nper_listener_settings true\n", 2, "before the first 'listener'" },
 	{ "listener 1\nprotocol websockets\n", 2, "not supported yet" },
 	/* What protects must not be overlooked */
+	{ "acl_file x\nacl_file y\n", 2, "duplicate acl_file value in configuration" },
+	{ "per_listener_settings true\nlistener 1\npassword_file x\npassword_file y\n", 4,
+	  "duplicate password_file value in configuration" },
+	{ "listener 1\nlistener 2 a\nlistener 2\nlistener 2 a\n", 4,
+	  "'listener 2 a' is there twice" },
 	{ "acl_file x\nper_listener_settings true\n", 2,
 	  "option 'per_listener_settings' must come before 'acl_file'" },
 	{ "listener 1\ncafile x\n", 2, "not supported yet" },

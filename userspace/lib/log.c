@@ -27,6 +27,7 @@
  * @dests: enum log_dest bits
  * @timestamp: see struct log_config
  * @format: likewise, ours
+ * @file: path of the log file, ours, or NULL
  * @file_fd: the log file, or -1
  * @facility: of syslog(3)
  * @stderr_journal: stderr is the journal's
@@ -39,6 +40,7 @@ static struct sinks {
 	unsigned int dests;
 	bool timestamp;
 	char *format;
+	char *file;
 	int file_fd;
 	int facility;
 	bool stderr_journal;
@@ -79,15 +81,18 @@ static int file_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-static void apply(const struct log_config *config, int fd, char *format)
+/* Takes @fd, @file and @format over. */
+static void apply(const struct log_config *config, int fd, char *file, char *format)
 {
 	pthread_rwlock_wrlock(&sinks.lock);
 	if (sinks.file_fd >= 0)
 		close(sinks.file_fd);
 	free(sinks.format);
+	free(sinks.file);
 	sinks.dests = config->dests;
 	sinks.timestamp = config->timestamp;
 	sinks.format = format;
+	sinks.file = file;
 	sinks.file_fd = fd;
 	sinks.facility = config->facility ? config->facility : LOG_DAEMON;
 	sinks.stderr_journal = is_journal(STDERR_FILENO);
@@ -98,26 +103,47 @@ static void apply(const struct log_config *config, int fd, char *format)
 	pthread_rwlock_unlock(&sinks.lock);
 }
 
+/* A copy of what may be NULL. Returns false without memory. */
+static bool copy_string(char **copy, const char *string)
+{
+	*copy = string ? strdup(string) : NULL;
+	return *copy || !string;
+}
+
 int log_configure(const struct log_config *config)
 {
-	char *format = NULL;
+	bool to_file = config->dests & LOG_DEST_FILE;
+	char *format = NULL, *file = NULL;
 	int fd = -1;
 
-	if (config->dests & LOG_DEST_FILE) {
-		fd = file_open(config->file);
-		if (fd < 0)
-			return fd;
+	if (!copy_string(&format, config->timestamp_format) ||
+	    !copy_string(&file, to_file ? config->file : NULL))
+		fd = -ENOMEM;
+	else if (to_file)
+		fd = file_open(file);
+	if (fd < 0 && (fd == -ENOMEM || to_file)) {
+		free(format);
+		free(file);
+		return fd;
 	}
-	if (config->timestamp_format) {
-		format = strdup(config->timestamp_format);
-		if (!format) {
-			if (fd >= 0)
-				close(fd);
-			return -ENOMEM;
+	apply(config, fd, file, format);
+	return 0;
+}
+
+int log_reopen(void)
+{
+	int fd = 0;
+
+	pthread_rwlock_wrlock(&sinks.lock);
+	if (sinks.file) {
+		fd = file_open(sinks.file);
+		if (fd >= 0) {
+			close(sinks.file_fd);
+			sinks.file_fd = fd;
 		}
 	}
-	apply(config, fd, format);
-	return 0;
+	pthread_rwlock_unlock(&sinks.lock);
+	return fd < 0 ? fd : 0;
 }
 
 int log_give(uid_t uid, gid_t gid)

@@ -88,6 +88,9 @@ struct log_limit {
  */
 int log_configure(const struct log_config *config);
 
+/* Makes the log file anew if it was moved away: 0 or -errno, and all stays as it was. */
+int log_reopen(void);
+
 /* Whom the log file belongs to, before the process becomes this user: 0 or -errno. */
 int log_give(uid_t uid, gid_t gid);
 

@@ -139,13 +139,13 @@ static int set_auto_id_prefix(struct config *conf, const struct config_option *o
 static int set_password_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, password_file),
-			   config_set_string);
+			   config_set_file);
 }
 
 static int set_acl_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, acl_file),
-			   config_set_string);
+			   config_set_file);
 }
 
 /* An existing configuration may name mosquitto's database, which stays mosquitto's. */
