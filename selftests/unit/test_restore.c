@@ -57,13 +57,18 @@ static void fill(const struct store_loader *loader, void *ctx)
 		.will_at = WHILE_CONNECTED | 5000,
 	});
 	begin(loader, ctx, 4, (struct store_session){ .client_id = "short", .expiry = 0 });
+	/* The end of the first one could not be stored. */
+	begin(loader, ctx, 5, (struct store_session){ .client_id = "twice", .expiry = 100 });
+	assert_int_equal(loader->sub(ctx, 5, &sub), 0);
+	assert_int_equal(loader->entry(ctx, 5, &entries[0]), 0);
+	begin(loader, ctx, 6, (struct store_session){ .client_id = "twice", .expiry = 100 });
 	assert_int_equal(loader->retained(ctx, 3), 0);
 }
 
 static int setup_filled(void **state)
 {
 	(void)state;
-	return start(&(struct store){ .committed = 1, .last = 1, .durable = true, .keys = 4,
+	return start(&(struct store){ .committed = 1, .last = 1, .durable = true, .keys = 6,
 				      .ids = 3, .fill = fill });
 }
 
@@ -76,9 +81,12 @@ static void test_queue(void **state)
 	run();
 	assert_null(session_of("gone"));
 	assert_null(session_of("short"));
+	assert_int_equal(session_of("twice")->key, 6);
+	assert_null(session_of("twice")->queue);
+	assert_int_equal(broker.sessions.queued_messages, 4);
 	say(fd, "\x10\x0d\0\4MQTT\4\0\0\0\0\1s");
 	hear(fd, "\x20\2\1\0"
-		 "\x3c\6\0\1t\0\5a" "\x62\2\0\2" "\x3a\6\0\1t\0\1a" "\x32\6\0\1t\0\3b");
+		 "\x62\2\0\2" "\x3c\6\0\1t\0\5a" "\x3a\6\0\1t\0\1a" "\x32\6\0\1t\0\3b");
 	say(fd, "\x50\2\0\5\x70\2\0\5\x70\2\0\2\x40\2\0\1\x40\2\0\3");
 	hear(fd, "\x62\2\0\5");
 	assert_int_equal(disk.entries, 0);

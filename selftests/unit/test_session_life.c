@@ -236,6 +236,25 @@ static void test_heirs(void **state)
 	assert_null(session_of("s"));
 }
 
+/* One whose CONNECT was first and that asks last: not kicked out by it. */
+static void test_late(void **state)
+{
+	struct hello h = { .id = 's' };
+	int fd = hello(h), late;
+
+	(void)state;
+	hear(fd, IN);
+	session_of("s")->owner->serial += 2;
+	late = hello(h);
+	hear_end(late);
+	hear(fd, "");
+	late = hello(h);
+	hear(fd, TAKEN_OVER);
+	hear_end(fd);
+	hear(late, IN);
+	hang_up(late);
+}
+
 static void test_will(void **state)
 {
 	struct hello h = { .id = 's', .flags = WILL };
@@ -406,6 +425,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_take_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_take_over_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_heirs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_will, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_will_delay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_will_taken_over, setup, teardown),

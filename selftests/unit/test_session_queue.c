@@ -173,18 +173,37 @@ static void test_reconnect(void **state)
 	publish('d', 1);
 	fd = dial();
 	say(fd, CONNECT);
-	hear(fd, CONNACK_PRESENT "\x3a\6\0\1t\0\1a\x62\2\0\2\x3c\6\0\1t\0\3c\x32\6\0\1t\0\4d");
+	hear(fd, CONNACK_PRESENT "\x62\2\0\2\x3a\6\0\1t\0\1a\x3c\6\0\1t\0\3c\x32\6\0\1t\0\4d");
 	hang_up(fd);
 	fd = connect5("1");
-	hear(fd, CONNACK5_PRESENT "\x3a\7\0\1t\0\1\0a");
-	say(fd, "\x40\2\0\1");
-	hear(fd, "\x62\2\0\2");
+	hear(fd, CONNACK5_PRESENT "\x62\2\0\2");
 	say(fd, "\x70\2\0\2");
+	hear(fd, "\x3a\7\0\1t\0\1\0a");
+	say(fd, "\x40\2\0\1");
 	hear(fd, "\x3c\7\0\1t\0\3\0c");
 	say(fd, "\x50\2\0\3\x70\2\0\3");
 	hear(fd, "\x62\2\0\3\x3a\7\0\1t\0\4\0d");
 	say(fd, "\x40\2\0\4");
 	assert_int_equal(broker.sessions.queued_messages, 0);
+	hang_up(fd);
+}
+
+/* [MQTT-4.6.0-4] */
+static void test_release_order(void **state)
+{
+	int fd = subscriber();
+
+	(void)state;
+	publish('a', 2);
+	publish('b', 2);
+	publish('c', 2);
+	hear(fd, "\x34\6\0\1t\0\1a\x34\6\0\1t\0\2b\x34\6\0\1t\0\3c");
+	say(fd, "\x50\2\0\3\x50\2\0\1");
+	hear(fd, "\x62\2\0\3\x62\2\0\1");
+	hang_up(fd);
+	fd = dial();
+	say(fd, CONNECT);
+	hear(fd, CONNACK_PRESENT "\x62\2\0\3\x62\2\0\1\x3c\6\0\1t\0\2b");
 	hang_up(fd);
 }
 
@@ -467,11 +486,30 @@ static void test_no_memory(void **state)
 	assert_int_equal(publish('b', 1), 0);
 	assert_int_equal(disk.entries, 1);
 	hang_up(fd);
-	/* An identifier that cannot be chosen is tried again. */
 	publish('c', 2);
 	fd = dial();
 	say(fd, CONNECT);
 	hear(fd, CONNACK_PRESENT "\x3a\6\0\1t\0\2b\x34\6\0\1t\0\3c");
+	hang_up(fd);
+}
+
+/* An identifier that cannot be chosen: nothing would come back to it. */
+static void test_no_identifier(void **state)
+{
+	int fd = connect5("1");
+
+	(void)state;
+	hear(fd, CONNACK5);
+	publish('a', 1);
+	publish('b', 1);
+	hear(fd, "\x32\7\0\1t\0\1\0a");
+	disk.fails = true;
+	say(fd, "\x40\2\0\1");
+	hear(fd, "\xe0\1\x83");
+	hear_end(fd);
+	disk.fails = false;
+	fd = connect5("1");
+	hear(fd, CONNACK5_PRESENT "\x32\7\0\1t\0\3\0b");
 	hang_up(fd);
 }
 
@@ -484,6 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_window, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reconnect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_release_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_qos0_offline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inflight_limits, setup, teardown),
@@ -496,6 +535,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_full_connect, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup_durable, teardown),
+		cmocka_unit_test_setup_teardown(test_no_identifier, setup_durable, teardown),
 	};
 	int failed;
 

@@ -119,6 +119,7 @@ struct terms {
  * @next_replay: in the worker's list of those that can go on with that, see replay.h
  * @will: from CONNECT until the session has it, or NULL
  * @connect_ticket: change of the store that has to be durable before CONNACK, or 0
+ * @serial: number of its CONNECT among those of all clients
  * @unclaimed: it may not have its session before the store is no longer full
  * @answers: those that wait for the store
  * @next_storing: in the worker's list of those who wait for it, if @storing; with a
@@ -177,6 +178,7 @@ struct client {
 	struct client *next_replay;
 	struct session_will *will;
 	uint64_t connect_ticket;
+	uint64_t serial;
 	struct buffer answers;
 	struct client *next_storing;
 	struct client *next_pump;

@@ -216,6 +216,8 @@ void handle_connect(struct client *client, struct packet *packet)
 		refuse_packet(client, err, why);
 		return;
 	}
+	client->serial = __atomic_add_fetch(&client->worker->broker->sessions.connects, 1,
+					    __ATOMIC_RELAXED);
 	keep_terms(client, &connect);
 	if (!check(client, &connect))
 		return;
@@ -312,7 +314,7 @@ void handler_connect_claim(struct client *client)
 		return;
 	err = session_claim(client, &ticket);
 	if (err && err != -EINPROGRESS) {
-		client_close(client, CLOSE_NO_MEMORY, NULL);
+		client_close(client, err == -ESTALE ? CLOSE_TAKEN_OVER : CLOSE_NO_MEMORY, NULL);
 		return;
 	}
 	client->connect_ticket = err ? 0 : ticket;

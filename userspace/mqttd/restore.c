@@ -39,6 +39,8 @@ struct loaded {
  * @messages: struct loaded
  * @session: whose things come
  * @cut: sessions that were connected, to be stored as they are now; a buffer of pointers
+ * @replaced: sessions whose end could not be stored: a later one has their client id;
+ *	a buffer of pointers, they are not in the registry
  * @sessions: how many
  */
 struct restore {
@@ -46,6 +48,7 @@ struct restore {
 	struct hash_table messages;
 	struct session *session;
 	struct buffer cut;
+	struct buffer replaced;
 	size_t sessions;
 };
 
@@ -101,12 +104,35 @@ static int set_end(struct restore *restore, const struct store_session *row)
 	return buffer_append(&restore->cut, &session, sizeof(struct session *));
 }
 
+/* Sessions come in the order of their keys. */
+static int replace(struct restore *restore, const char *id)
+{
+	struct session_registry *registry = &restore->broker->sessions;
+	struct session *old = session_find(registry, id);
+	int err;
+
+	if (!old)
+		return 0;
+	err = buffer_append(&restore->replaced, &old, sizeof(struct session *));
+	if (err)
+		return err;
+	session_del(registry, old);
+	session_clear_timer(old);
+	old->dead = true;
+	restore->sessions--;
+	return 0;
+}
+
 static int load_session(void *ctx, u64 key, const struct store_session *row)
 {
 	struct restore *restore = ctx;
-	struct session *session = session_revive(restore->broker, key, row);
+	struct session *session;
 	int err;
 
+	err = replace(restore, row->client_id);
+	if (err)
+		return err;
+	session = session_revive(restore->broker, key, row);
 	restore->session = session;
 	if (!session)
 		return -ENOMEM;
@@ -196,7 +222,33 @@ static void store_cut(struct restore *restore)
 	size_t i;
 
 	for (i = 0; i < restore->cut.len / sizeof(*sessions); i++)
-		session_store(sessions[i]);
+		if (!sessions[i]->dead)
+			session_store(sessions[i]);
+}
+
+static void drop_replaced(struct restore *restore)
+{
+	struct session **sessions = (void *)buffer_head(&restore->replaced);
+	struct session_queue *queue;
+	struct session_entry *entry;
+	size_t i;
+
+	for (i = 0; i < restore->replaced.len / sizeof(*sessions); i++) {
+		session_unsubscribe_all(sessions[i]);
+		queue = queue_take(sessions[i]);
+		while (queue && (entry = queue_empty(queue)))
+			queue_entry_free(entry);
+		session_free(sessions[i]);
+	}
+}
+
+static void store_replaced(struct restore *restore)
+{
+	struct session **sessions = (void *)buffer_head(&restore->replaced);
+	size_t i;
+
+	for (i = 0; i < restore->replaced.len / sizeof(*sessions); i++)
+		store_session_del(restore->broker->store, sessions[i]->key);
 }
 
 int broker_restore(struct broker *broker)
@@ -216,8 +268,13 @@ int broker_restore(struct broker *broker)
 			   restore.sessions, broker->retained.count);
 		if (restore.cut.len)
 			store_cut(&restore);
+		if (restore.replaced.len)
+			store_replaced(&restore);
 		session_keep_all(broker);
 	}
+	if (restore.replaced.len)
+		drop_replaced(&restore);
+	buffer_free(&restore.replaced);
 	buffer_free(&restore.cut);
 	hash_clear(&restore.messages, drop_loaded, NULL);
 	return err;

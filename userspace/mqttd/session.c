@@ -146,8 +146,10 @@ static void end_locked(struct session *session)
 	session_clear_timer(session);
 	pthread_mutex_lock(&session->lock);
 	__atomic_store_n(&session->dead, true, __ATOMIC_RELAXED);
-	if (session->key)
-		store_session_del(session->broker->store, session->key);
+	if (session->key && !store_session_del(session->broker->store, session->key))
+		log_limited(LOG_TYPE_ERROR,
+			    "Error: the end of the session of %s cannot be stored: out of memory.",
+			    session->id);
 	pthread_mutex_unlock(&session->lock);
 }
 
@@ -218,6 +220,12 @@ static void take_terms(struct client *client, struct session *session, char *use
 	client->will = NULL;
 }
 
+/* Its CONNECT came earlier. */
+static bool is_older(const struct client *client, const struct client *than)
+{
+	return than && client->serial < than->serial;
+}
+
 /* The later of two that wait wins, and the one who was waiting goes away too. */
 static bool must_wait(struct client *client, struct session *session)
 {
@@ -243,6 +251,10 @@ static int claim_locked(struct client *client, struct session **ended, u64 *chan
 
 	if (client->username && !username)
 		return -ENOMEM;
+	if (session && (is_older(client, session->owner) || is_older(client, session->heir))) {
+		free(username);
+		return -ESTALE;
+	}
 	if (session && must_wait(client, session)) {
 		free(username);
 		return -EINPROGRESS;
@@ -292,6 +304,7 @@ void session_online(struct client *client)
 	struct session *session = client->session;
 
 	pthread_mutex_lock(&session->lock);
+	queue_rewind(session);
 	session->window = window_of(client);
 	rcu_assign_pointer(session->client, client);
 	pthread_mutex_unlock(&session->lock);
@@ -334,7 +347,6 @@ void session_offline(struct client *client)
 	pthread_mutex_lock(&session->lock);
 	rcu_assign_pointer(session->client, NULL);
 	session->window = 0;
-	queue_rewind(session);
 	queue_trim(session);
 	if (!packet_ids_count(session->incoming)) {
 		packet_ids_free(session->incoming);

@@ -160,7 +160,7 @@ struct session {
  * session_leave() is to be called in the end; the will is the session's then.
  *
  * Return: 0; -EINPROGRESS if @client is to claim it again when NOTICE_READY
- * comes; -ENOMEM.
+ * comes; -ESTALE: a connection with a later CONNECT was faster; -ENOMEM.
  */
 int session_claim(struct client *client, u64 *ticket);
 

@@ -308,36 +308,42 @@ int queue_restore(struct session *session, struct stored *msg, const struct stor
 	return 0;
 }
 
+static void waiting_back(struct session_queue *queue, struct session_entry *entry)
+{
+	TAILQ_INSERT_HEAD(&queue->waiting, entry, link);
+	queue->n_waiting++;
+	queue->waiting_bytes += stored_size(entry->msg);
+	entry->packet_id = 0;
+	entry->state = ENTRY_WAITING;
+}
+
 /* Returns false if there is no memory. */
 static bool choose(struct session *session, struct session_entry *entry)
 {
 	struct session_queue *queue = session->queue;
 	u64 change = 0;
 
+	waiting_del(queue, entry);
 	if (entry->delivery.qos) {
 		entry->packet_id = new_id(queue);
 		entry->state = ENTRY_CHOSEN;
-		if (session->key) {
-			change = store_entry_state(session->broker->store, session->key,
-						   entry->seq, entry->packet_id, entry->state);
-			if (!change)
-				goto fail;
-		}
 	}
-	waiting_del(queue, entry);
 	if (chosen_add(queue, entry)) {
-		TAILQ_INSERT_HEAD(&queue->waiting, entry, link);
-		queue->n_waiting++;
-		queue->waiting_bytes += stored_size(entry->msg);
-		goto fail;
+		waiting_back(queue, entry);
+		return false;
+	}
+	/* Last: it cannot be taken back. */
+	if (entry->packet_id && session->key) {
+		change = store_entry_state(session->broker->store, session->key, entry->seq,
+					   entry->packet_id, entry->state);
+		if (!change) {
+			window_del(queue, entry);
+			waiting_back(queue, entry);
+			return false;
+		}
 	}
 	set_ticket(session, entry, change);
 	return true;
-
-fail:
-	entry->packet_id = 0;
-	entry->state = ENTRY_WAITING;
-	return false;
 }
 
 /* Returns false if there is no memory. */
@@ -357,34 +363,33 @@ static bool fill_window(struct session *session)
 	return true;
 }
 
-struct session_entry *queue_next(struct session *session, u64 committed, u64 *ticket)
+int queue_next(struct session *session, u64 committed, struct session_entry **next, u64 *ticket)
 {
 	struct session_queue *queue = session->queue;
 	struct session_entry *entry;
 	bool memory;
 
+	*next = NULL;
 	*ticket = 0;
 	if (!queue)
-		return NULL;
+		return 0;
 	queue->notified = false;
 	memory = fill_window(session);
 	entry = TAILQ_FIRST(&queue->chosen);
-	if (!entry) {
-		/* It will be there when the store has written something. */
-		*ticket = memory ? 0 : committed + 1;
-		return NULL;
-	}
+	if (!entry)
+		return memory ? 0 : -ENOMEM;
 	if (entry->packet_id && queue->n_inflight >= session->window)
-		return NULL;
+		return 0;
 	if (entry->ticket > committed) {
 		*ticket = entry->ticket;
-		return NULL;
+		return 0;
 	}
 	TAILQ_REMOVE(&queue->chosen, entry, link);
 	TAILQ_INSERT_TAIL(&queue->inflight, entry, link);
 	entry->inflight = true;
 	queue->n_inflight++;
-	return entry;
+	*next = entry;
+	return 0;
 }
 
 void queue_drop(struct session *session, struct session_entry *entry)
@@ -421,29 +426,36 @@ u64 queue_release(struct session *session, struct session_entry *entry)
 	struct session_queue *queue = session->queue;
 
 	entry->state = ENTRY_RELEASED;
-	if (!entry->inflight) {
-		TAILQ_REMOVE(&queue->chosen, entry, link);
-		TAILQ_INSERT_TAIL(&queue->inflight, entry, link);
-		entry->inflight = true;
-		queue->n_inflight++;
-	}
+	TAILQ_REMOVE(entry->inflight ? &queue->inflight : &queue->chosen, entry, link);
+	TAILQ_INSERT_TAIL(&queue->inflight, entry, link);
+	queue->n_inflight += !entry->inflight;
+	entry->inflight = true;
 	if (!session->key)
 		return 0;
 	return store_entry_state(session->broker->store, session->key, entry->seq,
 				 entry->packet_id, entry->state);
 }
 
+/*
+ * PUBRELs are in the order of their PUBRECs [MQTT-4.6.0-4], and come first, or the
+ * PUBREC of a PUBLISH that is sent again could bring another one before them.
+ */
 void queue_rewind(struct session *session)
 {
+	struct session_list publishes = TAILQ_HEAD_INITIALIZER(publishes);
 	struct session_queue *queue = session->queue;
 	struct session_entry *entry;
 
 	if (!queue)
 		return;
-	TAILQ_FOREACH(entry, &queue->inflight, link)
-		entry->inflight = false;
 	TAILQ_CONCAT(&queue->inflight, &queue->chosen, link);
-	TAILQ_CONCAT(&queue->chosen, &queue->inflight, link);
+	while ((entry = TAILQ_FIRST(&queue->inflight))) {
+		TAILQ_REMOVE(&queue->inflight, entry, link);
+		TAILQ_INSERT_TAIL(entry->state == ENTRY_RELEASED ? &queue->chosen : &publishes,
+				  entry, link);
+		entry->inflight = false;
+	}
+	TAILQ_CONCAT(&queue->chosen, &publishes, link);
 	queue->n_inflight = 0;
 	queue->notified = false;
 }

@@ -6,7 +6,7 @@
  *                              ^                 │
  *                              └─connection lost─┘
  *
- * Each list is in the order in which messages are sent. Chosen and in flight
+ * Each list is in the order in which messages are sent, PUBREL as its PUBREC came. Chosen and in flight
  * together are bounded by the window: the client's Receive Maximum,
  * max_inflight_messages and max_inflight_bytes. A message at QoS 0 goes the same
  * way, without packet identifier and window, and is forgotten when it was sent.
@@ -113,13 +113,12 @@ int queue_restore(struct session *session, struct stored *msg, const struct stor
  * queue_next() - what is to be sent now
  * @session: with a connection
  * @committed: store_committed()
+ * @next: result: the entry, which is in flight from now on, or NULL
  * @ticket: result: there is something to be sent when this change is durable, or 0
  *
- * The entry is in flight when this returns.
- *
- * Return: the next one, or NULL.
+ * Return: 0; -ENOMEM: there is none, but there would be.
  */
-struct session_entry *queue_next(struct session *session, u64 committed, u64 *ticket);
+int queue_next(struct session *session, u64 committed, struct session_entry **next, u64 *ticket);
 
 /* It was not sent after all, or has no acknowledgement: forgets and frees it. */
 void queue_drop(struct session *session, struct session_entry *entry);
@@ -133,7 +132,7 @@ struct session_entry *queue_find(const struct session *session, u16 packet_id);
 /* PUBREC has come. Returns the change that has to be durable before PUBREL is sent. */
 u64 queue_release(struct session *session, struct session_entry *entry);
 
-/* The connection is lost: what is in flight is to be sent again. */
+/* A connection has come: what was in flight over the last one is to be sent again. */
 void queue_rewind(struct session *session);
 
 /* Without a connection: gives back the memory of a queue that has nothing in it. */

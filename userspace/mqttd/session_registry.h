@@ -24,6 +24,7 @@ struct session;
  * @timers: of sessions without a connection
  * @next: when the first of @timers is due; any thread
  * @key: client ids come from the network
+ * @connects: CONNECT packets that have come; any thread
  * @queued_bytes: stored_size() of all that is in queues of all sessions; any thread
  * @queued_messages: how many; likewise
  */
@@ -33,6 +34,7 @@ struct session_registry {
 	struct timer_heap timers;
 	u64 next;
 	siphash_key_t key;
+	u64 connects;
 	size_t queued_bytes;
 	size_t queued_messages;
 };

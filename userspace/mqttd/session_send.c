@@ -190,6 +190,7 @@ void session_pump(struct client *client)
 	struct session *session = client->session;
 	struct session_entry *entry;
 	u64 committed, ticket;
+	int err;
 
 	if (client->state != CLIENT_CONNECTED)
 		return;
@@ -200,8 +201,10 @@ void session_pump(struct client *client)
 		}
 		committed = store_committed(session->broker->store);
 		pthread_mutex_lock(&session->lock);
-		entry = queue_next(session, committed, &ticket);
+		err = queue_next(session, committed, &entry, &ticket);
 		pthread_mutex_unlock(&session->lock);
+		if (err)
+			client_close(client, CLOSE_NO_MEMORY, NULL);
 		if (!entry) {
 			if (ticket)
 				client_wait_stored(client);
