@@ -169,6 +169,24 @@ static void test_refused_again(void **state)
 	assert_int_equal(client.closing, CLOSE_NOT_ATTACHED);
 }
 
+/* Who has as many filters as there may be can still change them. */
+static void test_most(void **state)
+{
+	u32 count;
+	u8 codes[2];
+
+	(void)state;
+	subscribe("ab", (u8[]){ 0, 0 }, codes);
+	count = client.session->subs.count;
+	client.session->subs.count = 1000000;
+	subscribe("ca", (u8[]){ 0, NL }, codes);
+	client.session->subs.count = count;
+	assert_int_equal(codes[0], REASON_QUOTA);
+	assert_int_equal(codes[1], 0);
+	assert_options("a", NL);
+	assert_options("c", -1);
+}
+
 static const struct {
 	const char *filter;
 	const char *topic;	/* NULL: a bad one */
@@ -216,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_most, setup, teardown),
 		cmocka_unit_test(test_split),
 	};
 	int failed;

@@ -121,7 +121,8 @@ static int change(struct client *client, struct session_filter *f)
 	struct broker *broker = client->worker->broker;
 	int err;
 
-	if (client->session->subs.count >= SUBSCRIPTIONS_MAX)
+	if (client->session->subs.count >= SUBSCRIPTIONS_MAX &&
+	    route_options(&broker->routes, client->session, f->filter, f->len) < 0)
 		return -EDQUOT;
 	err = route_subscribe(&broker->routes, client->session, f);
 	if (err)
