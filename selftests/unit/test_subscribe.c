@@ -17,6 +17,7 @@
 #include "reason.h"
 #include "route.h"
 #include "session.h"
+#include "store.h"
 #include "subscribe.h"
 #include "worker.h"
 
@@ -59,6 +60,8 @@ int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
 
 static int setup(void **state)
 {
+	char why[STORE_WHY_MAX];
+
 	(void)state;
 	memset(kernel, -1, sizeof(kernel));
 	refused = -1;
@@ -71,7 +74,8 @@ static int setup(void **state)
 	broker.incidents = incidents_new();
 	if (client.session)
 		client.session->broker = &broker;
-	return !client.session || !broker.incidents || route_table_init(&broker.routes);
+	return !client.session || !broker.incidents || route_table_init(&broker.routes) ||
+	       store_open(&broker.store, &(struct store_config){}, why);
 }
 
 static int teardown(void **state)
@@ -84,6 +88,7 @@ static int teardown(void **state)
 	rcu_barrier();
 	agent_destroy(&broker.agent);
 	incidents_free(broker.incidents);
+	store_close(broker.store);
 	return 0;
 }
 
