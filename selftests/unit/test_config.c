@@ -181,6 +181,8 @@ static void test_security(void **state)
 	assert_string_equal(conf.last->acl_file, "t");
 	config_free(&conf);
 
+	assert_refused("listener 1\nmount_point a/+/\n", "mount_point: 'a/+/' has a wildcard");
+	assert_refused("mount_point #\n", "mount_point: '#' has a wildcard");
 	/* In front of the listener that it was meant for, and for none then */
 	assert_refused("per_listener_settings 1\nacl_file x\nlistener 1\n",
 		       "'acl_file' must follow the 'listener'");

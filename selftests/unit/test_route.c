@@ -19,6 +19,7 @@
 #include "publish.h"
 #include "route.h"
 #include "session.h"
+#include "store.h"
 #include "subscribe.h"
 #include "worker.h"
 
@@ -85,6 +86,7 @@ static void assert_enqueued(const char *want)
 
 static int setup(void **state)
 {
+	char why[STORE_WHY_MAX];
 	int i;
 
 	(void)state;
@@ -119,7 +121,8 @@ static int setup(void **state)
 	}
 	*queued = 0;
 	agent_init(&broker.agent);
-	return route_table_init(&broker.routes);
+	return route_table_init(&broker.routes) ||
+	       store_open(&broker.store, &(struct store_config){}, why);
 }
 
 static int teardown(void **state)
@@ -144,6 +147,7 @@ static int teardown(void **state)
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
 	agent_destroy(&broker.agent);
+	store_close(broker.store);
 	return 0;
 }
 

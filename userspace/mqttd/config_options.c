@@ -148,6 +148,14 @@ static int set_acl_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+/* Filters of the listener's clients begin with it. */
+static int set_mount_point(struct config *conf, const struct config_option *opt, char *value)
+{
+	if (strpbrk(value, "+#"))
+		return config_error(conf, "'%s' has a wildcard in it", value);
+	return config_set_string(conf, opt, value);
+}
+
 /* An existing configuration may name mosquitto's database, which stays mosquitto's. */
 static int set_persistence_file(struct config *conf, const struct config_option *opt, char *value)
 {
@@ -319,7 +327,7 @@ const struct config_option config_options[] = {
 	{ "memory_limit", NUMBER(memory_limit, 0, BYTES_MAX) },
 	{ "message_rate", NUMBER(message_rate, 0, INT32_MAX) },
 	{ "message_size_limit", NUMBER(message_size_limit, 0, 268435455) },
-	{ "mount_point", .set = config_set_string, AT_LISTENER(mount_point) },
+	{ "mount_point", .set = set_mount_point, AT_LISTENER(mount_point) },
 	{ "offload_max_packet", NUMBER(offload_max_packet, 64, 1 << 20) },
 	{ "password_file", .set = set_password_file, AT(password_file) },
 	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),
