@@ -148,6 +148,11 @@ def t_sigusr1():
         d.running()
         d.signal(signal.SIGUSR1)
         d.client().ping()
+    with tempfile.TemporaryDirectory() as directory:
+        with Daemon(f'persistence true\npersistence_location {directory}') as d:
+            d.running()
+            d.signal(signal.SIGUSR1)
+            d.line('Everything is saved in')
 
 
 def t_notify():
@@ -252,7 +257,7 @@ def t_background():
             done = subprocess.run([program(), '-d', '-c', conf], timeout=60, check=False,
                                   stderr=subprocess.PIPE, text=True)
             check(done.returncode, status, f'exit status of the parent on port {port}')
-            check('Address already in use' in done.stderr, bool(status), 'what it says')
+            check('the port is in use' in done.stderr, bool(status), 'what it says')
             if status:
                 continue
             with Client(('127.0.0.1', port), 5).connected('x') as c:
