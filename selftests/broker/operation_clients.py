@@ -185,6 +185,8 @@ def t_session_kick():
                 c.expect_closed(0x98)
             check(watcher.expect(wire.PUBLISH).payload, b'gone', 'will')
             settle(lambda: d.sessions()['x']['state'], 'offline', 'state')
+            check(d.ctl('session', 'kick', 'x'),
+                  (1, '', 'mqttctl: this client is not connected\n'), 'offline')
             check(d.session('x')['last-end'], 'disconnected by the operator', 'last end')
             with Client(d.address, 5) as c:
                 c.send(wire.connect(5, 'x', clean=False))

@@ -148,6 +148,11 @@ def t_sigusr1():
         d.running()
         d.signal(signal.SIGUSR1)
         d.client().ping()
+    with tempfile.TemporaryDirectory() as directory:
+        with Daemon(f'persistence true\npersistence_location {directory}') as d:
+            d.running()
+            d.signal(signal.SIGUSR1)
+            d.line('Everything is saved in')
 
 
 def t_notify():
@@ -249,8 +254,10 @@ def t_background():
             with open(conf, 'w', encoding='utf-8') as f:
                 f.write(f'listener {port} 127.0.0.1\nallow_anonymous true\ndataplane user\n'
                         f'pid_file {pid_file}\ncontrol_socket_path none\nlog_dest none\n')
-            done = subprocess.run([program(), '-d', '-c', conf], timeout=60, check=False)
+            done = subprocess.run([program(), '-d', '-c', conf], timeout=60, check=False,
+                                  stderr=subprocess.PIPE, text=True)
             check(done.returncode, status, f'exit status of the parent on port {port}')
+            check('the port is in use' in done.stderr, bool(status), 'what it says')
             if status:
                 continue
             with Client(('127.0.0.1', port), 5).connected('x') as c:
@@ -259,6 +266,42 @@ def t_background():
                 c.expect_closed(0x8b)
             while os.path.exists(pid_file):
                 time.sleep(0.01)
+
+
+def t_test_config():
+    """What a configuration names and is not there is found before a start."""
+    with tempfile.TemporaryDirectory() as directory:
+        conf = os.path.join(directory, 'conf')
+
+        def test(text):
+            with open(conf, 'w', encoding='utf-8') as f:
+                f.write(text)
+            done = subprocess.run([program(), '--test-config', '-c', conf], timeout=60,
+                                  check=False, capture_output=True, text=True)
+            return done.returncode, done.stderr
+
+        check(test('\ufefflistener 1883\n'), (0, ''), 'nothing wrong, behind a byte order mark')
+        status, said = test('user nobody-at-all\npersistence true\n'
+                            'persistence_location /nonexistent/db\n'
+                            'log_dest file /nonexistent/log\npassword_file /nonexistent/users\n')
+        check(status, 1, 'exit status')
+        for text in ("there is no user 'nobody-at-all'", "persistence_location: '/nonexistent/db'",
+                     "log_dest: '/nonexistent'", 'password_file /nonexistent/users'):
+            check(text in said, True, text)
+        for text in ('listener 1883\nlistener 1883\n', 'listener 1883\nlistener 1883 # again\n'):
+            status, said = test(text)
+            check((status, f'{conf}:2: ' in said), (1, True), text)
+
+
+def t_mosquitto_database():
+    """Whoever comes from mosquitto is told that its database is not read."""
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, 'mosquitto.db'), 'wb') as f:
+            f.write(b'\0\xb5\0mosquitto db')
+        settings = f'persistence true\npersistence_location {directory}/'
+        with Daemon(settings) as d:
+            d.line(f"{directory}/mosquitto.db is mosquitto's database")
+            d.running()
 
 
 @root_only

@@ -227,6 +227,12 @@ static void test_queues(void **state)
 	assert_int_equal(conf.max_queued_bytes, 100000);
 	assert_int_equal(conf.output_bytes, 100000);
 	config_free(&conf);
+
+	/* As mosquitto does */
+	load(&conf, "max_queued_messages -1\nmax_inflight_messages -5\n");
+	assert_int_equal(conf.max_queued_messages, 0);
+	assert_int_equal(conf.max_inflight_messages, 0);
+	config_free(&conf);
 }
 
 static void test_command_line_port(void **state)
@@ -295,6 +301,8 @@ static const struct {
 	{ "listener 1\nper_listener_settings true\n", 2, "before the first 'listener'" },
 	{ "listener 1\nprotocol websockets\n", 2, "not supported yet" },
 	/* What protects must not be overlooked */
+	{ "listener 1883 # for all\n", 1, "a comment has to be a line of its own" },
+	{ "listener 1883 ::1 # for all\n", 1, "a comment has to be a line of its own" },
 	{ "acl_file x\nacl_file y\n", 2, "duplicate acl_file value in configuration" },
 	{ "per_listener_settings true\nlistener 1\npassword_file x\npassword_file y\n", 4,
 	  "duplicate password_file value in configuration" },

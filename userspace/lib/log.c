@@ -58,6 +58,9 @@ static struct sinks {
 /* What is written at all, 0 without a destination; any thread. */
 static unsigned int enabled = LOG_TYPE_DEFAULT;
 
+/* Errors go to stderr as well; any thread. */
+static bool echo;
+
 /* Limits that were exceeded; only grows. */
 static struct log_limit *exceeded;
 
@@ -164,6 +167,11 @@ void log_set_taker(void (*take)(void *arg, enum log_type type, const char *line,
 	sinks.take = take;
 	sinks.take_arg = arg;
 	pthread_rwlock_unlock(&sinks.lock);
+}
+
+void log_echo_errors(bool on)
+{
+	__atomic_store_n(&echo, on, __ATOMIC_RELAXED);
 }
 
 bool log_enabled(enum log_type type)
@@ -273,11 +281,12 @@ static void write_everywhere(enum log_type type, struct line *line)
 
 void log_printf(enum log_type type, const char *fmt, ...)
 {
+	bool echoed = type == LOG_TYPE_ERROR && __atomic_load_n(&echo, __ATOMIC_RELAXED);
 	struct line line;
 	va_list ap;
 	bool good;
 
-	if (!log_enabled(type))
+	if (!log_enabled(type) && !echoed)
 		return;
 	va_start(ap, fmt);
 	good = line_format(&line, fmt, ap);
@@ -285,21 +294,50 @@ void log_printf(enum log_type type, const char *fmt, ...)
 	if (!good)
 		return;
 	pthread_rwlock_rdlock(&sinks.lock);
-	write_everywhere(type, &line);
+	if (echoed && !(log_enabled(type) && sinks.dests & LOG_DEST_STDERR))
+		line_write(STDERR_FILENO, &line, "", 0);
+	if (log_enabled(type))
+		write_everywhere(type, &line);
 	pthread_rwlock_unlock(&sinks.lock);
 }
 
 /* Limits */
 
+/* A format as somebody would read it: "..." stands for what differs from line to line. */
+static void format_read(char *text, size_t size, const char *format)
+{
+	size_t len = 0;
+
+	while (*format && len + sizeof("...") < size) {
+		if (*format != '%') {
+			text[len++] = *format++;
+			continue;
+		}
+		format++;
+		format += strspn(format, "-+ #0123456789.*hljzt");
+		if (*format && *format != '%') {
+			memcpy(text + len, "...", 3);
+			len += 3;
+		}
+		if (*format == '%')
+			text[len++] = '%';
+		format += !!*format;
+	}
+	text[len] = '\0';
+}
+
 static void tell(struct log_limit *limit)
 {
 	uint32_t suppressed = __atomic_exchange_n(&limit->suppressed, 0, __ATOMIC_RELAXED);
+	char text[LINE_MAX_BYTES / 2];
 
-	if (suppressed && limit->what)
+	if (suppressed && limit->what) {
+		format_read(text, sizeof(text), limit->what);
 		log_printf(limit->type, "%u similar messages suppressed: \"%s\".", suppressed,
-			   limit->what);
-	else if (suppressed)
+			   text);
+	} else if (suppressed) {
 		log_printf(limit->type, "%u similar messages suppressed.", suppressed);
+	}
 }
 
 static void list(struct log_limit *limit)
