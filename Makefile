@@ -116,7 +116,8 @@ kselftest:
 static:
 	@selftests/check static
 
-## install    the programs, manual pages, bash completion and what systemd needs, below
+## install    the programs, manual pages, bash completion, an example and what systemd
+##            needs, below
 ##            DESTDIR and PREFIX
 install: programs
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
@@ -137,6 +138,8 @@ install: programs
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d/mqttd.conf
 	install -D -m 644 userspace/systemd/mqttd.tmpfiles \
 		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/mqttd.conf
+	install -D -m 644 userspace/systemd/mqttd.conf.example \
+		$(DESTDIR)$(PREFIX)/share/doc/mqttd/mqttd.conf.example
 
 ## clean      remove build/ (downloaded and built kernels stay in ~/.cache)
 clean:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 
 import wire
@@ -184,6 +185,8 @@ def t_session_kick():
                 c.expect_closed(0x98)
             check(watcher.expect(wire.PUBLISH).payload, b'gone', 'will')
             settle(lambda: d.sessions()['x']['state'], 'offline', 'state')
+            check(d.ctl('session', 'kick', 'x'),
+                  (1, '', 'mqttctl: this client is not connected\n'), 'offline')
             check(d.session('x')['last-end'], 'disconnected by the operator', 'last end')
             with Client(d.address, 5) as c:
                 c.send(wire.connect(5, 'x', clean=False))
@@ -232,6 +235,24 @@ def t_incidents():
             check([i['what'] for i in json.loads(out)],
                   ['already connected, closing old connection'], 'of one client')
             second.ping()
+
+
+def t_refused_users():
+    """The log and the incidents say which user was refused, and what is missing."""
+    with tempfile.NamedTemporaryFile() as users:
+        os.chmod(users.name, 0o644)
+        for settings, code, text in (
+                (f'password_file {users.name}', 0x86, "bad user name or password, user 'ann'"),
+                ('', 0x87, "the listener has no password_file for user 'ann'")):
+            with Daemon(settings) as d:
+                d.running()
+                d.forbid_anonymous()
+                with Client(d.address, 5) as c:
+                    c.send(wire.connect(5, 'x', user='ann', password=b'wrong'))
+                    check(c.expect(wire.CONNACK).code, code, 'CONNACK')
+                d.line(f'refused ({text})')
+                status, out, _ = d.ctl('-j', 'session', 'incidents', 'x')
+                check((status, json.loads(out)[0]['detail']), (0, text), 'incident')
 
 
 def t_flood():

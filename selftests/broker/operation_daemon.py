@@ -59,6 +59,13 @@ class Daemon:
             f.write(f'dataplane {self.plane}\nworkers 2\ncontrol_socket_path {self.control}\n'
                     f'{settings}\n{self.listeners}\nallow_anonymous true\n')
 
+    def forbid_anonymous(self):
+        with open(self.config, encoding='utf-8') as f:
+            text = f.read().replace('anonymous true', 'anonymous false')
+        with open(self.config, 'w', encoding='utf-8') as f:
+            f.write(text)
+        self.reload()
+
     def line(self, text, patience=PATIENCE):
         """Waits for a log line with this in it, behind those that were waited for."""
         deadline = time.monotonic() + patience

@@ -54,17 +54,75 @@ def t_sighup_listener():
         settings, d.listeners = d.listeners, d.listeners + f'listener {free_port()}\n'
         d.configure('')
         d.reload()
-        d.line("'listener' has changed, which takes a restart")
+        d.line("is new, which takes a restart")
         d.listeners = settings
         d.configure('')
-        with open(d.config, encoding='utf-8') as f:
-            text = f.read().replace('anonymous true', 'anonymous false')
-        with open(d.config, 'w', encoding='utf-8') as f:
-            f.write(text)
-        d.reload()
+        d.forbid_anonymous()
         with Client(d.address, 5) as c:
             c.send(wire.connect(5, 'x'))
             check(c.expect(wire.CONNACK).code, 0x87, 'CONNACK')
+
+
+def connack(port, **kwargs):
+    with Client(('127.0.0.1', port), 5) as c:
+        c.send(wire.connect(5, 'x', **kwargs))
+        return c.expect(wire.CONNACK).code
+
+
+def t_sighup_pairs():
+    """What a listener is told is meant for it, wherever it is in the configuration."""
+    with Daemon() as d:
+        open_port, secure = d.port, free_port()
+        users, rules = (os.path.join(d.dir.name, name) for name in ('users', 'rules'))
+        for path in (users, rules):
+            with open(path, 'w', encoding='utf-8'):
+                pass
+
+        def write(*listeners):
+            with open(d.config, 'w', encoding='utf-8') as f:
+                f.write(f'per_listener_settings true\ncontrol_socket_path {d.control}\n'
+                        'dataplane user\nworkers 1\n' + ''.join(listeners))
+
+        anonymous = f'listener {open_port} 127.0.0.1\nallow_anonymous true\n'
+        closed = (f'listener {secure} 127.0.0.1\nallow_anonymous false\n'
+                  f'password_file {users}\n')
+        added = f'listener {free_port()} 127.0.0.1\nallow_anonymous true\n'
+        write(anonymous, closed)
+        d.running()
+        # It has been started with another file
+        d.end()
+        d.process.stderr.close()
+        d.process = subprocess.Popen([program(), '-c', d.config], stderr=subprocess.PIPE,
+                                     env={**os.environ,
+                                          'NOTIFY_SOCKET': d.notify.getsockname()})
+        d.pid = d.process.pid
+        d.running()
+        d.message('STOPPING=1')
+        d.message('READY=1')
+        for listeners in ((closed, anonymous), (added, anonymous, closed), (anonymous, added)):
+            write(*listeners)
+            d.reload()
+            check((connack(open_port), connack(secure)), (0, 0x87), 'CONNACK')
+        d.line(f"'listener {secure} 127.0.0.1' is not in the configuration any more")
+        # Looser, but with restrictions that are not there before a restart
+        write(anonymous, closed.replace('false', 'true') + f'acl_file {rules}\n')
+        d.reload()
+        check(connack(secure), 0x87, 'CONNACK')
+        d.line("'allow_anonymous' of listener")
+        # Tighter at once
+        write(anonymous.replace('true', 'false') + f'acl_file {rules}\n', closed)
+        d.reload()
+        check((connack(open_port), connack(secure)), (0x87, 0x87), 'CONNACK')
+        # A mistake in one file keeps all from being applied
+        with open(rules, 'w', encoding='utf-8') as f:
+            f.write('nonsense\n')
+        write(anonymous + f'acl_file {rules}\n', closed.replace('false', 'true'))
+        d.reload()
+        d.line('stays as it was')
+        check((connack(open_port), connack(secure)), (0x87, 0x87), 'CONNACK')
+        write(anonymous, closed.replace('false', 'true'))
+        d.reload()
+        check((connack(open_port), connack(secure)), (0, 0), 'CONNACK')
 
 
 def t_log_file():
@@ -90,6 +148,11 @@ def t_sigusr1():
         d.running()
         d.signal(signal.SIGUSR1)
         d.client().ping()
+    with tempfile.TemporaryDirectory() as directory:
+        with Daemon(f'persistence true\npersistence_location {directory}') as d:
+            d.running()
+            d.signal(signal.SIGUSR1)
+            d.line('Everything is saved in')
 
 
 def t_notify():
@@ -191,8 +254,10 @@ def t_background():
             with open(conf, 'w', encoding='utf-8') as f:
                 f.write(f'listener {port} 127.0.0.1\nallow_anonymous true\ndataplane user\n'
                         f'pid_file {pid_file}\ncontrol_socket_path none\nlog_dest none\n')
-            done = subprocess.run([program(), '-d', '-c', conf], timeout=60, check=False)
+            done = subprocess.run([program(), '-d', '-c', conf], timeout=60, check=False,
+                                  stderr=subprocess.PIPE, text=True)
             check(done.returncode, status, f'exit status of the parent on port {port}')
+            check('the port is in use' in done.stderr, bool(status), 'what it says')
             if status:
                 continue
             with Client(('127.0.0.1', port), 5).connected('x') as c:
@@ -201,6 +266,42 @@ def t_background():
                 c.expect_closed(0x8b)
             while os.path.exists(pid_file):
                 time.sleep(0.01)
+
+
+def t_test_config():
+    """What a configuration names and is not there is found before a start."""
+    with tempfile.TemporaryDirectory() as directory:
+        conf = os.path.join(directory, 'conf')
+
+        def test(text):
+            with open(conf, 'w', encoding='utf-8') as f:
+                f.write(text)
+            done = subprocess.run([program(), '--test-config', '-c', conf], timeout=60,
+                                  check=False, capture_output=True, text=True)
+            return done.returncode, done.stderr
+
+        check(test('\ufefflistener 1883\n'), (0, ''), 'nothing wrong, behind a byte order mark')
+        status, said = test('user nobody-at-all\npersistence true\n'
+                            'persistence_location /nonexistent/db\n'
+                            'log_dest file /nonexistent/log\npassword_file /nonexistent/users\n')
+        check(status, 1, 'exit status')
+        for text in ("there is no user 'nobody-at-all'", "persistence_location: '/nonexistent/db'",
+                     "log_dest: '/nonexistent'", 'password_file /nonexistent/users'):
+            check(text in said, True, text)
+        for text in ('listener 1883\nlistener 1883\n', 'listener 1883\nlistener 1883 # again\n'):
+            status, said = test(text)
+            check((status, f'{conf}:2: ' in said), (1, True), text)
+
+
+def t_mosquitto_database():
+    """Whoever comes from mosquitto is told that its database is not read."""
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, 'mosquitto.db'), 'wb') as f:
+            f.write(b'\0\xb5\0mosquitto db')
+        settings = f'persistence true\npersistence_location {directory}/'
+        with Daemon(settings) as d:
+            d.line(f"{directory}/mosquitto.db is mosquitto's database")
+            d.running()
 
 
 @root_only

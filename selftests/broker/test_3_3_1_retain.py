@@ -188,6 +188,21 @@ def t_retained_alias(address):
         nothing_retained(address, 'r/alias')
 
 
+def own_retain_paced(broker):
+    """3.8.4: more retained messages than a session's queue takes wait until there is room in it."""
+    total = 50
+    for limits in ('max_queued_messages 10', 'max_queued_messages 1', 'max_queued_bytes 5000'):
+        with broker(f'max_inflight_messages 1\n{limits}\n') as b, \
+                Client(b.address, 5).connected('at') as pub:
+            for i in range(total):
+                pub.publish(f'r/{i}', b'x' * (i % 4 * 1000 + 1), i % 2 + 1, retain=True)
+            for level in LEVELS:
+                with Client(b.address, level).connected('to').subscribed('r/+', options=2) as sub:
+                    got = {sub.message_of().topic for _ in range(total)}
+                    check(len(got), total, 'topics')
+                    check(sub.waiting(), [], 'what else has come')
+
+
 def own_retain_available(broker):
     """[MQTT-3.2.2-13] [MQTT-3.2.2-14] With retain_available false."""
     with broker('retain_available false\n') as b:

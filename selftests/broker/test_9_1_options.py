@@ -197,6 +197,49 @@ def own_mount_point(broker):
             out.message('inside/will', b'w')
 
 
+MOUNT_ACL = '''topic readwrite plain
+topic write in/w
+topic read in/r
+topic write in/will
+topic write in/both
+topic read in/both
+
+user out
+topic readwrite #
+'''
+
+
+def own_mount_point_permissions(broker):
+    """acl_file is about topics with the mount point, in both directions, as in mosquitto."""
+    other = free_port()
+    with broker(f'acl_file DIR/acl\nmount_point in/\nlistener {other} 127.0.0.1\n',
+                {'acl': MOUNT_ACL}) as b, \
+            Client(('127.0.0.1', other), 5).connected('out', user='out') as out, \
+            Client(b.address, 5).connected('in') as inside:
+        out.subscribed('#', options=2)
+        inside.subscribed('#', options=2)
+        for topic, writes, reads in (('plain', False, False), ('w', True, False), ('r', False, True),
+                                     ('both', True, True), ('in/w', False, False)):
+            for qos in (0, 1, 2):
+                done = inside.publish(topic, b'x', qos)
+                if qos:
+                    check(done.code == 0x87, not writes, f'PUBLISH of {topic}')
+                out.publish('in/' + topic, b'y', qos)
+                for _ in range(1 + writes):
+                    out.message_of('in/' + topic)
+                for _ in range((1 + writes) * reads):
+                    inside.message_of(topic)
+        with Client(b.address, 5) as mortal:
+            mortal.connected('mortal', will=('will', b'w'))
+            mortal.drop()
+        out.message('in/will', b'w')
+        with Client(b.address, 5) as mortal:
+            mortal.connected('mortal', will=('plain', b'w'))
+            mortal.drop()
+        for client in (inside, out):
+            check(client.waiting(), [], 'what else has come')
+
+
 def own_max_qos(broker):
     """[MQTT-3.2.2-9] [MQTT-3.2.2-10] [MQTT-3.2.2-11] [MQTT-3.2.2-12] [MQTT-3.8.4-7] max_qos of a
     listener."""

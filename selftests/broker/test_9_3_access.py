@@ -6,7 +6,8 @@ import time
 
 from connection import LEVELS, PATIENCE, Client
 from test_9_1_options import hashed
-from wire import CONNACK, PINGREQ_PACKET, PINGRESP, PUBLISH, Failure, check, connect, publish
+from wire import (CONNACK, PINGREQ_PACKET, PINGRESP, PUBCOMP, PUBLISH, PUBREC, PUBREL, Failure,
+                  answer, check, connect, publish)
 
 
 def until(what, condition):
@@ -41,9 +42,38 @@ def own_reload_permissions(broker):
         check({p.topic for p in other.waiting(1)}, {b'end'}, 'topics')
         # A file with a mistake in it says nothing
         reload(b, 'acl', 'topic readwrite #\ntopic nonsense #\n')
-        until('log', lambda: "stays in force as it was" in b.text())
+        until('log', lambda: "the configuration stays as it was" in b.text())
         check(f"{b.dir.name}/acl:2: 'nonsense' is not one of" in b.text(), True, 'what is wrong')
         check(client.publish('up/3', b'', 1).code, 0x87, 'still forbidden')
+
+
+def own_reload_known(broker):
+    """[MQTT-4.3.3-10] What was taken at QoS 2 is so whatever the file says now, and its identifier is
+    free after PUBREL."""
+    with broker('acl_file DIR/acl\n', {'acl': ''}) as b, \
+            Client(b.address, 5).connected('probe') as probe:
+
+        def allow(what, others):
+            reload(b, 'acl', f'topic readwrite {what}\n')
+            until('permissions', lambda: (probe.publish('x', b'', 1).code != 0x87) == others)
+
+        for level in LEVELS:
+            allow('#', True)
+            with Client(b.address, level).connected('to') as sub, \
+                    Client(b.address, level).connected('at') as pub:
+                sub.subscribed('t', 'allowed', options=1)
+                pub.send(publish(level, 't', b'1', qos=2, packet_id=5))
+                check(pub.expect(PUBREC, 5).code, 0, 'PUBREC')
+                sub.message('t', b'1', 1)
+                allow('allowed', False)
+                pub.send(publish(level, 't', b'1', qos=2, packet_id=5, dup=True))
+                check(pub.expect(PUBREC, 5).code, 0, 'PUBREC of what is known')
+                pub.send(answer(PUBREL, 5))
+                check(pub.expect(PUBCOMP, 5).code, 0, 'PUBCOMP')
+                pub.send(publish(level, 'allowed', b'2', qos=2, packet_id=5))
+                pub.finish(2, 5)
+                sub.message('allowed', b'2', 1)
+                check(sub.waiting(), [], 'what else has come')
 
 
 def own_reload_passwords(broker):

@@ -181,6 +181,8 @@ static void test_security(void **state)
 	assert_string_equal(conf.last->acl_file, "t");
 	config_free(&conf);
 
+	assert_refused("listener 1\nmount_point a/+/\n", "mount_point: 'a/+/' has a wildcard");
+	assert_refused("mount_point #\n", "mount_point: '#' has a wildcard");
 	/* In front of the listener that it was meant for, and for none then */
 	assert_refused("per_listener_settings 1\nacl_file x\nlistener 1\n",
 		       "'acl_file' must follow the 'listener'");
@@ -224,6 +226,12 @@ static void test_queues(void **state)
 	load(&conf, "max_queued_bytes 100000\n");
 	assert_int_equal(conf.max_queued_bytes, 100000);
 	assert_int_equal(conf.output_bytes, 100000);
+	config_free(&conf);
+
+	/* As mosquitto does */
+	load(&conf, "max_queued_messages -1\nmax_inflight_messages -5\n");
+	assert_int_equal(conf.max_queued_messages, 0);
+	assert_int_equal(conf.max_inflight_messages, 0);
 	config_free(&conf);
 }
 
@@ -293,6 +301,13 @@ static const struct {
 	{ "listener 1\nper_listener_settings true\n", 2, "before the first 'listener'" },
 	{ "listener 1\nprotocol websockets\n", 2, "not supported yet" },
 	/* What protects must not be overlooked */
+	{ "listener 1883 # for all\n", 1, "a comment has to be a line of its own" },
+	{ "listener 1883 ::1 # for all\n", 1, "a comment has to be a line of its own" },
+	{ "acl_file x\nacl_file y\n", 2, "duplicate acl_file value in configuration" },
+	{ "per_listener_settings true\nlistener 1\npassword_file x\npassword_file y\n", 4,
+	  "duplicate password_file value in configuration" },
+	{ "listener 1\nlistener 2 a\nlistener 2\nlistener 2 a\n", 4,
+	  "'listener 2 a' is there twice" },
 	{ "acl_file x\nper_listener_settings true\n", 2,
 	  "option 'per_listener_settings' must come before 'acl_file'" },
 	{ "listener 1\ncafile x\n", 2, "not supported yet" },

@@ -19,6 +19,7 @@
 #include "publish.h"
 #include "route.h"
 #include "session.h"
+#include "store.h"
 #include "subscribe.h"
 #include "worker.h"
 
@@ -37,6 +38,8 @@ static struct session *sessions[PEOPLE];
 /* What sessions got at QoS 1 and 2, or without a connection: "session:qos:r:ids:share" */
 static char queued[4096];
 static int room[PEOPLE];
+/* Who ends when the next message comes for him */
+static int ending = -1;
 
 static int number(const struct session *session)
 {
@@ -55,6 +58,10 @@ int __wrap_session_enqueue(struct worker *worker, struct session *session, struc
 
 	assert_ptr_equal(worker, &workers[0]);
 	assert_int_equal(msg->payload_len, 1);
+	if (number(session) == ending)
+		session->dead = true;
+	if (session->dead)
+		return -ESHUTDOWN;
 	len += sprintf(queued + len, "%d:%u", number(session), delivery->qos);
 	if (delivery->retain)
 		len += sprintf(queued + len, "r");
@@ -79,6 +86,7 @@ static void assert_enqueued(const char *want)
 
 static int setup(void **state)
 {
+	char why[STORE_WHY_MAX];
 	int i;
 
 	(void)state;
@@ -113,7 +121,8 @@ static int setup(void **state)
 	}
 	*queued = 0;
 	agent_init(&broker.agent);
-	return route_table_init(&broker.routes);
+	return route_table_init(&broker.routes) ||
+	       store_open(&broker.store, &(struct store_config){}, why);
 }
 
 static int teardown(void **state)
@@ -138,6 +147,7 @@ static int teardown(void **state)
 	route_table_destroy(&broker.routes);
 	rcu_barrier();
 	agent_destroy(&broker.agent);
+	store_close(broker.store);
 	return 0;
 }
 
@@ -456,6 +466,29 @@ static void test_share_choice(void **state)
 	message_done(&msg);
 }
 
+/* Between the choice and the queue a member's session can end. */
+static void test_share_ends(void **state)
+{
+	struct message msg;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		subscribe(i, "$share/g/a/#", 1, 0);
+	ending = 0;
+	assert_int_equal(publish(1), 1);
+	assert_enqueued("1:1:$share/g/a/# ");
+	ending = 2;
+	msg = begin(1, false);
+	share_redeliver(&workers[0], message_stored(&msg), "$share/g/a/#", NULL);
+	message_done(&msg);
+	assert_enqueued("1:1:$share/g/a/# ");
+	ending = 1;
+	assert_int_equal(publish(1), 0);
+	assert_enqueued("");
+	ending = -1;
+}
+
 static void test_share_dollar(void **state)
 {
 	struct mqtt_publish pub = {
@@ -504,6 +537,7 @@ int main(void)
 		TEST(test_one_filter), TEST(test_overlap), TEST(test_many_filters),
 		TEST(test_no_local), TEST(test_offline), TEST(test_deliver_to),
 		TEST(test_other_worker), TEST(test_share), TEST(test_share_choice),
+		TEST(test_share_ends),
 		TEST(test_share_dollar), TEST(test_share_members),
 	};
 	int failed;

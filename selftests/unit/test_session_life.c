@@ -389,8 +389,8 @@ static void test_operator(void **state)
 
 	(void)state;
 	hear(fd, IN);
-	assert_true(session_kick(&broker.sessions, "s"));
-	assert_false(session_kick(&broker.sessions, "t"));
+	assert_int_equal(session_kick(&broker.sessions, "s"), 0);
+	assert_int_equal(session_kick(&broker.sessions, "t"), -ENOENT);
 	run();
 	hear(fd, "\xe0\1\x98");
 	hear_end(fd);

@@ -17,6 +17,7 @@
 #include "reason.h"
 #include "route.h"
 #include "session.h"
+#include "store.h"
 #include "subscribe.h"
 #include "worker.h"
 
@@ -59,6 +60,8 @@ int __wrap_dataplane_subscribe(struct worker *w, const struct conn *conn,
 
 static int setup(void **state)
 {
+	char why[STORE_WHY_MAX];
+
 	(void)state;
 	memset(kernel, -1, sizeof(kernel));
 	refused = -1;
@@ -71,7 +74,8 @@ static int setup(void **state)
 	broker.incidents = incidents_new();
 	if (client.session)
 		client.session->broker = &broker;
-	return !client.session || !broker.incidents || route_table_init(&broker.routes);
+	return !client.session || !broker.incidents || route_table_init(&broker.routes) ||
+	       store_open(&broker.store, &(struct store_config){}, why);
 }
 
 static int teardown(void **state)
@@ -84,6 +88,7 @@ static int teardown(void **state)
 	rcu_barrier();
 	agent_destroy(&broker.agent);
 	incidents_free(broker.incidents);
+	store_close(broker.store);
 	return 0;
 }
 
@@ -169,6 +174,24 @@ static void test_refused_again(void **state)
 	assert_int_equal(client.closing, CLOSE_NOT_ATTACHED);
 }
 
+/* Who has as many filters as there may be can still change them. */
+static void test_most(void **state)
+{
+	u32 count;
+	u8 codes[2];
+
+	(void)state;
+	subscribe("ab", (u8[]){ 0, 0 }, codes);
+	count = client.session->subs.count;
+	client.session->subs.count = 1000000;
+	subscribe("ca", (u8[]){ 0, NL }, codes);
+	client.session->subs.count = count;
+	assert_int_equal(codes[0], REASON_QUOTA);
+	assert_int_equal(codes[1], 0);
+	assert_options("a", NL);
+	assert_options("c", -1);
+}
+
 static const struct {
 	const char *filter;
 	const char *topic;	/* NULL: a bad one */
@@ -216,6 +239,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_most, setup, teardown),
 		cmocka_unit_test(test_split),
 	};
 	int failed;

@@ -40,11 +40,14 @@ static void show_needs(struct ctl *ctl, json_t *needs)
 static void show_listener(struct ctl *ctl, const json_t *listener)
 {
 	const char *address = json_string_value(json_object_get(listener, "address"));
+	const char *path = json_string_value(json_object_get(listener, "path"));
 
 	out_object_begin(&ctl->out, NULL, OUT_ROW);
 	show_count(ctl, listener, "port");
 	if (address)
 		out_string(&ctl->out, "address", address, strlen(address));
+	if (path)
+		out_string(&ctl->out, "path", path, strlen(path));
 	show_word(ctl, listener, "dataplane");
 	show_count(ctl, listener, "connections");
 	show_count(ctl, listener, "offloaded");

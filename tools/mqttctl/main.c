@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mqttctl.h"
+#include "version.h"
 
 static const struct command objects[] = {
 	{ "router", router_main, "the router and its limits" },
@@ -30,6 +31,9 @@ static const struct command objects[] = {
 static const char not_permitted[] =
 	"not permitted: CAP_NET_ADMIN in this network namespace is needed";
 
+/* Whose help is worth to be tried. */
+static const char *usage_object;
+
 int ctl_usage(const char *fmt, ...)
 {
 	va_list args;
@@ -38,7 +42,8 @@ int ctl_usage(const char *fmt, ...)
 	va_start(args, fmt);
 	vfprintf(stderr, fmt, args);
 	va_end(args);
-	fputs("; try 'mqttctl help'\n", stderr);
+	fprintf(stderr, "; try 'mqttctl %s%shelp'\n", usage_object ? usage_object : "",
+		usage_object ? " " : "");
 	return USAGE;
 }
 
@@ -162,7 +167,8 @@ static int help_top(void)
 	       "    -j        JSON\n"
 	       "    -p        JSON with line breaks\n"
 	       "    -s        all there is to know\n"
-	       "    -S PATH   mqttd's control socket\n");
+	       "    -S PATH   mqttd's control socket\n"
+	       "    --version\n");
 	return DONE;
 }
 
@@ -218,6 +224,8 @@ int ctl_dispatch(struct ctl *ctl, const char *object, const struct command *tabl
 		return help(object, table);
 	if (!command)
 		return ctl_usage("there is no %s '%s'", object ? "command" : "object", argv[0]);
+	if (!object)
+		usage_object = command->name;
 	if (object && argc == 2 && !strcmp(argv[1], "help"))
 		return help_command("Usage:", object, command);
 	return command->function(ctl, argc - 1, argv + 1);
@@ -236,6 +244,7 @@ static int options(struct ctl *ctl, const char *letters, int argc, char **argv)
 		{ "statistics", no_argument, NULL, 's' },
 		{ "socket", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
 		{ 0 }
 	};
 	unsigned int flags = 0;
@@ -258,6 +267,9 @@ static int options(struct ctl *ctl, const char *letters, int argc, char **argv)
 			break;
 		case 'h':
 			return help_top();
+		case 'v':
+			printf("mqttctl %s\n", MQTT_VERSION);
+			return DONE;
 		case ':':
 			return ctl_usage("option '%s' needs a value", argv[optind - 1]);
 		default:

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "version.h"
 
 const char *const scenario_names[SCENARIOS] = {
 	[P2P] = "p2p",
@@ -60,6 +61,7 @@ static const struct option names[] = {
 	{ "bare", no_argument, NULL, 'B' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'H' },
+	{ "version", no_argument, NULL, 'v' },
 	{ 0 }
 };
 
@@ -85,7 +87,8 @@ static const char usage[] =
 	"    -P, --pid PID        the broker's process, to tell its CPU time\n"
 	"    -W, --patience S     give up after that long without a message (10)\n"
 	"    -B, --bare           no broker: sockets connected in pairs (p2p)\n"
-	"    -j, --json           JSON\n";
+	"    -j, --json           JSON\n"
+	"        --version        show the version\n";
 
 static enum options_result __attribute__((format(printf, 1, 2))) bad(const char *format, ...)
 {
@@ -139,6 +142,9 @@ static enum options_result parse_option(struct options *opt, int letter, const c
 		return OPTIONS_RUN;
 	case 'H':
 		fputs(usage, stdout);
+		return OPTIONS_HELP;
+	case 'v':
+		printf("mqttperf %s\n", MQTT_VERSION);
 		return OPTIONS_HELP;
 	case 'V':
 		opt->version = !strcmp(word, "3.1.1") ? 4 :

@@ -36,6 +36,12 @@ int lines_open(struct lines *lines, const char *path)
 	return lines->file ? 0 : -errno;
 }
 
+/* Some editors begin a file with a byte order mark. */
+static size_t mark_length(const char *line)
+{
+	return strncmp(line, "\xef\xbb\xbf", 3) ? 0 : 3;
+}
+
 int lines_next(struct lines *lines, char **text)
 {
 	ssize_t len;
@@ -50,7 +56,7 @@ int lines_next(struct lines *lines, char **text)
 	lines->number++;
 	if (strlen(lines->line) != (size_t)len)
 		return -EINVAL;
-	*text = text_trim(lines->line);
+	*text = text_trim(lines->line + (lines->number == 1 ? mark_length(lines->line) : 0));
 	return 1;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Text files line by line, as configuration, password and permission files are:
- * white space around a line does not matter, so neither do CRLF line ends.
+ * white space around a line does not matter, so neither do CRLF line ends, nor
+ * does a byte order mark in front of the first one.
  */
 #ifndef MQTT_LIB_LINES_H
 #define MQTT_LIB_LINES_H

@@ -27,6 +27,7 @@
  * @dests: enum log_dest bits
  * @timestamp: see struct log_config
  * @format: likewise, ours
+ * @file: path of the log file, ours, or NULL
  * @file_fd: the log file, or -1
  * @facility: of syslog(3)
  * @stderr_journal: stderr is the journal's
@@ -39,6 +40,7 @@ static struct sinks {
 	unsigned int dests;
 	bool timestamp;
 	char *format;
+	char *file;
 	int file_fd;
 	int facility;
 	bool stderr_journal;
@@ -55,6 +57,9 @@ static struct sinks {
 
 /* What is written at all, 0 without a destination; any thread. */
 static unsigned int enabled = LOG_TYPE_DEFAULT;
+
+/* Errors go to stderr as well; any thread. */
+static bool echo;
 
 /* Limits that were exceeded; only grows. */
 static struct log_limit *exceeded;
@@ -79,15 +84,18 @@ static int file_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-static void apply(const struct log_config *config, int fd, char *format)
+/* Takes @fd, @file and @format over. */
+static void apply(const struct log_config *config, int fd, char *file, char *format)
 {
 	pthread_rwlock_wrlock(&sinks.lock);
 	if (sinks.file_fd >= 0)
 		close(sinks.file_fd);
 	free(sinks.format);
+	free(sinks.file);
 	sinks.dests = config->dests;
 	sinks.timestamp = config->timestamp;
 	sinks.format = format;
+	sinks.file = file;
 	sinks.file_fd = fd;
 	sinks.facility = config->facility ? config->facility : LOG_DAEMON;
 	sinks.stderr_journal = is_journal(STDERR_FILENO);
@@ -98,26 +106,47 @@ static void apply(const struct log_config *config, int fd, char *format)
 	pthread_rwlock_unlock(&sinks.lock);
 }
 
+/* A copy of what may be NULL. Returns false without memory. */
+static bool copy_string(char **copy, const char *string)
+{
+	*copy = string ? strdup(string) : NULL;
+	return *copy || !string;
+}
+
 int log_configure(const struct log_config *config)
 {
-	char *format = NULL;
+	bool to_file = config->dests & LOG_DEST_FILE;
+	char *format = NULL, *file = NULL;
 	int fd = -1;
 
-	if (config->dests & LOG_DEST_FILE) {
-		fd = file_open(config->file);
-		if (fd < 0)
-			return fd;
+	if (!copy_string(&format, config->timestamp_format) ||
+	    !copy_string(&file, to_file ? config->file : NULL))
+		fd = -ENOMEM;
+	else if (to_file)
+		fd = file_open(file);
+	if (fd < 0 && (fd == -ENOMEM || to_file)) {
+		free(format);
+		free(file);
+		return fd;
 	}
-	if (config->timestamp_format) {
-		format = strdup(config->timestamp_format);
-		if (!format) {
-			if (fd >= 0)
-				close(fd);
-			return -ENOMEM;
+	apply(config, fd, file, format);
+	return 0;
+}
+
+int log_reopen(void)
+{
+	int fd = 0;
+
+	pthread_rwlock_wrlock(&sinks.lock);
+	if (sinks.file) {
+		fd = file_open(sinks.file);
+		if (fd >= 0) {
+			close(sinks.file_fd);
+			sinks.file_fd = fd;
 		}
 	}
-	apply(config, fd, format);
-	return 0;
+	pthread_rwlock_unlock(&sinks.lock);
+	return fd < 0 ? fd : 0;
 }
 
 int log_give(uid_t uid, gid_t gid)
@@ -138,6 +167,11 @@ void log_set_taker(void (*take)(void *arg, enum log_type type, const char *line,
 	sinks.take = take;
 	sinks.take_arg = arg;
 	pthread_rwlock_unlock(&sinks.lock);
+}
+
+void log_echo_errors(bool on)
+{
+	__atomic_store_n(&echo, on, __ATOMIC_RELAXED);
 }
 
 bool log_enabled(enum log_type type)
@@ -247,11 +281,12 @@ static void write_everywhere(enum log_type type, struct line *line)
 
 void log_printf(enum log_type type, const char *fmt, ...)
 {
+	bool echoed = type == LOG_TYPE_ERROR && __atomic_load_n(&echo, __ATOMIC_RELAXED);
 	struct line line;
 	va_list ap;
 	bool good;
 
-	if (!log_enabled(type))
+	if (!log_enabled(type) && !echoed)
 		return;
 	va_start(ap, fmt);
 	good = line_format(&line, fmt, ap);
@@ -259,21 +294,50 @@ void log_printf(enum log_type type, const char *fmt, ...)
 	if (!good)
 		return;
 	pthread_rwlock_rdlock(&sinks.lock);
-	write_everywhere(type, &line);
+	if (echoed && !(log_enabled(type) && sinks.dests & LOG_DEST_STDERR))
+		line_write(STDERR_FILENO, &line, "", 0);
+	if (log_enabled(type))
+		write_everywhere(type, &line);
 	pthread_rwlock_unlock(&sinks.lock);
 }
 
 /* Limits */
 
+/* A format as somebody would read it: "..." stands for what differs from line to line. */
+static void format_read(char *text, size_t size, const char *format)
+{
+	size_t len = 0;
+
+	while (*format && len + sizeof("...") < size) {
+		if (*format != '%') {
+			text[len++] = *format++;
+			continue;
+		}
+		format++;
+		format += strspn(format, "-+ #0123456789.*hljzt");
+		if (*format && *format != '%') {
+			memcpy(text + len, "...", 3);
+			len += 3;
+		}
+		if (*format == '%')
+			text[len++] = '%';
+		format += !!*format;
+	}
+	text[len] = '\0';
+}
+
 static void tell(struct log_limit *limit)
 {
 	uint32_t suppressed = __atomic_exchange_n(&limit->suppressed, 0, __ATOMIC_RELAXED);
+	char text[LINE_MAX_BYTES / 2];
 
-	if (suppressed && limit->what)
+	if (suppressed && limit->what) {
+		format_read(text, sizeof(text), limit->what);
 		log_printf(limit->type, "%u similar messages suppressed: \"%s\".", suppressed,
-			   limit->what);
-	else if (suppressed)
+			   text);
+	} else if (suppressed) {
 		log_printf(limit->type, "%u similar messages suppressed.", suppressed);
+	}
 }
 
 static void list(struct log_limit *limit)

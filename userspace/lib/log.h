@@ -64,7 +64,7 @@ struct log_config {
 
 /**
  * struct log_limit - of one kind of line
- * @what: what these lines look like
+ * @what: what these lines look like: their format
  * @next: another one that was exceeded some time
  * @second: when @count began
  * @count: lines since
@@ -88,6 +88,9 @@ struct log_limit {
  */
 int log_configure(const struct log_config *config);
 
+/* Makes the log file anew if it was moved away: 0 or -errno, and all stays as it was. */
+int log_reopen(void);
+
 /* Whom the log file belongs to, before the process becomes this user: 0 or -errno. */
 int log_give(uid_t uid, gid_t gid);
 
@@ -98,6 +101,9 @@ int log_give(uid_t uid, gid_t gid);
  */
 void log_set_taker(void (*take)(void *arg, enum log_type type, const char *line, size_t len),
 		   void *arg);
+
+/* Whether errors go to stderr, too, wherever else lines go. */
+void log_echo_errors(bool on);
 
 bool log_enabled(enum log_type type);
 void log_printf(enum log_type type, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -61,7 +61,7 @@ int acl_compile(struct acl_rules **rules, struct acl *acl, const char *client_id
 void acl_rules_free(struct acl_rules *rules);	/* NULL is fine */
 
 /*
- * May the client do this with @topic, a topic name without its mount point? Never
+ * May the client do this with @topic, a topic name with its mount point? Never
  * blocks. By a thread that is registered with RCU.
  */
 bool acl_allows(const struct acl_rules *rules, enum acl_access access, const u8 *topic,

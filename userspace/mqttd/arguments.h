@@ -4,9 +4,7 @@
 
 #include <stdbool.h>
 
-#ifndef MQTT_VERSION
-#define MQTT_VERSION "0.1.0"
-#endif
+#include "version.h"
 
 /**
  * struct arguments - the command line

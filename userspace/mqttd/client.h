@@ -144,6 +144,7 @@ struct terms {
  * @needs: what the kernel cannot do for it, bits of enum client_need; any thread
  * @unsettled: in the worker's list @next_unsettled of clients that are to be moved
  * @busy: how often the kernel was busy when it was to take it
+ * @attaching: in the worker's list @next_attaching of those whose CONNACK has left
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @congested: the session's queue waits for @out to become short
@@ -194,6 +195,7 @@ struct client {
 	bool backlog;
 	bool host_only;
 	bool unsettled;
+	bool attaching;
 	uint8_t busy;
 	bool dirty;
 	bool blocked;
@@ -210,6 +212,7 @@ struct client {
 	unsigned int borders;
 	unsigned int needs;
 	struct client *next_unsettled;
+	struct client *next_attaching;
 	uint32_t events;
 	struct buffer in;
 	size_t need;

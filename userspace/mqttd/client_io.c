@@ -260,6 +260,7 @@ static void note_sent(struct client *client, size_t n)
 	}
 }
 
+/* Handles nothing of what the client has sent: it is called from the middle of sending. */
 void client_flush(struct client *client)
 {
 	struct conn *conn = &client->conn;
@@ -292,10 +293,7 @@ void client_flush(struct client *client)
 		client_pump_later(client);
 	}
 	replay_resume(client);
-	if (client->holds & HOLD_ATTACH)
-		client_plane_attach(client);
-	else
-		client_plane_sent(client);
+	client_plane_sent(client);
 }
 
 void client_add_dirty(struct client *client)

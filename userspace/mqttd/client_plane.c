@@ -305,7 +305,10 @@ void client_plane_offloaded(struct client *client)
 
 void client_plane_sent(struct client *client)
 {
-	send_if_due(client);
+	if (client->holds & HOLD_ATTACH)
+		client_plane_attach_later(client);
+	else
+		send_if_due(client);
 }
 
 bool client_plane_pause(struct client *client)
@@ -384,6 +387,9 @@ void client_plane_attach(struct client *client)
 {
 	bool offload = client->worker->broker->dataplane && should_offload(client);
 
+	/* Or it comes back when what was added meanwhile has left as well. */
+	if (client->closing || !(client->holds & HOLD_ATTACH) || !outq_empty(&client->out))
+		return;
 	if (!offload || offload_new(client)) {
 		client->host_only = offload;
 		host_or_close(client);

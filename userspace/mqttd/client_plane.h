@@ -21,8 +21,13 @@ struct worker;
 /* CONNACK was queued: the client becomes a peer, or waits for HOLD_ATTACH to end. */
 void client_plane_join(struct client *client);
 
-/* With HOLD_ATTACH, CONNACK has left. */
+/*
+ * With HOLD_ATTACH, CONNACK has left: the client becomes a peer, and what it has sent
+ * since is handled; by the worker at the end of a round.
+ */
 void client_plane_attach(struct client *client);
+void client_plane_attach_later(struct client *client);
+void client_plane_attach_all(struct worker *worker);
 
 /*
  * The connection is about to be closed, or the router has ended: the client is
@@ -63,7 +68,7 @@ void client_plane_later(struct client *client);
 
 /* By the worker in each round; returns false if there is no more to do. */
 bool client_plane_run(struct worker *worker);
-/* A client that ends while it is waiting for that. */
+/* A client that ends while it is waiting for that, or for client_plane_attach_all(). */
 void client_plane_unlist(struct client *client);
 
 /* Counts the client under each of what it needs, bits of enum client_need. */
@@ -80,7 +85,7 @@ bool client_plane_pause(struct client *client);
 /* From the port: nothing for the client will follow there. */
 void client_plane_offloaded(struct client *client);
 
-/* The client's queue is empty. */
+/* The client's queue is empty. Handles nothing of what it has sent. */
 void client_plane_sent(struct client *client);
 
 #endif /* MQTTD_CLIENT_PLANE_H */

@@ -138,11 +138,11 @@ static int describe(struct client *client, struct outgoing *out, const struct st
 	/* [MQTT-4.3.3-7]: not once it was sent */
 	if (stored_expired(msg, &head->expiry) && !dup)
 		return -ETIME;
+	if (!acl_allows(client->rules, ACL_READ, head->topic, head->topic_len))
+		return -EACCES;
 	err = strip_mount(client, head);
 	if (err)
 		return err;
-	if (!acl_allows(client->rules, ACL_READ, head->topic, head->topic_len))
-		return -EACCES;
 	if (client->protocol == MQTT_PROTOCOL_V5) {
 		head->properties_len = msg->properties_len;
 		head->ids = delivery->ids;

@@ -58,11 +58,46 @@ void client_plane_later(struct client *client)
 	worker->unsettled = client;
 }
 
+void client_plane_attach_later(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (client->attaching || client->closing)
+		return;
+	client->attaching = true;
+	client->next_attaching = worker->attaching;
+	worker->attaching = client;
+}
+
+void client_plane_attach_all(struct worker *worker)
+{
+	struct client *client;
+
+	while ((client = worker->attaching)) {
+		worker->attaching = client->next_attaching;
+		client->attaching = false;
+		client_plane_attach(client);
+	}
+}
+
+static void unlist_attaching(struct client *client)
+{
+	struct client **link = &client->worker->attaching;
+
+	if (!client->attaching)
+		return;
+	while (*link != client)
+		link = &(*link)->next_attaching;
+	*link = client->next_attaching;
+	client->attaching = false;
+}
+
 void client_plane_unlist(struct client *client)
 {
 	struct worker *worker = client->worker;
 	struct client **link = &worker->unsettled;
 
+	unlist_attaching(client);
 	if (worker->settle_cursor == client)
 		worker->settle_cursor = client->next;
 	if (!client->unsettled)

@@ -26,6 +26,7 @@ static const size_t listener_strings[] = {
 	offsetof(struct listener_config, mount_point),
 	offsetof(struct listener_config, password_file),
 	offsetof(struct listener_config, acl_file),
+	offsetof(struct listener_config, where),
 };
 
 static const size_t config_strings[] = {
@@ -86,6 +87,11 @@ struct listener_config *config_listener_add(struct config *conf, const char *add
 			return NULL;
 		}
 	}
+	if (conf->path && asprintf(&listener->where, "%s:%u", conf->path, conf->line) < 0) {
+		free(listener->address);
+		free(listener);
+		return NULL;
+	}
 	listener->port = port;
 	if (conf->last)
 		conf->last->next = listener;
@@ -142,6 +148,51 @@ static int loopback_add(struct config *conf)
 	if (!err && family == AF_UNSPEC)
 		conf->last->optional = true;
 	return err;
+}
+
+const char *config_listener_name(const struct listener_config *listener,
+				 char name[CONFIG_LISTENER_NAME_MAX])
+{
+	const char *place = listener->socket_path ? listener->socket_path : listener->address;
+
+	snprintf(name, CONFIG_LISTENER_NAME_MAX, "listener %d%s%s%s%s", (int)listener->port,
+		 place ? " " : "", place ? place : "",
+		 listener->interface ? " on " : "",
+		 listener->interface ? listener->interface : "");
+	return name;
+}
+
+static bool strings_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool config_listener_same(const struct listener_config *a, const struct listener_config *b)
+{
+	return a->port == b->port && a->family == b->family &&
+	       strings_same(a->address, b->address) &&
+	       strings_same(a->socket_path, b->socket_path) &&
+	       strings_same(a->interface, b->interface);
+}
+
+bool config_seen(const struct config *conf, const struct config_option *opt)
+{
+	size_t index = opt - config_options;
+
+	return conf->seen[index / 64] >> index % 64 & 1;
+}
+
+static int check_twice(struct config *conf, const struct listener_config *listener)
+{
+	const struct listener_config *other = conf->listeners;
+	char name[CONFIG_LISTENER_NAME_MAX];
+
+	while (other != listener && !config_listener_same(other, listener))
+		other = other->next;
+	if (other == listener)
+		return 0;
+	return config_error(conf, "%s%s'%s' is there twice", listener->where ? listener->where : "",
+			    listener->where ? ": " : "", config_listener_name(listener, name));
 }
 
 static int listeners_finish(struct config *conf, unsigned int port)
@@ -207,8 +258,11 @@ int config_finish(struct config *conf, unsigned int port)
 	int err;
 
 	err = listeners_finish(conf, port);
-	for (listener = conf->listeners; listener && !err; listener = listener->next)
-		err = listener_finish(conf, listener);
+	for (listener = conf->listeners; listener && !err; listener = listener->next) {
+		err = check_twice(conf, listener);
+		if (!err)
+			err = listener_finish(conf, listener);
+	}
 	if (!err)
 		err = persistence_finish(conf);
 	conf->output_bytes = output_bytes(conf);

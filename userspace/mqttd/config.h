@@ -26,6 +26,8 @@ enum slow_consumer_policy {
 	SLOW_DROP_NEW,
 };
 
+struct config_option;
+
 #define CONFIG_UNSET (-1)
 
 /**
@@ -47,6 +49,7 @@ enum slow_consumer_policy {
  * @mount_point: goes in front of all topics of the clients, or NULL
  * @password_file: after loading: who may connect, or NULL
  * @acl_file: after loading: who may do what, or NULL
+ * @where: FILE:LINE of its "listener", or NULL
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
  */
 struct listener_config {
@@ -67,6 +70,7 @@ struct listener_config {
 	char *mount_point;
 	char *password_file;
 	char *acl_file;
+	char *where;
 	bool optional;
 };
 
@@ -133,6 +137,7 @@ struct config {
 	unsigned int log_types;
 	unsigned int log_dests;
 	uint64_t warned[4];			/* ignored options, by index in the table */
+	uint64_t seen[4];			/* options that are in the file, likewise */
 	bool log_types_set;
 	bool log_dests_set;
 	char *log_file;
@@ -190,6 +195,18 @@ int config_load(struct config *conf, const char *path);
  * Return: 0, -EINVAL with @conf->error set, or -ENOMEM.
  */
 int config_finish(struct config *conf, unsigned int port);
+
+#define CONFIG_LISTENER_NAME_MAX 320
+
+/* The listener as the file has it, "listener 1883 10.0.0.1", cut if it is too long. */
+const char *config_listener_name(const struct listener_config *listener,
+				 char name[CONFIG_LISTENER_NAME_MAX]);
+
+/* Do both listen at the same place? */
+bool config_listener_same(const struct listener_config *a, const struct listener_config *b);
+
+/* Was the option in the file? */
+bool config_seen(const struct config *conf, const struct config_option *opt);
 void config_free(struct config *conf);
 
 /* Below: between config.c and config_options.c. */
@@ -203,8 +220,6 @@ struct option_word {
 	const char *word;
 	int64_t value;
 };
-
-struct config_option;
 
 /* @value is the rest of the line without white space around it; may be cut up. */
 typedef int (*config_option_set)(struct config *conf, const struct config_option *opt, char *value);
@@ -242,6 +257,7 @@ int config_set_number(struct config *conf, const struct config_option *opt, char
 int config_set_duration(struct config *conf, const struct config_option *opt, char *value);
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
+int config_set_file(struct config *conf, const struct config_option *opt, char *value);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
 int config_note_standard(struct config *conf, const struct config_option *opt);
 struct listener_config *config_listener_add(struct config *conf, const char *address,

@@ -105,6 +105,7 @@ static int line_parse(struct config *conf, char *name)
 	if (opt->scope == SCOPE_LISTENER && !conf->current)
 		err = config_note_standard(conf, opt);
 	conf->name = name;
+	conf->seen[(opt - config_options) / 64] |= 1ull << (opt - config_options) % 64;
 	return err ? err : opt->set(conf, opt, value);
 }
 

@@ -87,7 +87,25 @@ static int set_listener(struct config *conf, const struct config_option *opt, ch
 		return set_unix_listener(conf, address);
 	if (end == value || *end || port < opt->min || port > opt->max)
 		return config_error(conf, "'%s' is not a port number from 1 to 65535", value);
+	if (strpbrk(address, " \t#"))
+		return config_error(conf,
+				    "'%s' is not an address; a comment has to be a line of its own",
+				    address);
 	return config_listener_add(conf, *address ? address : NULL, port) ? 0 : -ENOMEM;
+}
+
+/* As mosquitto does: a negative number is no limit, like 0. */
+static int set_limit(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option number = *opt;
+	int64_t *target = (int64_t *)((char *)conf + opt->offset);
+	int err;
+
+	number.min = INT32_MIN;
+	err = config_set_number(conf, &number, value);
+	if (!err && *target < 0)
+		*target = 0;
+	return err;
 }
 
 static int set_port(struct config *conf, const struct config_option *opt, char *value)
@@ -139,13 +157,21 @@ static int set_auto_id_prefix(struct config *conf, const struct config_option *o
 static int set_password_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, password_file),
-			   config_set_string);
+			   config_set_file);
 }
 
 static int set_acl_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, acl_file),
-			   config_set_string);
+			   config_set_file);
+}
+
+/* Filters of the listener's clients begin with it. */
+static int set_mount_point(struct config *conf, const struct config_option *opt, char *value)
+{
+	if (strpbrk(value, "+#"))
+		return config_error(conf, "'%s' has a wildcard in it", value);
+	return config_set_string(conf, opt, value);
 }
 
 /* An existing configuration may name mosquitto's database, which stays mosquitto's. */
@@ -260,6 +286,7 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define AT_LISTENER(member) \
 	.scope = SCOPE_LISTENER, .offset = offsetof(struct listener_config, member)
 #define NUMBER(member, low, high) .set = config_set_number, AT(member), .min = low, .max = high
+#define LIMIT(member, high) .set = set_limit, AT(member), .max = high
 #define WORD(member, list) .set = config_set_word, AT(member), .words = list
 #define STRING(member)	.set = config_set_string, AT(member)
 #define FLAG(member)	WORD(member, words_bool)
@@ -305,21 +332,21 @@ const struct config_option config_options[] = {
 	{ "max_connections", .set = config_set_number, AT_LISTENER(max_connections),
 	  .min = CONFIG_UNSET, .max = INT32_MAX },
 	{ "max_connections_total", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
-	{ "max_inflight_bytes", NUMBER(max_inflight_bytes, 0, BYTES_MAX) },
-	{ "max_inflight_messages", NUMBER(max_inflight_messages, 0, UINT16_MAX) },
+	{ "max_inflight_bytes", LIMIT(max_inflight_bytes, BYTES_MAX) },
+	{ "max_inflight_messages", LIMIT(max_inflight_messages, UINT16_MAX) },
 	{ "max_keepalive", NUMBER(max_keepalive, 0, UINT16_MAX) },
 	{ "max_packet_size", NUMBER(max_packet_size, 0, 268435460) },
 	{ "max_qos", .set = config_set_number, AT_LISTENER(max_qos), .min = 0, .max = 2 },
-	{ "max_queued_bytes", NUMBER(max_queued_bytes, 0, BYTES_MAX) },
+	{ "max_queued_bytes", LIMIT(max_queued_bytes, BYTES_MAX) },
 	{ "max_queued_bytes_total", NUMBER(max_queued_bytes_total, 0, BYTES_MAX) },
-	{ "max_queued_messages", NUMBER(max_queued_messages, 0, INT32_MAX) },
+	{ "max_queued_messages", LIMIT(max_queued_messages, INT32_MAX) },
 	{ "max_queued_messages_total", NUMBER(max_queued_messages_total, 0, BYTES_MAX) },
 	{ "max_topic_alias", .set = config_set_number, AT_LISTENER(max_topic_alias),
 	  .min = 0, .max = UINT16_MAX },
 	{ "memory_limit", NUMBER(memory_limit, 0, BYTES_MAX) },
 	{ "message_rate", NUMBER(message_rate, 0, INT32_MAX) },
 	{ "message_size_limit", NUMBER(message_size_limit, 0, 268435455) },
-	{ "mount_point", .set = config_set_string, AT_LISTENER(mount_point) },
+	{ "mount_point", .set = set_mount_point, AT_LISTENER(mount_point) },
 	{ "offload_max_packet", NUMBER(offload_max_packet, 64, 1 << 20) },
 	{ "password_file", .set = set_password_file, AT(password_file) },
 	{ "per_listener_settings", .set = set_per_listener, AT(per_listener_settings),

@@ -110,6 +110,17 @@ int config_set_string(struct config *conf, const struct config_option *opt, char
 	return 0;
 }
 
+/* Two files would be meant to restrict clients, and only one could. */
+int config_set_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	char **target = option_target(conf, opt);
+
+	if (*target)
+		return config_error(conf, "duplicate %s value in configuration: it is %s already",
+				    conf->name, *target);
+	return config_set_string(conf, opt, value);
+}
+
 /* Calls @set for the standard listener, whatever was the last one. */
 int config_set_standard(struct config *conf, const struct config_option *opt, char *value,
 			config_option_set set)

@@ -7,6 +7,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "connack.h"
 #include "handler.h"
 #include "listener.h"
 #include "stats.h"
@@ -147,6 +148,12 @@ bool connack_accept(struct client *client)
 
 void connack_refuse(struct client *client, u8 code, const char *why)
 {
+	connack_refuse_detail(client, code, why, why);
+}
+
+void connack_refuse_detail(struct client *client, u8 code, const char *why, const char *detail)
+{
 	connack(client, code, why);
-	refused(client, why);
+	refused(client, detail);
+	client->close_detail = why;
 }

@@ -17,4 +17,7 @@ bool connack_accept(struct client *client);
 /* Closes the client. @why, a constant text, is for the log and the client. */
 void connack_refuse(struct client *client, u8 code, const char *why);
 
+/* Likewise, with more for the log, @detail, which may end with the call. */
+void connack_refuse_detail(struct client *client, u8 code, const char *why, const char *detail);
+
 #endif /* MQTTD_CONNACK_H */

@@ -42,8 +42,9 @@ static json_t *listener_describe(const struct broker *broker, const struct endpo
 	const struct listener_config *conf = endpoint->conf;
 	bool offloads = broker->dataplane && broker_offloads(broker, conf);
 
-	return json_pack("{s:I, s:s?, s:s, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:I, s:s?, s:s*, s:s, s:I, s:I, s:I, s:o}",
 			 "port", (json_int_t)conf->port, "address", conf->address,
+			 "path", conf->socket_path,
 			 "dataplane", offloads ? "kernel" : "user",
 			 "connections", count(&endpoint->connections),
 			 "offloaded", count(&endpoint->offloaded),

@@ -6,6 +6,7 @@
  * is: numbers that each make sense by themselves. For one session with all that there is
  * to say the workers stand still.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "broker.h"
@@ -330,25 +331,27 @@ void control_session_show(struct control_request *request)
 		control_refuse(request, "there is no session of this client id");
 }
 
-static void act(struct control_request *request,
-		bool (*action)(struct session_registry *registry, const char *id))
+static void answer_done(struct control_request *request, int err)
 {
-	const char *id = client_id(request);
-
-	if (!id)
-		return;
-	if (action(&request->broker->sessions, id))
+	if (!err)
 		control_answer(request, json_object());
 	else
-		control_refuse(request, "there is no session of this client id");
+		control_refuse(request, err == -ENOTCONN ? "this client is not connected" :
+			       "there is no session of this client id");
 }
 
 void control_session_kick(struct control_request *request)
 {
-	act(request, session_kick);
+	const char *id = client_id(request);
+
+	if (id)
+		answer_done(request, session_kick(&request->broker->sessions, id));
 }
 
 void control_session_delete(struct control_request *request)
 {
-	act(request, session_delete);
+	const char *id = client_id(request);
+
+	if (id)
+		answer_done(request, session_delete(&request->broker->sessions, id) ? 0 : -ENOENT);
 }

@@ -89,7 +89,7 @@ static const char *control_error(int err)
 {
 	switch (err) {
 	case -EADDRINUSE:
-		return "somebody listens there";
+		return "another mqttd listens there; set control_socket_path";
 	case -EEXIST:
 		return "there is a file that is no socket";
 	case -ESRCH:

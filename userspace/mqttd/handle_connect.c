@@ -250,6 +250,15 @@ static void drop_will_if_denied(struct client *client)
 	client->will = NULL;
 }
 
+/* The operator is told which user; clients know, or are not to. */
+static void refuse_user(struct client *client, u8 code, const char *why, const char *who)
+{
+	char detail[256];
+
+	snprintf(detail, sizeof(detail), "%s '%s'", who, client->username);
+	connack_refuse_detail(client, code, why, detail);
+}
+
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
@@ -260,12 +269,18 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 		handler_connect_claim(client);
 		break;
 	case AUTH_DENIED:
-		connack_refuse(client, REASON_CREDENTIALS, "bad user name or password");
+		refuse_user(client, REASON_CREDENTIALS, "bad user name or password",
+			    "bad user name or password, user");
 		break;
 	case AUTH_BUSY:
 		connack_refuse(client, REASON_BUSY, "too many passwords are being checked");
 		break;
 	default:
+		if (client->username) {
+			refuse_user(client, REASON_NOT_AUTHORIZED, "not authorized",
+				    "the listener has no password_file for user");
+			break;
+		}
 		connack_refuse(client, REASON_NOT_AUTHORIZED,
 			       "no user name, and anonymous clients are not allowed");
 		break;

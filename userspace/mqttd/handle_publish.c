@@ -118,29 +118,12 @@ static u8 check_payload(const struct client *client, const struct mqtt_publish *
 	return REASON_SUCCESS;
 }
 
-static u8 check_topic(struct client *client, const struct mqtt_publish *pub)
-{
-	const char *mount = client->endpoint->conf->mount_point;
-
-	if (!acl_allows(client->rules, ACL_WRITE, pub->topic, pub->topic_len))
-		return REASON_NOT_AUTHORIZED;
-	return mount && strlen(mount) + pub->topic_len > TOPIC_MAX ? REASON_TOPIC_NAME :
-								       REASON_SUCCESS;
-}
-
 static u8 check(struct client *client, const struct mqtt_publish *pub)
 {
 	u8 code = check_payload(client, pub);
 
-	if (!code)
-		code = check_topic(client, pub);
-	if (!code)
-		return code;
-	stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
-	log_limited(LOG_TYPE_NOTICE,
-		    "Denied PUBLISH from %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
-		    client_name(client), pub->qos, pub->retain, pub->topic_len, pub->topic,
-		    pub->payload_len, reason_name(code));
+	if (!code && !acl_allows(client->rules, ACL_WRITE, pub->topic, pub->topic_len))
+		code = REASON_NOT_AUTHORIZED;
 	return code;
 }
 
@@ -178,24 +161,6 @@ static int publish(struct client *client, const struct mqtt_publish *pub, const 
 	return ret;
 }
 
-static int publish_mounted(struct client *client, struct mqtt_publish *pub, struct blob *storage)
-{
-	const char *mount = client->endpoint->conf->mount_point;
-	size_t len = strlen(mount);
-	u8 *topic = malloc(len + pub->topic_len);
-	int ret;
-
-	if (!topic)
-		return -ENOMEM;
-	memcpy(topic, mount, len);
-	memcpy(topic + len, pub->topic, pub->topic_len);
-	pub->topic = topic;
-	pub->topic_len += len;
-	ret = publish(client, pub, NULL, storage);
-	free(topic);
-	return ret;
-}
-
 /*
  * At QoS 0 subscribers get the packet as it came, but for the flags: most of them,
  * if there is nothing in it that is not for them.
@@ -206,9 +171,7 @@ static int publish_packet(struct client *client, struct packet *packet, struct m
 
 	if (pub->topic_alias)
 		cut_alias(&pub->props);
-	if (client->endpoint->conf->mount_point)
-		return publish_mounted(client, pub, packet->storage);
-	if (!pub->qos && !pub->topic_alias)
+	if (!pub->qos && !pub->topic_alias && !client->endpoint->conf->mount_point)
 		start = packet_reheader(packet->body, packet->remaining, MQTT_PKT_PUBLISH << 4);
 	return publish(client, pub, start, packet->storage);
 }
@@ -226,11 +189,7 @@ static void answer(struct client *client, const struct mqtt_publish *pub, u8 cod
 		      packet_reply_write(packet, type << 4, pub->packet_id, code), ticket);
 }
 
-/*
- * Is it new? Otherwise 0, or -errno if there is no answer. One that is known was routed
- * then, and what says so is durable: over this connection the first answer
- * has waited for that, and this one is behind it; or else CONNACK has.
- */
+/* Returns 1 if it is taken, or -errno: there is no answer. */
 static int take_qos2(struct client *client, u16 packet_id)
 {
 	int ret = session_incoming_add(client->session, packet_id);
@@ -251,12 +210,26 @@ static int take_kept(struct client *client, struct packet *packet, struct mqtt_p
 		ret = take_qos2(client, pub->packet_id);
 	else
 		ret = client_take_quota(client) ? 1 : -EDQUOT;
-	if (ret <= 0)
+	if (ret < 0)
 		return ret;
 	ret = publish_packet(client, packet, pub);
 	if (ret < 0 && pub->qos == 2)
 		session_incoming_del(client->session, pub->packet_id);
 	return ret > 0 ? REASON_SUCCESS : ret < 0 ? ret : REASON_NO_SUBSCRIBERS;
+}
+
+/*
+ * One that is known was routed then, whatever may be published now, and what says so is
+ * durable: over this connection the first answer has waited for that, and this one
+ * is behind it; or else CONNACK has. If it were refused its identifier would stay
+ * known, and the next message with it would be taken for this one.
+ */
+static bool answer_known(struct client *client, const struct mqtt_publish *pub)
+{
+	if (pub->qos != 2 || !session_incoming_known(client->session, pub->packet_id))
+		return false;
+	answer(client, pub, REASON_SUCCESS, 0);
+	return true;
 }
 
 /* A client that is not answered sends its message again when it is back. */
@@ -299,10 +272,56 @@ static void handle_qos0(struct client *client, struct packet *packet, struct mqt
 	client_answer(client, NULL, 0, ticket);
 }
 
+static void deny(struct client *client, const struct mqtt_publish *pub, u8 code)
+{
+	stats_add(&client->worker->stats, STAT_PUBLISH_DROPPED, 1);
+	log_limited(LOG_TYPE_NOTICE,
+		    "Denied PUBLISH from %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
+		    client_name(client), pub->qos, pub->retain, pub->topic_len, pub->topic,
+		    pub->payload_len, reason_name(code));
+	if (pub->qos && client_take_quota(client))
+		answer(client, pub, code, 0);
+}
+
+/* With the whole topic, which is what permissions are for. */
+static void handle_topic(struct client *client, struct packet *packet, struct mqtt_publish *pub)
+{
+	u8 code = check(client, pub);
+
+	if (code)
+		deny(client, pub, code);
+	else if (pub->qos)
+		handle_kept(client, packet, pub);
+	else
+		handle_qos0(client, packet, pub);
+}
+
+static void handle_mounted(struct client *client, struct packet *packet, struct mqtt_publish *pub)
+{
+	const char *mount = client->endpoint->conf->mount_point;
+	size_t len = strlen(mount);
+	u8 *topic;
+
+	if (len + pub->topic_len > TOPIC_MAX) {
+		deny(client, pub, REASON_TOPIC_NAME);
+		return;
+	}
+	topic = malloc(len + pub->topic_len);
+	if (!topic) {
+		client_close(client, CLOSE_NO_MEMORY, NULL);
+		return;
+	}
+	memcpy(topic, mount, len);
+	memcpy(topic + len, pub->topic, pub->topic_len);
+	pub->topic = topic;
+	pub->topic_len += len;
+	handle_topic(client, packet, pub);
+	free(topic);
+}
+
 void handle_publish(struct client *client, struct packet *packet)
 {
 	struct mqtt_publish pub;
-	u8 code;
 
 	if (!parse(client, packet, &pub) || !granted(client, &pub) ||
 	    (pub.topic_alias && !resolve_alias(client, &pub)))
@@ -312,11 +331,10 @@ void handle_publish(struct client *client, struct packet *packet)
 		    client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
 		    pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
-	code = check(client, &pub);
-	if (!pub.qos && !code)
-		handle_qos0(client, packet, &pub);
-	else if (pub.qos && !code)
-		handle_kept(client, packet, &pub);
-	else if (pub.qos && client_take_quota(client))
-		answer(client, &pub, code, 0);
+	if (answer_known(client, &pub))
+		return;
+	if (client->endpoint->conf->mount_point)
+		handle_mounted(client, packet, &pub);
+	else
+		handle_topic(client, packet, &pub);
 }

@@ -4,14 +4,11 @@
  */
 #include <stdlib.h>
 
-#include "broker.h"
 #include "client.h"
 #include "handler.h"
 #include "log.h"
 #include "replay.h"
-#include "store.h"
 #include "subscribe.h"
-#include "worker.h"
 
 /* [MQTT-3.3.1-9..11], never to a group */
 static bool wants_retained(const struct session_filter *f)
@@ -34,7 +31,6 @@ static bool wants_retained(const struct session_filter *f)
 
 void handle_subscribe(struct client *client, struct packet *packet)
 {
-	struct store *store = client->worker->broker->store;
 	struct session_filter *filters;
 	struct packet_filters list;
 	u64 ticket;
@@ -47,9 +43,7 @@ void handle_subscribe(struct client *client, struct packet *packet)
 		log_limited(LOG_TYPE_SUBSCRIBE, "%s %u %.*s", client->id,
 			    filters[i].options & FILTER_QOS, (int)filters[i].len,
 			    filters[i].filter);
-	store_begin(store);
-	session_subscribe(client, filters, list.n);
-	ticket = store_end(store);
+	ticket = session_subscribe(client, filters, list.n);
 	handler_ack(client, MQTT_PKT_SUBACK, &list, filters, ticket);
 	for (i = 0; i < list.n && !client->closing; i++)
 		if (wants_retained(&filters[i]))

@@ -4,18 +4,14 @@
  */
 #include <stdlib.h>
 
-#include "broker.h"
 #include "client.h"
 #include "handler.h"
 #include "log.h"
 #include "replay.h"
-#include "store.h"
 #include "subscribe.h"
-#include "worker.h"
 
 void handle_unsubscribe(struct client *client, struct packet *packet)
 {
-	struct store *store = client->worker->broker->store;
 	struct session_filter *filters;
 	struct packet_filters list;
 	u64 ticket;
@@ -29,9 +25,7 @@ void handle_unsubscribe(struct client *client, struct packet *packet)
 			    filters[i].filter);
 		replay_cancel(client, &filters[i]);
 	}
-	store_begin(store);
-	session_unsubscribe(client, filters, list.n);
-	ticket = store_end(store);
+	ticket = session_unsubscribe(client, filters, list.n);
 	handler_ack(client, MQTT_PKT_UNSUBACK, &list, filters, ticket);
 	free(filters);
 }

@@ -15,9 +15,9 @@
 #include <linux/rcupdate.h>
 
 #include "arguments.h"
-#include "auth.h"
 #include "broker.h"
 #include "config.h"
+#include "config_check.h"
 #include "daemon.h"
 #include "log.h"
 #include "privileges.h"
@@ -109,6 +109,7 @@ static int run(struct config *conf, const struct arguments *args, int background
 	if (conf->local_only)
 		log_printf(LOG_TYPE_INFORMATION,
 			   "Starting in local only mode. Connections will only be possible from clients running on this machine.");
+	config_check_mosquitto(conf);
 	process_raise_descriptor_limit();
 	daemon_block_signals();
 	err = broker_open(&broker, conf);
@@ -143,23 +144,14 @@ static int go(struct config *conf, const struct arguments *args)
 	return run(conf, args, background);
 }
 
-/* The configuration is sound; are the files that it names? */
+/* The configuration is sound; is what it names? */
 static int test(const struct config *conf, const char *name)
 {
-	struct permissions permissions;
-	struct auth *auth;
-	int err;
+	int err = config_check(conf);
 
-	err = auth_open(&auth, conf);
-	if (err)
-		return err;
-	auth_close(auth);
-	err = permissions_open(&permissions, conf);
-	if (err)
-		return err;
-	permissions_close(&permissions);
-	printf("%s: the configuration is fine\n", name ? name : "mqttd");
-	return 0;
+	if (!err)
+		printf("%s: the configuration is fine\n", name ? name : "mqttd");
+	return err;
 }
 
 int main(int argc, char **argv)

@@ -56,6 +56,13 @@ int packet_ids_add(struct packet_ids *ids, u16 id)
 	return 1;
 }
 
+bool packet_ids_has(const struct packet_ids *ids, u16 id)
+{
+	struct page *page = ids ? ids->pages[id / PAGE_IDS] : NULL;
+
+	return page && *word_of(page, id) & 1ull << id % 64;
+}
+
 bool packet_ids_del(struct packet_ids *ids, u16 id)
 {
 	struct page **page = &ids->pages[id / PAGE_IDS];

@@ -16,6 +16,7 @@ void packet_ids_free(struct packet_ids *ids);		/* NULL is fine */
 
 /* Returns 1 if it is new, 0 if it was there, or -ENOMEM. */
 int packet_ids_add(struct packet_ids *ids, u16 id);
+bool packet_ids_has(const struct packet_ids *ids, u16 id);	/* NULL: none */
 bool packet_ids_del(struct packet_ids *ids, u16 id);	/* was it there? */
 unsigned int packet_ids_count(const struct packet_ids *ids);	/* NULL: none */
 

@@ -106,6 +106,8 @@ int process_to_background(void)
 	}
 	close(fds[0]);
 	setsid();
+	/* Until it is left, the terminal has somebody who waits for how this ends. */
+	log_echo_errors(true);
 	return fds[1];
 }
 
@@ -115,6 +117,7 @@ int process_ready(int background)
 
 	if (null < 0)
 		return -errno;
+	log_echo_errors(false);
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 	    dup2(null, STDERR_FILENO) < 0 || write(background, "", 1) != 1)
 		err = -errno;

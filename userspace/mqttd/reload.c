@@ -10,7 +10,9 @@
 #include "arguments.h"
 #include "broker.h"
 #include "config.h"
+#include "lines.h"
 #include "log.h"
+#include "permissions.h"
 #include "process.h"
 #include "reload.h"
 
@@ -23,14 +25,32 @@ static const char *const live[] = {
 	"max_connect_packet", "max_connections", "max_connections_total", "max_inflight_bytes",
 	"max_inflight_messages", "max_keepalive", "max_queued_bytes", "max_queued_bytes_total",
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
-	"persistent_client_expiration", "set_tcp_nodelay", "sys_interval",
-	"use_username_as_clientid", NULL
+	"persistent_client_expiration", "set_tcp_nodelay", "sys_interval", NULL
 };
 
 /* These are applied to the log, or looked at listener by listener. */
 static const char *const applied[] = {
-	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "log_dest", "log_facility",
-	"log_timestamp", "log_timestamp_format", "password_file", NULL
+	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "log_dest",
+	"log_facility", "log_timestamp", "log_timestamp_format", "password_file",
+	"use_username_as_clientid", NULL
+};
+
+/**
+ * struct access_option - of listeners: who may connect, and as whom
+ * @name: of the option
+ * @offset: in struct listener_config
+ * @looser: the value that lets more clients in
+ */
+static const struct access_option {
+	const char *name;
+	size_t offset;
+	int64_t looser;
+} access_options[] = {
+	{ "allow_anonymous", offsetof(struct listener_config, allow_anonymous), true },
+	{ "allow_zero_length_clientid",
+	  offsetof(struct listener_config, allow_zero_length_clientid), true },
+	{ "use_username_as_clientid",
+	  offsetof(struct listener_config, use_username_as_clientid), false },
 };
 
 int reload_config(struct config *conf, const struct arguments *args)
@@ -111,50 +131,164 @@ static bool update(const struct config_option *opt, void *now, const void *fresh
 	return false;
 }
 
-static void takes_restart(const char *name)
+/* @listener: whose option it is, or NULL */
+static void takes_restart(const char *name, const struct listener_config *listener)
 {
+	char place[CONFIG_LISTENER_NAME_MAX] = "";
+
+	if (listener)
+		config_listener_name(listener, place);
 	log_printf(LOG_TYPE_WARNING,
-		   "Warning: option '%s' has changed, which takes a restart.", name);
+		   "Warning: option '%s'%s%s has changed, which takes a restart.", name,
+		   listener ? " of " : "", place);
 }
 
-static void update_all(enum option_scope scope, void *now, const void *fresh)
+/* Some options have two names: only the one that was or is in the file is spoken of. */
+static void update_broker(struct config *now, const struct config *fresh)
 {
 	const struct config_option *opt;
 
 	for (opt = config_options; opt < config_options + config_options_count; opt++)
-		if (opt->offset && opt->scope == scope && !listed(applied, opt->name) &&
-		    update(opt, now, fresh))
-			takes_restart(opt->name);
+		if (opt->offset && opt->scope == SCOPE_BROKER && !listed(applied, opt->name) &&
+		    update(opt, now, fresh) && (config_seen(now, opt) || config_seen(fresh, opt)))
+			takes_restart(opt->name, NULL);
 }
 
-static void update_listeners(struct listener_config *now, const struct listener_config *fresh)
+static void update_options(struct listener_config *now, const struct listener_config *fresh)
 {
-	for (; now && fresh; now = now->next, fresh = fresh->next) {
-		update_all(SCOPE_LISTENER, now, fresh);
-		if (strings_differ(now->acl_file, fresh->acl_file))
-			takes_restart("acl_file");
-		if (strings_differ(now->password_file, fresh->password_file))
-			takes_restart("password_file");
-		assign(&now->allow_anonymous, fresh->allow_anonymous);
-		assign(&now->allow_zero_length_clientid, fresh->allow_zero_length_clientid);
-	}
-	if (now || fresh)
-		takes_restart("listener");
+	const struct config_option *opt;
+
+	for (opt = config_options; opt < config_options + config_options_count; opt++)
+		if (opt->offset && opt->scope == SCOPE_LISTENER &&
+		    !listed(applied, opt->name) &&
+		    update(opt, now, fresh))
+			takes_restart(opt->name, now);
 }
 
+/* Of what takes a restart: has anything changed that keeps clients out or apart? */
+static bool restrictions_differ(const struct listener_config *now,
+				const struct listener_config *fresh)
+{
+	bool differ = false;
+
+	if (strings_differ(now->acl_file, fresh->acl_file)) {
+		takes_restart("acl_file", now);
+		differ = true;
+	}
+	if (strings_differ(now->password_file, fresh->password_file)) {
+		takes_restart("password_file", now);
+		differ = true;
+	}
+	if (strings_differ(now->auto_id_prefix, fresh->auto_id_prefix))
+		takes_restart("auto_id_prefix", now);
+	if (now->dataplane != fresh->dataplane)
+		takes_restart("dataplane", now);
+	return differ || strings_differ(now->mount_point, fresh->mount_point);
+}
+
+/*
+ * A file that lets more clients in may also have what is to restrict them. While that
+ * takes a restart so does what lets them in; what keeps them out does not.
+ */
+static void update_access(struct listener_config *now, const struct listener_config *fresh,
+			  bool restricted)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(access_options) / sizeof(access_options[0]); i++) {
+		const struct access_option *opt = &access_options[i];
+		int64_t *to = (int64_t *)((char *)now + opt->offset);
+		int64_t from = *(const int64_t *)((const char *)fresh + opt->offset);
+		char name[CONFIG_LISTENER_NAME_MAX];
+
+		if (*to == from)
+			continue;
+		if (!restricted || from != opt->looser)
+			assign(to, from);
+		else
+			log_printf(LOG_TYPE_WARNING,
+				   "Warning: option '%s' of %s stays as it was until a restart, like what is to restrict its clients.",
+				   opt->name, config_listener_name(now, name));
+	}
+}
+
+static struct listener_config *find_listener(struct listener_config *list,
+					     const struct listener_config *wanted)
+{
+	while (list && !config_listener_same(list, wanted))
+		list = list->next;
+	return list;
+}
+
+static void update_listeners(struct config *now, struct config *fresh)
+{
+	bool prefixes = strings_differ(now->clientid_prefixes, fresh->clientid_prefixes);
+	struct listener_config *listener, *other;
+	char name[CONFIG_LISTENER_NAME_MAX];
+
+	for (listener = now->listeners; listener; listener = listener->next) {
+		other = find_listener(fresh->listeners, listener);
+		if (!other) {
+			log_printf(LOG_TYPE_WARNING,
+				   "Warning: '%s' is not in the configuration any more and stays as it was: ending it takes a restart.",
+				   config_listener_name(listener, name));
+			continue;
+		}
+		update_options(listener, other);
+		update_access(listener, other, restrictions_differ(listener, other) || prefixes);
+	}
+	for (other = fresh->listeners; other; other = other->next)
+		if (!find_listener(now->listeners, other))
+			log_printf(LOG_TYPE_WARNING,
+				   "Warning: '%s' is new, which takes a restart.",
+				   config_listener_name(other, name));
+}
+
+int reload_check_files(const struct config *conf)
+{
+	const struct listener_config *listener;
+	struct permissions permissions;
+	struct lines lines;
+	int err;
+
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		if (!listener->password_file)
+			continue;
+		err = lines_open(&lines, listener->password_file);
+		if (err) {
+			log_printf(LOG_TYPE_ERROR, "Error: cannot read password_file %s: %s.",
+				   listener->password_file, strerror(-err));
+			return err;
+		}
+		lines_close(&lines);
+	}
+	err = permissions_open(&permissions, conf);
+	if (!err)
+		permissions_close(&permissions);
+	return err;
+}
+
+/* All that can fail comes first: what is half applied may let in whom the rest keeps out. */
 void reload(struct broker *broker, const struct arguments *args)
 {
 	struct config fresh;
+	int err;
 
 	log_printf(LOG_TYPE_INFORMATION, "Reloading config.");
-	if (reload_config(&fresh, args)) {
+	err = reload_config(&fresh, args);
+	if (!err)
+		err = reload_check_files(&fresh);
+	if (!err)
+		err = reload_log(&fresh, args);
+	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: the configuration stays as it was.");
+		/* It may have been moved away all the same. */
+		log_reopen();
 	} else {
-		reload_log(&fresh, args);
-		update_all(SCOPE_BROKER, broker->conf, &fresh);
-		update_listeners(broker->conf->listeners, fresh.listeners);
+		update_broker(broker->conf, &fresh);
+		update_listeners(broker->conf, &fresh);
+		process_limit_memory(broker->conf->memory_limit);
+		broker_reload(broker);
 	}
 	config_free(&fresh);
-	process_limit_memory(broker->conf->memory_limit);
-	broker_reload(broker);
 }

@@ -258,10 +258,15 @@ static void send_batch(struct client *client, struct replay *replay, struct stor
 	}
 }
 
-static bool has_room(const struct client *client)
+/* For how many messages, up to BATCH; 0 also if the client is closing. */
+static int room(const struct client *client)
 {
-	return !client->closing && client->out.bytes <= OUTPUT_MAX &&
-	       session_has_room(client->session);
+	unsigned int n;
+
+	if (client->closing || client->out.bytes > OUTPUT_MAX)
+		return 0;
+	n = session_room(client->session);
+	return n < BATCH ? n : BATCH;
 }
 
 /* Is there a message that matches, or may there be one? */
@@ -281,8 +286,8 @@ static bool matches_any(struct retained *retained, const struct replay *replay)
 	return n || !done;
 }
 
-/* Returns how many were sent; the replay is gone if it is done. */
-static int step(struct client *client)
+/* Returns how many were sent, up to @max; the replay is gone if it is done. */
+static int step(struct client *client, int max)
 {
 	struct retained *retained = &client->worker->broker->retained;
 	struct replay *replay = TAILQ_FIRST(&client->replays->list);
@@ -302,7 +307,7 @@ static int step(struct client *client)
 	replay->begun = true;
 	if (!client_plane_pause(client))
 		return 0;
-	n = retained_next(retained, &replay->cursor, msgs, BATCH, &done);
+	n = retained_next(retained, &replay->cursor, msgs, max, &done);
 	if (n < 0) {
 		client_close(client, CLOSE_NO_MEMORY, NULL);
 		return 0;
@@ -316,14 +321,15 @@ static int step(struct client *client)
 /* Returns whether the client could go on. */
 static bool run_one(struct client *client)
 {
-	int sent = 0, looks;
+	int sent = 0, looks, max;
 
 	for (looks = 0; looks < LOOKS_PER_ROUND && sent < MESSAGES_PER_ROUND; looks++) {
-		if (!client->replays || !has_room(client))
+		max = client->replays ? room(client) : 0;
+		if (!max)
 			return false;
-		sent += step(client);
+		sent += step(client, max);
 	}
-	return client->replays && has_room(client);
+	return client->replays && room(client);
 }
 
 void replay_run(struct worker *worker)

@@ -75,7 +75,7 @@ static bool allows(const struct acl_rules *rules, const char *mount, const struc
 
 	if (len && (msg->topic_len <= len || memcmp(msg->topic, mount, len)))
 		return false;
-	return acl_allows(rules, ACL_WRITE, msg->topic + len, msg->topic_len - len);
+	return acl_allows(rules, ACL_WRITE, msg->topic, msg->topic_len);
 }
 
 bool retain_source_allowed(struct retain_source *source, struct broker *broker,

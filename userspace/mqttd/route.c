@@ -114,19 +114,26 @@ static void trim(struct route_memory *memory)
 
 /* To one session */
 
-/* In its queue, if it is to be kept: QoS 0 is not, unless mosquitto's option says so. */
-static void keep(struct fanout *fanout, struct session *session, const struct delivery *delivery)
+/*
+ * In its queue, if it is to be kept: QoS 0 is not, unless mosquitto's option says so.
+ * Returns false if the session has ended.
+ */
+static bool keep(struct fanout *fanout, struct session *session, const struct delivery *delivery)
 {
 	static const struct delivery plain;
 	struct stored *stored;
+	int err = -ENOMEM;
 
 	if (!delivery)
 		delivery = &plain;
 	if (!delivery->qos && !fanout->worker->broker->conf->queue_qos0_messages)
-		return;
+		return true;
 	stored = message_stored(fanout->msg);
-	if (!stored || session_enqueue(fanout->worker, session, stored, delivery) == -ENOMEM)
+	if (stored)
+		err = session_enqueue(fanout->worker, session, stored, delivery);
+	if (err == -ENOMEM)
 		fanout->no_memory = true;
+	return err != -ESHUTDOWN;
 }
 
 static void mail(struct fanout *fanout, struct client *client, const struct delivery *delivery)
@@ -138,19 +145,24 @@ static void mail(struct fanout *fanout, struct client *client, const struct deli
 	client_put(client);
 }
 
-/* @delivery: NULL for the plain one. The client is there at least until RCU lets it go. */
-static inline void deliver(struct fanout *fanout, struct session *session,
+/*
+ * @delivery: NULL for the plain one. The client is there at least until RCU lets it go.
+ * Returns false if the session has ended: it takes no more messages.
+ */
+static inline bool deliver(struct fanout *fanout, struct session *session,
 			   const struct delivery *delivery)
 {
 	struct client *client = rcu_dereference(session->client);
+	bool taken = true;
 
-	fanout->reached++;
 	if (unlikely(!client || (delivery && delivery->qos)))
-		keep(fanout, session, delivery);
+		taken = keep(fanout, session, delivery);
 	else if (likely(client->worker == fanout->worker))
 		client_deliver(client, fanout->msg, delivery);
 	else
 		mail(fanout, client, delivery);
+	fanout->reached += taken;
+	return taken;
 }
 
 static inline u8 effective_qos(const struct fanout *fanout, u8 qos)
@@ -158,7 +170,7 @@ static inline u8 effective_qos(const struct fanout *fanout, u8 qos)
 	return qos < fanout->msg->qos || fanout->upgrade ? qos : fanout->msg->qos;
 }
 
-static void deliver_by(struct fanout *fanout, struct session *session, u64 how,
+static bool deliver_by(struct fanout *fanout, struct session *session, u64 how,
 		       const char *share)
 {
 	u32 id = how_id(how);
@@ -170,17 +182,21 @@ static void deliver_by(struct fanout *fanout, struct session *session, u64 how,
 		.share = share,
 	};
 
-	deliver(fanout, session, &delivery);
+	return deliver(fanout, session, &delivery);
 }
 
-/* A copy of its own: besides what the member gets otherwise, MQTT 5.0 4.8.2. */
+/*
+ * A copy of its own: besides what the member gets otherwise, MQTT 5.0 4.8.2. A session
+ * that ends meanwhile has handed on what it had, and is not picked again.
+ */
 static void deliver_shared(struct fanout *fanout, struct share *share,
 			   const struct session *except)
 {
-	struct subscription *sub = share_pick(share, except);
+	struct subscription *sub;
 
-	if (sub)
-		deliver_by(fanout, sub->session, subscription_get_how(sub), share->name);
+	do
+		sub = share_pick(share, except);
+	while (sub && !deliver_by(fanout, sub->session, subscription_get_how(sub), share->name));
 }
 
 /* MQTT 5.0 3.8.3.1, and who is not for us now. */

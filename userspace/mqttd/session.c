@@ -145,7 +145,7 @@ static void end_locked(struct session *session)
 	session_del(&session->broker->sessions, session);
 	session_clear_timer(session);
 	pthread_mutex_lock(&session->lock);
-	session->dead = true;
+	__atomic_store_n(&session->dead, true, __ATOMIC_RELAXED);
 	if (session->key && !store_session_del(session->broker->store, session->key))
 		log_limited(LOG_TYPE_ERROR,
 			    "Error: the end of the session of %s cannot be stored: out of memory.",

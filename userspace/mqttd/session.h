@@ -115,7 +115,7 @@ struct session_history {
  * @window: messages that may be in flight to @client; 0 without one
  * @protocol: enum mqtt_protocol of the last connection
  * @history: with the registry locked
- * @dead: it has ended
+ * @dead: it has ended; under @lock, and read by who can do without
  * @doomed: it ends with its connection, whatever its expiry interval
  * @kept: the agent has its subscriptions, see session_kept.h
  * @rcu: frees it after readers of the trie are done
@@ -215,14 +215,19 @@ int session_enqueue(struct worker *worker, struct session *session, struct store
 /* Sends what the window allows. By the client's worker. */
 void session_pump(struct client *client);
 
-/* Is there so much room that a queue for retained messages should go on? Any thread. */
+/*
+ * How many retained messages may be added to the queue, of those that may wait a part,
+ * so that others find room as well; or are there any? Any thread.
+ */
+unsigned int session_room(struct session *session);
 bool session_has_room(struct session *session);
 
 /*
- * QoS 2, by the owner's worker: a PUBLISH with this packet identifier has come:
+ * QoS 2, by the owner's worker: has PUBREL still to come? A PUBLISH with this packet identifier has come:
  * 1 if it is new, 0 if it was there already, -ENOMEM. PUBREL has come, or it
  * was not taken: was it there? Both also in the store if the session is kept there.
  */
+bool session_incoming_known(struct session *session, u16 packet_id);
 int session_incoming_add(struct session *session, u16 packet_id);
 bool session_incoming_del(struct session *session, u16 packet_id);
 

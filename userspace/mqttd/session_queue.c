@@ -400,18 +400,18 @@ void queue_drop(struct session *session, struct session_entry *entry)
 	queue_entry_free(entry);
 }
 
-bool queue_has_room(const struct session *session)
+unsigned int queue_room(const struct session *session)
 {
 	const struct session_queue *queue = session->queue;
 	const struct config *conf = session->broker->conf;
+	unsigned int n = queue ? queue->n_waiting : 0, limit = ROOM_MESSAGES;
 
-	if (!queue || !queue->n_waiting)
-		return true;
-	return queue->n_waiting < ROOM_MESSAGES && queue->waiting_bytes < ROOM_BYTES &&
-	       (!conf->max_queued_messages ||
-		queue->n_waiting < conf->max_queued_messages / 2) &&
-	       (!conf->max_queued_bytes ||
-		queue->waiting_bytes < (size_t)conf->max_queued_bytes / 2);
+	if (conf->max_queued_messages && limit > (conf->max_queued_messages + 1) / 2)
+		limit = (conf->max_queued_messages + 1) / 2;
+	/* Of any size, one may wait. */
+	if (conf->max_queued_bytes)
+		limit = 1;
+	return n >= limit || (n && queue->waiting_bytes >= ROOM_BYTES) ? 0 : limit - n;
 }
 
 struct session_entry *queue_find(const struct session *session, u16 packet_id)

@@ -123,8 +123,8 @@ int queue_next(struct session *session, u64 committed, struct session_entry **ne
 /* It was not sent after all, or has no acknowledgement: forgets and frees it. */
 void queue_drop(struct session *session, struct session_entry *entry);
 
-/* Is so little waiting that retained messages may be added? */
-bool queue_has_room(const struct session *session);
+/* So many retained messages may be added that none of them is above a limit of the session. */
+unsigned int queue_room(const struct session *session);
 
 /* The entry that this packet identifier belongs to and that may have been sent, or NULL. */
 struct session_entry *queue_find(const struct session *session, u16 packet_id);

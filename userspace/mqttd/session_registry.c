@@ -126,16 +126,19 @@ int session_registry_wait(const struct session_registry *registry, u64 now, int 
 
 /* The operator's */
 
-bool session_kick(struct session_registry *registry, const char *id)
+int session_kick(struct session_registry *registry, const char *id)
 {
 	struct session *session;
+	int err = 0;
 
 	pthread_mutex_lock(&registry->lock);
 	session = session_find(registry, id);
 	if (session && session->owner)
 		mailbox_notify(session->owner, NOTICE_END);
+	else
+		err = session ? -ENOTCONN : -ENOENT;
 	pthread_mutex_unlock(&registry->lock);
-	return session;
+	return err;
 }
 
 bool session_delete(struct session_registry *registry, const char *id)

@@ -69,7 +69,7 @@ size_t session_scan(struct session_registry *registry, size_t cursor,
  * Any thread, for the operator: closes the connection; or ends the session as
  * well. Returns whether there was one.
  */
-bool session_kick(struct session_registry *registry, const char *id);
+int session_kick(struct session_registry *registry, const char *id);
 bool session_delete(struct session_registry *registry, const char *id);
 
 /* Below: for session.c, with the registry locked. */

@@ -87,14 +87,19 @@ int session_enqueue(struct worker *worker, struct session *session, struct store
 	return err;
 }
 
-bool session_has_room(struct session *session)
+unsigned int session_room(struct session *session)
 {
-	bool room;
+	unsigned int room;
 
 	pthread_mutex_lock(&session->lock);
-	room = queue_has_room(session);
+	room = queue_room(session);
 	pthread_mutex_unlock(&session->lock);
 	return room;
+}
+
+bool session_has_room(struct session *session)
+{
+	return session_room(session);
 }
 
 /* PUBREL, or PUBCOMP, with a reason code other than 0 only for MQTT 5.0. */
@@ -322,6 +327,16 @@ void session_pubrec(struct client *client, u16 packet_id, u8 reason)
 }
 
 /* Packet identifiers of messages from the client */
+
+bool session_incoming_known(struct session *session, u16 packet_id)
+{
+	bool known;
+
+	pthread_mutex_lock(&session->lock);
+	known = packet_ids_has(session->incoming, packet_id);
+	pthread_mutex_unlock(&session->lock);
+	return known;
+}
 
 int session_incoming_add(struct session *session, u16 packet_id)
 {

@@ -105,11 +105,9 @@ void session_will_free(struct session_will *will)
 
 bool session_will_allowed(const struct client *client, const struct session_will *will)
 {
-	const char *mount = client->endpoint->conf->mount_point;
-	size_t mounted = mount ? strlen(mount) : 0;
 	const struct stored *msg = will->msg;
 
-	if (acl_allows(client->rules, ACL_WRITE, msg->topic + mounted, msg->topic_len - mounted))
+	if (acl_allows(client->rules, ACL_WRITE, msg->topic, msg->topic_len))
 		return true;
 	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
 		    client_name(client), msg->qos, will->retain, msg->topic_len, msg->topic,

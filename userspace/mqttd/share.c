@@ -151,7 +151,7 @@ void share_leave(struct route_table *table, struct subscription *sub)
 
 static int rank(struct session *session, const struct session *except)
 {
-	if (session == except)
+	if (session == except || __atomic_load_n(&session->dead, __ATOMIC_RELAXED))
 		return 0;
 	if (!rcu_dereference(session->client))
 		return 1;

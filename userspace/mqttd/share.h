@@ -68,7 +68,7 @@ void share_drop_empty(struct route_table *table, struct share *share);
  * @except: a session that does not get it, or NULL
  *
  * In turn those who are connected and have room, or else are connected, or else
- * anybody. Of a large group only some are looked at.
+ * anybody whose session has not ended. Of a large group only some are looked at.
  *
  * Return: a member, or NULL if there is none.
  */

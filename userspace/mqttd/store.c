@@ -178,6 +178,8 @@ static void write_pending(struct store *store)
 	if (store->batch.live)
 		err = store_db_write(store->db, &store->batch);
 	report(store, &store->write, err);
+	if (save && !err)
+		log_printf(LOG_TYPE_NOTICE, "Everything is saved in %s.", store->config.path);
 	if (!err && store->batch.number)
 		finish(store);
 	/* After a failure too: this may be what makes room in the log */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store_sqlite.h"
 
@@ -60,6 +61,9 @@ static void describe(struct store_db *db, int result, char *text)
 
 	if ((result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN)
 		number = sqlite3_system_errno(db->sql);
+	/* What SQLite remembers comes from its way out: the file knows better. */
+	if (number == EBADF)
+		number = access(db->path, W_OK) ? errno : 0;
 	if (number)
 		snprintf(text, STORE_WHY_MAX, "%s (%s)", sqlite3_errmsg(db->sql), strerror(number));
 	else

@@ -24,11 +24,51 @@
 #include "subscribe.h"
 #include "worker.h"
 
+/* Filters that are one transaction: who begins another one may have to wait for its end. */
+#define GROUP_SIZE 256
 /* Filters that one session may have. */
 #define SUBSCRIPTIONS_MAX 1000000
 
 #define SHARE_PREFIX	"$share/"
 #define SHARE_PREFIX_LEN (sizeof(SHARE_PREFIX) - 1)
+
+/**
+ * struct group - filters that are in the store together
+ * @store: where
+ * @n: how many there were
+ * @ticket: of the last change in the groups that have ended, or 0
+ */
+struct group {
+	struct store *store;
+	size_t n;
+	u64 ticket;
+};
+
+static struct group group_begin(struct client *client)
+{
+	struct group group = { .store = client->worker->broker->store };
+
+	store_begin(group.store);
+	return group;
+}
+
+static u64 group_end(struct group *group)
+{
+	u64 ticket = store_end(group->store);
+
+	if (ticket)
+		group->ticket = ticket;
+	return group->ticket;
+}
+
+/* Before the next filter. */
+static void group_next(struct group *group)
+{
+	if (++group->n % GROUP_SIZE)
+		return;
+	group_end(group);
+	store_begin(group->store);
+}
 
 static bool has_prefix(const u8 *filter, size_t len)
 {
@@ -121,7 +161,8 @@ static int change(struct client *client, struct session_filter *f)
 	struct broker *broker = client->worker->broker;
 	int err;
 
-	if (client->session->subs.count >= SUBSCRIPTIONS_MAX)
+	if (client->session->subs.count >= SUBSCRIPTIONS_MAX &&
+	    route_options(&broker->routes, client->session, f->filter, f->len) < 0)
 		return -EDQUOT;
 	err = route_subscribe(&broker->routes, client->session, f);
 	if (err)
@@ -169,20 +210,30 @@ static void restore_one(struct client *client, const struct session_filter *f)
 		store_one(client, f, f->was);
 }
 
+/* Backwards, as a filter may be there twice. Returns the last change. */
+static u64 restore_all(struct client *client, const struct session_filter *filters, size_t n)
+{
+	struct group group = group_begin(client);
+
+	while (n--) {
+		if (filters[n].changed)
+			restore_one(client, &filters[n]);
+		group_next(&group);
+	}
+	return group_end(&group);
+}
+
 /*
- * Backwards, as a filter may be there twice. Of what the client had before, what
- * the kernel has is not known: it is given to the kernel again.
+ * Of what the client had before, what the kernel has is not known: it is given to
+ * the kernel again. Returns the last change.
  */
-static void take_back(struct client *client, struct session_filter *filters, size_t n)
+static u64 take_back(struct client *client, struct session_filter *filters, size_t n)
 {
 	struct route_table *routes = &client->worker->broker->routes;
+	u64 ticket = restore_all(client, filters, n);
 	struct session_filter *f;
 	int options;
-	size_t i;
 
-	for (i = n; i--;)
-		if (filters[i].changed)
-			restore_one(client, &filters[i]);
 	for (f = filters; f < filters + n; f++) {
 		if (f->code >= SESSION_SUB_FAILURE || is_shared(f))
 			continue;
@@ -195,47 +246,65 @@ static void take_back(struct client *client, struct session_filter *filters, siz
 	}
 	if (dataplane_subscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel has lost subscriptions");
+	return ticket;
 }
 
-void session_subscribe(struct client *client, struct session_filter *filters, size_t n)
+u64 session_subscribe(struct client *client, struct session_filter *filters, size_t n)
 {
+	struct group group = group_begin(client);
+	u64 ticket;
 	size_t i;
 	int err;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		subscribe_one(client, &filters[i]);
+		group_next(&group);
+	}
+	ticket = group_end(&group);
 	if (!client_plane_settle(client))
-		return;
+		return ticket;
 	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	if (!err)
-		return;
+		return ticket;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
 		    client_name(client), strerror(-err));
-	take_back(client, filters, n);
+	ticket = take_back(client, filters, n) ?: ticket;
 	client_plane_settle(client);
+	return ticket;
 }
 
-void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
+static void unsubscribe_one(struct client *client, struct session_filter *f)
 {
-	struct route_table *routes = &client->worker->broker->routes;
-	struct session_filter *f;
+	struct broker *broker = client->worker->broker;
 	bool was;
 
-	for (f = filters; f < filters + n; f++) {
-		f->changed = false;
-		if (f->code >= SESSION_SUB_FAILURE)
-			continue;
-		was = route_unsubscribe(routes, client->session, f->filter, f->len);
-		f->code = was ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
-		f->changed = was && !is_shared(f);
-		if (!was)
-			continue;
-		unstore_one(client, f);
-		agent_leave(client->worker->broker, f->filter, f->len);
+	f->changed = false;
+	if (f->code >= SESSION_SUB_FAILURE)
+		return;
+	was = route_unsubscribe(&broker->routes, client->session, f->filter, f->len);
+	f->code = was ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
+	f->changed = was && !is_shared(f);
+	if (!was)
+		return;
+	unstore_one(client, f);
+	agent_leave(broker, f->filter, f->len);
+}
+
+u64 session_unsubscribe(struct client *client, struct session_filter *filters, size_t n)
+{
+	struct group group = group_begin(client);
+	u64 ticket;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		unsubscribe_one(client, &filters[i]);
+		group_next(&group);
 	}
+	ticket = group_end(&group);
 	if (dataplane_unsubscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel cannot unsubscribe");
 	client_plane_settle(client);
+	return ticket;
 }
 
 int session_resubscribe(struct session *session, struct session_filter *filter)

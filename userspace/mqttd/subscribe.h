@@ -53,10 +53,11 @@ bool subscribe_bad_share(const u8 *filter, size_t len);
 /*
  * Subscribe to each of @filters, valid by the standard and with the granted QoS in
  * @options, in all data planes: when it returns later messages are delivered. Sets the
- * codes. Within store_begin() and store_end(). By the client's worker.
+ * codes. Returns the change that has to be durable before the client is told, or 0; not
+ * within store_begin() and store_end(). By the client's worker.
  */
-void session_subscribe(struct client *client, struct session_filter *filters, size_t n);
-void session_unsubscribe(struct client *client, struct session_filter *filters, size_t n);
+u64 session_subscribe(struct client *client, struct session_filter *filters, size_t n);
+u64 session_unsubscribe(struct client *client, struct session_filter *filters, size_t n);
 
 /*
  * Of a session that has no connection: at the start, one subscription that is in the

@@ -153,14 +153,15 @@ static void finish_round(struct worker *worker)
 		worker_pump(worker);
 		port_flush(worker);
 		worker_flush(worker);
+		client_plane_attach_all(worker);
 		client = worker->closing;
 		worker->closing = NULL;
 		for (; client; client = next) {
 			next = client->next_closing;
 			client_destroy(client);
 		}
-	} while (worker->pumps || worker->dirty || worker->closing || worker->port.out.len ||
-		 worker_stored(worker));
+	} while (worker->pumps || worker->dirty || worker->attaching || worker->closing ||
+		 worker->port.out.len || worker_stored(worker));
 	post_all(worker);
 }
 

@@ -65,6 +65,7 @@ struct worker_moves {
  * @settling: there is more of that to do
  * @permissions: generation of those that its clients have
  * @clients: all, in a list
+ * @attaching: some whose CONNACK has left, for the kernel to take
  * @dirty: clients that have something to send
  * @closing: clients to be closed at the end of the round
  * @matches: who got messages to a topic, by the topic's hash
@@ -99,6 +100,7 @@ struct worker {
 	bool settling;
 	uint32_t permissions;
 	struct client *clients;
+	struct client *attaching;
 	struct client *dirty;
 	struct client *closing;
 	struct mqtt_match matches[WORKER_MATCHES];

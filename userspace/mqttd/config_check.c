@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Looking for what a configuration names.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth.h"
+#include "config.h"
+#include "config_check.h"
+#include "log.h"
+#include "permissions.h"
+
+static int complain(const char *option, const char *what, int err)
+{
+	log_printf(LOG_TYPE_ERROR, "Error: %s: '%s': %s.", option, what, strerror(-err));
+	return err;
+}
+
+static int check_user(const char *user)
+{
+	if (!user || getpwnam(user))
+		return 0;
+	log_printf(LOG_TYPE_ERROR, "Error: there is no user '%s'.", user);
+	return -ENOENT;
+}
+
+/* With a '/' behind its name only a directory is there. */
+static int check_directory(const char *option, const char *dir)
+{
+	int err = 0;
+	char *path;
+
+	if (!dir)
+		return 0;
+	if (asprintf(&path, "%s/", dir) < 0)
+		return -ENOMEM;
+	if (access(path, F_OK))
+		err = complain(option, dir, -errno);
+	free(path);
+	return err;
+}
+
+static int check_parent(const char *option, const char *path)
+{
+	char *copy;
+	int err;
+
+	if (!path)
+		return 0;
+	copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	err = check_directory(option, dirname(copy));
+	free(copy);
+	return err;
+}
+
+static int check_access_files(const struct config *conf)
+{
+	struct permissions permissions;
+	struct auth *auth;
+	int err;
+
+	err = auth_open(&auth, conf);
+	if (err)
+		return err;
+	auth_close(auth);
+	err = permissions_open(&permissions, conf);
+	if (!err)
+		permissions_close(&permissions);
+	return err;
+}
+
+int config_check(const struct config *conf)
+{
+	const char *log_file = conf->log_dests & LOG_DEST_FILE ? conf->log_file : NULL;
+	int errs[] = {
+		check_user(conf->user),
+		check_directory("persistence_location",
+				conf->persistence ? conf->persistence_location : NULL),
+		check_parent("log_dest", log_file),
+		check_parent("pid_file", conf->pid_file),
+		check_access_files(conf),
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(errs) / sizeof(errs[0]); i++)
+		if (errs[i])
+			return errs[i];
+	return 0;
+}
+
+void config_check_mosquitto(const struct config *conf)
+{
+	char *ours, *path;
+
+	if (!conf->persistence || !access(conf->persistence_path, F_OK))
+		return;
+	ours = strdup(conf->persistence_path);
+	if (ours && asprintf(&path, "%s/mosquitto.db", dirname(ours)) >= 0) {
+		if (!access(path, F_OK))
+			log_printf(LOG_TYPE_WARNING,
+				   "Warning: %s is mosquitto's database: its retained messages and sessions are not taken over.",
+				   path);
+		free(path);
+	}
+	free(ours);
+}
