@@ -58,6 +58,26 @@ def own_restart_sessions(broker):
     both(broker, before, after)
 
 
+def own_restart_many_filters(broker):
+    """What SUBACK and UNSUBACK say is on the disk, also of a packet with thousands of filters."""
+    filters = [f'f/{i}' for i in range(2000)]
+
+    def before(address):
+        sub = session(address, 5, 'many').subscribed(*filters, options=1)
+        sub.unsubscribed(*filters[::2])
+
+    def after(address, _):
+        with session(address, 5, 'many', present=1) as sub:
+            sub.subscribed('f/end', options=1)
+            for name in (*filters[:6], *filters[-6:], 'f/end'):
+                sub.publish(name, b'x', 1)
+            for name in (*filters[1:6:2], *filters[-5::2], 'f/end'):
+                sub.message(name, b'x', 1)
+        forget(address, 'many')
+
+    both(broker, before, after)
+
+
 def own_restart_queues(broker):
     """[MQTT-4.5.0-1] [MQTT-4.3.2-4] [MQTT-4.3.3-8] What was acknowledged is delivered, in order,
     with its properties, once."""
