@@ -287,7 +287,7 @@ static const struct {
 	{ "port 0\n", 1, "from 1 to 65535" },
 	{ "allow_anonymous yes\n", 1, "allow_anonymous: 'yes' is not one of true, false" },
 	{ "dataplane fast\n", 1, "dataplane: 'fast' is not one of auto, kernel, user" },
-	{ "max_queued_bytes -1\n", 1, "from 0 to" },
+	{ "message_size_limit -1\n", 1, "from 0 to" },
 	{ "persistent_client_expiration 3\n", 1, "'3' is not a number of h, d, w, m or y" },
 	{ "persistent_client_expiration 3x\n", 1, "is not a number of" },
 	{ "persistent_client_expiration 3dd\n", 1, "is not a number of" },
