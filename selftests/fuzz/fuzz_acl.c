@@ -88,6 +88,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct acl *acl, *more;
 
 	register_once();
+	/* At the beginning of a file only a byte order mark means nothing. */
+	if (size >= 3 && !memcmp(data, "\xef\xbb\xbf", 3)) {
+		data += 3;
+		size -= 3;
+	}
 	if (id && username && topic && is_sound(username, topic)) {
 		const char *name = *username ? username : NULL;
 

@@ -223,9 +223,10 @@ unsigned int session_room(struct session *session);
 bool session_has_room(struct session *session);
 
 /*
- * QoS 2, by the owner's worker: has PUBREL still to come? A PUBLISH with this packet identifier has come:
- * 1 if it is new, 0 if it was there already, -ENOMEM. PUBREL has come, or it
- * was not taken: was it there? Both also in the store if the session is kept there.
+ * Packet identifiers at QoS 2, by the owner's worker; also in the store if the session
+ * is kept there. _known(): has its PUBREL still to come? _add(): a PUBLISH has come;
+ * 1 if it is new, 0 if it was there already, -ENOMEM. _del(): PUBREL has come, or the
+ * PUBLISH was not taken; was it there?
  */
 bool session_incoming_known(struct session *session, u16 packet_id);
 int session_incoming_add(struct session *session, u16 packet_id);
