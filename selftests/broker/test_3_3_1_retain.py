@@ -149,6 +149,21 @@ def t_subscribing_meanwhile(address):
                 seen_all(sub, number)
 
 
+def t_published_behind_subscribe(address):
+    """[MQTT-3.3.1-9] What a client publishes right behind its SUBSCRIBE comes once, and not as
+    retained."""
+    for level in LEVELS:
+        with Client(address, level).connected('both') as client:
+            for i in range(20):
+                topic = f'r/behind/{level}/{i}'
+                client.send(subscribe(level, (topic, 0)),
+                            publish(level, topic, b'x', retain=True))
+                client.expect(SUBACK)
+                client.message(topic, b'x')
+            client.ping()
+            check(client.waiting(), [], 'what else has come')
+
+
 def seen_all(sub, last):
     """Up to @last: a retained message, and those behind it in their order."""
     kept, live = None, []

@@ -48,5 +48,7 @@ void handle_subscribe(struct client *client, struct packet *packet)
 	for (i = 0; i < list.n && !client->closing; i++)
 		if (wants_retained(&filters[i]))
 			replay_begin(client, &filters[i]);
+	if (!client->closing)
+		replay_start(client);
 	free(filters);
 }

@@ -332,6 +332,16 @@ static bool run_one(struct client *client)
 	return client->replays && room(client);
 }
 
+void replay_start(struct client *client)
+{
+	/* With the kernel's data plane nothing more is read before. */
+	if (!client->replaying || client->conn.transport->barriers)
+		return;
+	unlist(client);
+	if (run_one(client))
+		replay_resume(client);
+}
+
 void replay_run(struct worker *worker)
 {
 	struct client *client, *list = worker->replays;

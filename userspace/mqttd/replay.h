@@ -20,6 +20,12 @@ struct worker;
 /* Begins, anew if the filter's were still being sent. Closes the client without memory. */
 void replay_begin(struct client *client, const struct session_filter *filter);
 
+/*
+ * All filters of a SUBSCRIBE have begun: sends the first messages at once, so that what
+ * the client publishes right behind it is not among them.
+ */
+void replay_start(struct client *client);
+
 /* What is left of a filter's, or of all, is not sent. */
 void replay_cancel(struct client *client, const struct session_filter *filter);
 void replay_end(struct client *client);
