@@ -152,10 +152,11 @@ def t_subscribing_meanwhile(address):
 def t_published_behind_subscribe(address):
     """[MQTT-3.3.1-9] What a client publishes right behind its SUBSCRIBE comes once, and not as
     retained."""
+    topics = [f'r/behind/{i}' for i in range(20)]
     for level in LEVELS:
-        with Client(address, level).connected('both') as client:
-            for i in range(20):
-                topic = f'r/behind/{level}/{i}'
+        with unretained(address, *topics), \
+                Client(address, level).connected('both') as client:
+            for topic in topics:
                 client.send(subscribe(level, (topic, 0)),
                             publish(level, topic, b'x', retain=True))
                 client.expect(SUBACK)
