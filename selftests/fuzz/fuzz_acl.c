@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	register_once();
 	/* At the beginning of a file only a byte order mark means nothing. */
-	if (size >= 3 && !memcmp(data, "\xef\xbb\xbf", 3)) {
+	while (size >= 3 && !memcmp(data, "\xef\xbb\xbf", 3)) {
 		data += 3;
 		size -= 3;
 	}
