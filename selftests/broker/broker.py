@@ -34,7 +34,8 @@ class Broker:
     def __init__(self, program, dataplane, settings='', files=()):
         self.address = ('127.0.0.1', free_port())
         self.program = program
-        self.log = tempfile.TemporaryFile()
+        # Others write to it while it is read from its beginning
+        self.log = tempfile.TemporaryFile('a+b')
         # The daemon may have given up root's rights when it comes there
         self.dir = tempfile.TemporaryDirectory(prefix='mqttd-test-')
         os.chmod(self.dir.name, 0o777)

@@ -43,7 +43,8 @@ def own_reload_permissions(broker):
         # A file with a mistake in it says nothing
         reload(b, 'acl', 'topic readwrite #\ntopic nonsense #\n')
         until('log', lambda: "the configuration stays as it was" in b.text())
-        check(f"{b.dir.name}/acl:2: 'nonsense' is not one of" in b.text(), True, 'what is wrong')
+        until('what is wrong',
+              lambda: f"{b.dir.name}/acl:2: 'nonsense' is not one of" in b.text())
         check(client.publish('up/3', b'', 1).code, 0x87, 'still forbidden')
 
 
@@ -90,8 +91,8 @@ def own_reload_passwords(broker):
 
         until('passwords', changed)
         ann.ping()
-        check(f'{b.dir.name}/users:2 is ignored: it is not USER:PASSWORD' in b.text(), True,
-              'what is wrong')
+        until('what is wrong',
+              lambda: f'{b.dir.name}/users:2 is ignored: it is not USER:PASSWORD' in b.text())
         for user, password in (('ann', b'old'), ('bob', b'bob')):
             with Client(b.address, 5) as client:
                 client.refused('id', 0x86, user=user, password=password)
