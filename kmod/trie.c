@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The topic table.
+ * The topic table: how it is made, and what changes it. trie_match.c reads it.
  *
  * A filter is a path of levels from the root. Subscriptions hang off the node
  * of their filter's last level. With a/b, a/#, a/+/c and a/0/c to a/999/c:
@@ -24,18 +24,6 @@
  *
  * A node is near or far for life, so one link serves for both, and is removed
  * as soon as nothing needs it.
- *
- *
- * Matching
- *
- * walks depth first: at each node the list of its "#" child matches (also when
- * the topic ends here: "a/#" matches "a"), then the way leads to the child with
- * the topic's next level, and later to the "+" child. There is no stack; the
- * way back is the parent pointers. `fork` is the least depth at which a "+" was
- * left for later: above it there is nothing to go back for, and where no filter
- * has a "+" nothing at all. That takes O(levels) time; at most 2^levels where
- * every level has both, hence the budget. It takes O(1) memory: the first
- * levels are remembered, those beyond are read again.
  *
  *
  * Readers against writers
@@ -71,12 +59,6 @@
  * 8, so 64 with a level of up to 8 bytes, 96 with up to 40; the hash table 8 to
  * 16 bytes for each far node, or up to 64 when most of a large trie was deleted.
  */
-#include <mqtt/topic.h>
-#include <mqtt/trie.h>
-#include <mqtt/word.h>
-
-#include <linux/bug.h>
-#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/overflow.h>
@@ -84,202 +66,21 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "trie_node.h"
+
 #define TABLE_MIN	512u		/* bytes, powers of two */
 #define TABLE_MAX	0x20000000u
 #define TABLE_STEP	1024u		/* buckets moved per add or del */
 #define NEAR_MAX	2		/* literal children on a node's own list */
-#define LEVELS_KEPT	16u		/* of a topic, during a match */
-#define BYTES_PER_VISIT	256u		/* of a long level */
-#define NO_FORK		(~0u)
-
-enum node_kind {
-	NODE_NEAR,
-	NODE_FAR,
-	NODE_PLUS,
-	NODE_HASH,
-};
-
-#define BELOW_NEAR	0x1u
-#define BELOW_FAR	0x2u
-#define BELOW_WILD	0x4u	/* near children, "+" or "#" */
-
-/*
- * @next: in the parent's @near or in a chain of the hash table
- * @near: children: the wildcards and up to NEAR_MAX literal ones
- * @subs: subscriptions to the filter that ends here
- * @nsubs: length of @subs
- * @nnear: number of literal children in @near
- * @nfar: number of children in the hash table
- * @hash: of the path down to here
- * @kind: enum node_kind
- * @below: BELOW_..., what children there are, for readers
- * @level: filled up with zeros to whole words
- */
-struct mqtt_trie_node {
-	struct mqtt_trie_node __rcu *next;
-	struct mqtt_trie_node __rcu *near;
-	struct mqtt_trie_node *parent;
-	struct hlist_head subs;
-	union {
-		struct {
-			u32 nsubs;
-			u32 nnear;
-			u32 nfar;
-		};
-		struct rcu_head rcu;	/* once it is unlinked */
-	};
-	u32 hash;
-	u16 len;
-	u8 kind;
-	u8 below;
-	u8 level[];
-};
-
-/*
- * As a whole a power of two in bytes, which suits the allocator.
- * @newer: where the nodes are moving
- * @size: number of buckets
- * @moved: buckets before this one are empty and stay so
- */
-struct mqtt_trie_table {
-	struct mqtt_trie_table __rcu *newer;
-	struct rcu_head rcu;
-	u32 size;
-	u32 moved;
-	struct mqtt_trie_node __rcu *bucket[];
-};
-
-/*
- * A level of a topic or filter.
- * @word: its first eight bytes, zeros behind a shorter one
- * @hash: of the text; 0 if not computed yet
- */
-struct level {
-	u64 word;
-	const u8 *text;
-	u32 len;
-	u32 hash;
-};
 
 /* Writers only, whose lock is the caller's */
 #define writer_dereference(p)	rcu_dereference_protected(p, true)
 
-/* --- levels --------------------------------------------------------------- */
-
-/* The end of a level of eight bytes or more */
-static const u8 *level_end(const u8 *text, const u8 *end)
-{
-	for (text += 8; end - text >= 8; text += 8) {
-		u64 slash = mqtt_word_zeros(mqtt_word_load(text) ^ MQTT_WORD_REPEAT('/'));
-
-		if (slash)
-			return text + __builtin_ctzll(slash) / 8;
-	}
-	while (text < end && *text != '/')
-		text++;
-	return text;
-}
-
-/*
- * Read the level that begins at @text in a topic or filter that ends at @end.
- * Return: where the next one begins, which is behind @end after the last.
- */
-static const u8 *level_read(struct level *level, const u8 *text, const u8 *end)
-{
-	size_t left = end - text;
-	u64 word, slash;
-
-	word = left < 8 ? mqtt_word_load_part(text, left) : mqtt_word_load(text);
-	slash = mqtt_word_zeros(word ^ MQTT_WORD_REPEAT('/'));
-	level->text = text;
-	level->hash = 0;
-	if (slash) {
-		level->len = __builtin_ctzll(slash) / 8;
-		word &= (slash ^ (slash - 1)) >> 8;	/* what is below the slash */
-	} else if (left < 8) {
-		level->len = left;
-	} else {
-		level->len = level_end(text, end) - text;
-	}
-	level->word = word;
-	return text + level->len + 1;
-}
+/* --- nodes ---------------------------------------------------------------- */
 
 static bool level_is(const struct level *level, u8 c)
 {
 	return level->word == c && level->len == 1;
-}
-
-/* The hash of the child of @parent at @level */
-static u32 level_hash(const struct mqtt_trie *trie, const struct mqtt_trie_node *parent,
-		      struct level *level)
-{
-	if (!level->hash)
-		level->hash = hsiphash(level->text, level->len, &trie->key);
-	return parent->hash * 0x9e3779b1u + level->hash;
-}
-
-static u32 bucket_index(const struct mqtt_trie_table *table, u32 hash)
-{
-	return (u64)hash * table->size >> 32;
-}
-
-/* --- nodes ---------------------------------------------------------------- */
-
-static bool node_is(const struct mqtt_trie_node *node, const struct level *level)
-{
-	if (mqtt_word_load(node->level) != level->word || node->len != level->len)
-		return false;
-	return level->len <= 8 || !memcmp(node->level + 8, level->text + 8, level->len - 8);
-}
-
-/* Readers and writers */
-static struct mqtt_trie_node *
-far_child(const struct mqtt_trie *trie, const struct mqtt_trie_node *parent,
-	  struct level *level)
-{
-	u32 hash = level_hash(trie, parent, level);
-	struct mqtt_trie_table *table;
-	struct mqtt_trie_node *node;
-
-	table = rcu_dereference_raw(trie->table);
-	for (;;) {
-		for (node = rcu_dereference_raw(table->bucket[bucket_index(table, hash)]); node;
-		     node = rcu_dereference_raw(node->next))
-			if (node->hash == hash && node->parent == parent && node_is(node, level))
-				return node;
-		/* pairs with smp_wmb() in bucket_move() */
-		smp_rmb();
-		table = rcu_dereference_raw(table->newer);
-		if (likely(!table))
-			return NULL;
-	}
-}
-
-/* Readers and writers. Wildcards are never equal to a topic's level */
-static struct mqtt_trie_node *
-near_child(const struct mqtt_trie_node *parent, const struct level *level)
-{
-	struct mqtt_trie_node *node;
-
-	for (node = rcu_dereference_raw(parent->near); node;
-	     node = rcu_dereference_raw(node->next))
-		if (node_is(node, level))
-			break;
-	return node;
-}
-
-/* Readers */
-static struct mqtt_trie_node *
-wild_child(const struct mqtt_trie_node *parent, enum node_kind kind)
-{
-	struct mqtt_trie_node *node;
-
-	for (node = rcu_dereference_raw(parent->near); node;
-	     node = rcu_dereference_raw(node->next))
-		if (node->kind == kind)
-			break;
-	return node;
 }
 
 /* Writers. The child of @parent that a filter's @level leads to, or NULL */
@@ -492,7 +293,7 @@ static void table_adapt(struct mqtt_trie *trie)
 	table_move(trie, table, newer);
 }
 
-/* --- for writers ---------------------------------------------------------- */
+/* --- what others call ----------------------------------------------------- */
 
 /**
  * mqtt_trie_init() - make an empty topic table
@@ -716,150 +517,4 @@ size_t mqtt_trie_filter(const struct mqtt_sub *sub, u8 *buf, size_t size)
 			buf[pos] = '/';
 	}
 	return len;
-}
-
-/* --- for readers ---------------------------------------------------------- */
-
-/*
- * A topic in its levels. Those beyond LEVELS_KEPT share the last entry, which
- * moves to and fro.
- * @end: of the topic
- * @levels: how many there are
- * @last: which one is in the last entry
- */
-struct walk {
-	const u8 *end;
-	unsigned int levels;
-	unsigned int last;
-	struct level level[LEVELS_KEPT + 1];
-};
-
-static void walk_split(struct walk *walk, const u8 *topic, size_t len)
-{
-	const u8 *text = topic;
-	unsigned int n = 0;
-
-	walk->end = topic + len;
-	do {
-		text = level_read(&walk->level[n++], text, walk->end);
-	} while (text <= walk->end && n <= LEVELS_KEPT);
-	walk->levels = n;
-	walk->last = LEVELS_KEPT;
-	/* what is left may be one empty level, without a byte */
-	if (text < walk->end)
-		walk->levels += mqtt_topic_levels(text, walk->end - text);
-	else if (text == walk->end)
-		walk->levels++;
-}
-
-static struct level *walk_level(struct walk *walk, unsigned int depth)
-{
-	struct level *level = &walk->level[LEVELS_KEPT];
-	const u8 *text;
-
-	if (likely(depth < LEVELS_KEPT))
-		return &walk->level[depth];
-	while (walk->last < depth) {
-		level_read(level, level->text + level->len + 1, walk->end);
-		walk->last++;
-	}
-	while (walk->last > depth) {
-		/* there is a slash on either side of what we look for */
-		for (text = level->text - 1; text[-1] != '/'; text--)
-			;
-		level_read(level, text, walk->end);
-		walk->last--;
-	}
-	return level;
-}
-
-static void report(const struct mqtt_trie_node *node,
-		   void (*found)(void *ctx, const struct hlist_head *subs), void *ctx)
-{
-	if (node && !hlist_empty(&node->subs))
-		found(ctx, &node->subs);
-}
-
-/**
- * mqtt_trie_match() - find the subscriptions to a topic
- * @trie: topic table
- * @topic: valid topic name (mqtt_topic_name_valid())
- * @len: bytes at @topic
- * @budget: how many nodes may be visited, the root included. A level counts as
- *	    one more for each full 256 bytes
- * @found: called once for each filter that matches and has subscriptions, to
- *	   walk @subs with hlist_for_each_entry_rcu(sub, subs, link). It must
- *	   not sleep
- * @ctx: handed to @found
- *
- * '+' and '#' at the beginning of a filter match no topic that begins with '$'
- * [MQTT-4.7.2-1].
- *
- * A subscription that is added or removed meanwhile is found or not; a list
- * may turn out empty.
- *
- * Context: any, RCU read lock held. Neither allocates nor sleeps.
- * Return: 0, or -E2BIG when @budget ended the search early: @found was called
- * for what had been found till then.
- */
-int mqtt_trie_match(const struct mqtt_trie *trie, const u8 *topic, size_t len,
-		    unsigned int budget,
-		    void (*found)(void *ctx, const struct hlist_head *subs), void *ctx)
-{
-	const struct mqtt_trie_node *node = trie->root, *child, *plus;
-	unsigned int depth = 0, fork = NO_FORK, below, visits;
-	struct level *level;
-	struct walk walk;
-
-	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "topic match without rcu_read_lock()");
-	walk_split(&walk, topic, len);
-	if (!budget--)
-		return -E2BIG;
-	below = READ_ONCE(node->below);
-	if (topic[0] == '$')
-		below &= ~BELOW_WILD;
-
-	for (;;) {
-		child = NULL;
-		if (below & BELOW_WILD)
-			report(wild_child(node, NODE_HASH), found, ctx);
-		if (depth == walk.levels) {
-			report(node, found, ctx);
-		} else if (below) {
-			level = walk_level(&walk, depth);
-			visits = level->len / BYTES_PER_VISIT;
-			if (unlikely(visits)) {
-				if (budget < visits)
-					return -E2BIG;
-				budget -= visits;
-			}
-			if (below & BELOW_NEAR)
-				child = near_child(node, level);
-			if (!child && below & BELOW_FAR)
-				child = far_child(trie, node, level);
-			if (below & BELOW_WILD) {
-				plus = wild_child(node, NODE_PLUS);
-				if (!child)
-					child = plus;
-				else if (plus)
-					fork = min(fork, depth);
-			}
-		}
-
-		/* back to where a "+" was left for later */
-		while (!child) {
-			if (fork == NO_FORK)
-				return 0;
-			if (node->kind != NODE_PLUS)
-				child = wild_child(node->parent, NODE_PLUS);
-			node = node->parent;
-			if (--depth == fork)
-				fork = NO_FORK;
-		}
-		if (!budget--)
-			return -E2BIG;
-		node = child;
-		depth++;
-		below = READ_ONCE(node->below);
-	}
 }
