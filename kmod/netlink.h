@@ -8,6 +8,7 @@
 #include <net/genetlink.h>
 #include <linux/mqtt.h>
 
+struct mqtt_limits;
 struct mqtt_peer;
 struct mqtt_router;
 
@@ -42,6 +43,25 @@ int mqtt_nl_peer_detach(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_peer_get(struct sk_buff *skb, struct genl_info *info);
 int mqtt_nl_peer_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int mqtt_nl_put_addrs(struct sk_buff *skb, const struct sock *sk, int local, int remote);
+
+/* netlink_limits.c */
+extern struct netlink_range_validation mqtt_nl_rate_bytes_range;
+
+/* Of a policy for the nest of a peer */
+#define MQTT_NL_LIMITS_POLICY							\
+	[MQTT_A_PEER_QUEUE_LIMIT] =						\
+		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),	\
+	[MQTT_A_PEER_QUEUE_PACKETS_LIMIT] = { .type = NLA_U32 },		\
+	[MQTT_A_PEER_QUEUE_POLICY] =						\
+		NLA_POLICY_MAX(NLA_U8, MQTT_QUEUE_POLICY_DISCONNECT),		\
+	[MQTT_A_PEER_PAUSE] = NLA_POLICY_MAX(NLA_U16, MQTT_PAUSE_MAX),		\
+	[MQTT_A_PEER_RATE_PACKETS] = { .type = NLA_U32 },			\
+	[MQTT_A_PEER_RATE_BYTES] =						\
+		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_rate_bytes_range),	\
+	[MQTT_A_PEER_RATE_POLICY] = NLA_POLICY_MAX(NLA_U8, MQTT_RATE_POLICY_DROP)
+
+void mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits);
+int mqtt_nl_put_limits(struct sk_buff *skb, const struct mqtt_limits *limits);
 
 /* netlink_peer_set.c */
 extern const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1];

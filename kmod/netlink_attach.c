@@ -25,8 +25,7 @@ static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_CLIENT_ID] = { .type = NLA_STRING, .len = MQTT_CLIENT_ID_MAX },
 	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V31, MQTT_PROTOCOL_V5),
 	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
-	[MQTT_A_PEER_QUEUE_LIMIT] =
-		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
+	MQTT_NL_LIMITS_POLICY,
 	[MQTT_A_PEER_PORT] = NLA_POLICY_MIN(NLA_U32, 1),
 	[MQTT_A_PEER_RX_SKIP] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_rx_skip_range),
 	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 1),
@@ -54,6 +53,8 @@ static struct nlattr *mqtt_nl_attach_new_only(struct nlattr **tb)
 	static const u16 attrs[] = {
 		MQTT_A_PEER_CLIENT_ID, MQTT_A_PEER_PROTOCOL, MQTT_A_PEER_QUEUE_LIMIT,
 		MQTT_A_PEER_KEEP_ALIVE, MQTT_A_PEER_TOPIC_ALIAS_MAX, MQTT_A_PEER_MAX_PACKET,
+		MQTT_A_PEER_QUEUE_PACKETS_LIMIT, MQTT_A_PEER_QUEUE_POLICY, MQTT_A_PEER_PAUSE,
+		MQTT_A_PEER_RATE_PACKETS, MQTT_A_PEER_RATE_BYTES, MQTT_A_PEER_RATE_POLICY,
 	};
 	unsigned int i;
 
@@ -160,8 +161,8 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 		params.protocol = nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]);
 	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX])
 		params.topic_alias_max = nla_get_u16(tb[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
-	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
-		params.queue_limit = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
+	params.limits.queue_bytes = router->queue_limit;
+	mqtt_nl_limits_parse(tb, &params.limits);
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
 		params.keep_alive = nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]);
 	if (tb[MQTT_A_PEER_MAX_PACKET])

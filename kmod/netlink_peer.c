@@ -198,7 +198,7 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
 	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
 	    mqtt_nl_put_topic_alias_max(skb, peer) ||
-	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_LIMIT, tx->limit, MQTT_A_PEER_PAD) ||
+	    mqtt_nl_put_limits(skb, &peer->limits) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
 	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||

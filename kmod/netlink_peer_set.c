@@ -9,8 +9,7 @@
 
 static const struct nla_policy mqtt_nl_peer_set_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
-	[MQTT_A_PEER_QUEUE_LIMIT] =
-		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
+	MQTT_NL_LIMITS_POLICY,
 	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
 	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 1),
 };
@@ -38,6 +37,7 @@ static int mqtt_nl_peer_hold(struct mqtt_peer *peer, bool hold, struct netlink_e
 static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
 			       struct netlink_ext_ack *extack)
 {
+	struct mqtt_limits limits = peer->limits;
 	int err = 0;
 
 	/* Alone in being able to fail. */
@@ -45,8 +45,8 @@ static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
 		err = mqtt_nl_peer_hold(peer, nla_get_u8(tb[MQTT_A_PEER_TX_HOLD]), extack);
 	if (err)
 		return err;
-	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
-		mqtt_tx_set_limit(&peer->tx, nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]));
+	mqtt_nl_limits_parse(tb, &limits);
+	mqtt_peer_set_limits(peer, &limits);
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
 		mqtt_keepalive_set(peer, nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]));
 	return 0;

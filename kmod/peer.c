@@ -60,7 +60,8 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	peer->protocol = params->protocol;
 	peer->aliases.max = params->topic_alias_max;
 	mqtt_rx_init(&peer->rx);
-	mqtt_tx_init(&peer->tx, params->queue_limit ?: router->queue_limit, params->max_packet);
+	peer->limits = params->limits;
+	mqtt_tx_init(&peer->tx, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 
 	if (sk)
@@ -109,6 +110,23 @@ void mqtt_peer_list(struct mqtt_peer *peer)
 {
 	peer->listed = true;
 	peer->router->nr_peers++;
+}
+
+/**
+ * mqtt_peer_set_limits() - change the limits of a peer
+ * @peer: peer
+ * @limits: all of them, as the attributes of a peer may be; copied
+ *
+ * What is in its queue already stays.
+ *
+ * Context: its router's lock is held.
+ */
+void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limits)
+{
+	lockdep_assert_held(&peer->router->lock);
+	spin_lock_bh(&peer->tx.lock);
+	peer->limits = *limits;
+	spin_unlock_bh(&peer->tx.lock);
 }
 
 static void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)

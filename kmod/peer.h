@@ -13,6 +13,7 @@
 
 #include "alias.h"
 #include "keepalive.h"
+#include "limits.h"
 #include "rx.h"
 #include "tx.h"
 
@@ -38,6 +39,7 @@ struct sock;
  * @saved_data_ready: as found at attach
  * @saved_write_space: as found at attach
  * @protocol: enum mqtt_protocol
+ * @limits: its limits; changed under @router->lock and @tx.lock
  * @aliases: topic aliases of what it publishes
  * @match: who was to get what it published last; under the socket's lock
  * @rx: receive side
@@ -66,6 +68,7 @@ struct mqtt_peer {
 	bool listed;
 	bool hooked;
 
+	struct mqtt_limits limits;
 	struct mqtt_aliases aliases;
 	struct mqtt_match match;
 	struct mqtt_rx rx;
@@ -109,7 +112,7 @@ struct mqtt_peer_sub {
 /* What a daemon says about a client at attach. */
 struct mqtt_peer_params {
 	const char *client_id;
-	u64 queue_limit;		/* bytes, 0: the router's */
+	struct mqtt_limits limits;
 	u32 max_packet;			/* bytes, 0: any */
 	u16 keep_alive;			/* seconds, 0: for ever */
 	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
@@ -124,6 +127,7 @@ struct mqtt_peer_params {
 struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
 				const struct mqtt_peer_params *params);
 void mqtt_peer_list(struct mqtt_peer *peer);
+void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limits);
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 		     const struct mqtt_peer_params *params, u32 *id,
 		     struct netlink_ext_ack *extack);

@@ -421,28 +421,14 @@ static void mqtt_tx_tasklet(struct tasklet_struct *tasklet)
 /**
  * mqtt_tx_init() - prepare the transmit side of a new peer
  * @tx: transmit side, zeroed
- * @limit: bytes that its queue may hold
  * @max_packet: bytes of the longest packet that the client takes, 0: any
  */
-void mqtt_tx_init(struct mqtt_tx *tx, u64 limit, u32 max_packet)
+void mqtt_tx_init(struct mqtt_tx *tx, u32 max_packet)
 {
 	spin_lock_init(&tx->lock);
 	mutex_init(&tx->user_lock);
 	INIT_DELAYED_WORK(&tx->work, mqtt_tx_work);
-	tx->limit = limit;
 	tx->max_packet = max_packet ?: U32_MAX;
-}
-
-/**
- * mqtt_tx_set_limit() - change what a queue may hold
- * @tx: transmit side
- * @limit: bytes; what is there already stays
- */
-void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit)
-{
-	spin_lock_bh(&tx->lock);
-	WRITE_ONCE(tx->limit, limit);
-	spin_unlock_bh(&tx->lock);
 }
 
 /**

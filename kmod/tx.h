@@ -31,7 +31,6 @@ enum mqtt_tx_flag {
  * struct mqtt_tx - transmit side of a peer
  * @lock: protects the queue: what follows, down to @closed; taken before a port's
  * @queue: what is to be sent
- * @limit: most bytes that it may hold
  * @max_packet: longest packet that the client takes
  * @pings: PINGRESPs in @queue, which no limit counts
  * @full_told: that the queue is full has been told since it became empty
@@ -53,7 +52,7 @@ enum mqtt_tx_flag {
  * @user_header: a fixed header that the daemon has sent in part
  * @sent_packets: packets that TCP has taken whole
  * @sent_bytes: their bytes
- * @drop_queue_full: not queued, @limit; under @lock
+ * @drop_queue_full: not queued, the peer's limit; under @lock
  * @drop_no_memory: not queued, no memory; under @lock
  * @drop_too_large: not queued, @max_packet; under @lock
  *
@@ -67,7 +66,6 @@ struct mqtt_tx {
 	u8 pings;
 	u32 max_packet;
 	struct mqtt_queue queue;
-	u64 limit;
 	struct mqtt_port *port;
 
 	unsigned long flags;
@@ -95,8 +93,7 @@ struct mqtt_tx {
 int mqtt_tx_module_init(void);
 void mqtt_tx_module_exit(void);
 
-void mqtt_tx_init(struct mqtt_tx *tx, u64 limit, u32 max_packet);
-void mqtt_tx_set_limit(struct mqtt_tx *tx, u64 limit);
+void mqtt_tx_init(struct mqtt_tx *tx, u32 max_packet);
 void mqtt_tx_close(struct mqtt_peer *peer);
 void mqtt_tx_make_dirty(struct mqtt_peer *peer);
 

@@ -78,7 +78,7 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 	else if (tx->port)
 		err = mqtt_port_enqueue(tx->port, msg, peer->id);
 	else
-		err = mqtt_queue_push(&tx->queue, msg, peer->id, tx->limit);
+		err = mqtt_queue_push(&tx->queue, msg, peer->id, peer->limits.queue_bytes);
 	if (likely(!err)) {
 		if (!tx->port)
 			mqtt_tx_make_dirty(peer);

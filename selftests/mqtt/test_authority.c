@@ -54,7 +54,7 @@ static int show_nothing(struct nlattr **attrs, void *arg)
 
 static int sub_add(struct mqtt_nl *nl, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
+	struct mqtt_nl_filter f = { .filter = (const void *)filter, .len = strlen(filter) };
 
 	return mqtt_nl_sub_add(nl, peer.id, &f, 1);
 }
@@ -72,7 +72,7 @@ static int attach(struct mqtt_nl *nl, int fd, unsigned int *id)
 static void check_all_refused(struct mqtt_nl *nl)
 {
 	struct mqtt_nl_router router = { .queue_limit = 1 << 20 };
-	struct mqtt_nl_filter f = { (const void *)"x", 1, 0 };
+	struct mqtt_nl_filter f = { .filter = (const void *)"x", .len = 1 };
 	struct rig_peer other;
 	unsigned int id;
 

@@ -249,7 +249,7 @@ static void queue_full(void)
 
 	start();
 	rig_connect(&slow, &small);
-	rig_attach_with(&slow, &(struct mqtt_nl_attach){ .queue_limit = 100000 });
+	rig_attach_with(&slow, &(struct mqtt_nl_attach){ .limits.queue_bytes = 100000 });
 	rig_sub(&slow, "t/u");
 	expect_event(MQTT_EVENT_TYPE_PEER_ATTACH, slow.id);
 	for (i = 0; i < 3; i++) {

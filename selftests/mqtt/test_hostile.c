@@ -399,7 +399,7 @@ static void subscriber_stops_reading(void)
 	rig_open(&pub);
 	rig_open_sub(&sub, "t/u");
 	rig_connect(&witness, NULL);
-	rig_attach_with(&witness, &(struct mqtt_nl_attach){ .queue_limit = 1ull << 30 });
+	rig_attach_with(&witness, &(struct mqtt_nl_attach){ .limits.queue_bytes = 1ull << 30 });
 	rig_sub(&witness, "t/u");
 	t = traffic_from(&pub);
 	t.n = ksft_scale(20000, 4000);

@@ -118,7 +118,8 @@ static void replaced(void)
 static void twice_in_a_request(void)
 {
 	const struct mqtt_nl_filter f[] = {
-		{ (const void *)"t", 1, 0 }, { (const void *)"t", 1, NO_LOCAL },
+		{ .filter = (const void *)"t", .len = 1 },
+		{ .filter = (const void *)"t", .len = 1, .options = NO_LOCAL },
 	};
 
 	start();
@@ -131,7 +132,8 @@ static void twice_in_a_request(void)
 static void all_or_none(void)
 {
 	struct mqtt_nl_filter f[] = {
-		{ (const void *)"t", 1, NO_LOCAL }, { (const void *)"t/#/u", 5, 0 },
+		{ .filter = (const void *)"t", .len = 1, .options = NO_LOCAL },
+		{ .filter = (const void *)"t/#/u", .len = 5 },
 	};
 
 	start();

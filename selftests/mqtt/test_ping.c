@@ -191,7 +191,7 @@ static void open_slow_sub(void)
 	};
 
 	rig_connect(&sub, &small);
-	rig_attach_with(&sub, &(struct mqtt_nl_attach){ .queue_limit = 65536 });
+	rig_attach_with(&sub, &(struct mqtt_nl_attach){ .limits.queue_bytes = 65536 });
 	rig_sub(&sub, "t/u");
 }
 

@@ -119,7 +119,8 @@ static void attach(struct mqtt_nl *nl, struct rig_peer *p)
 		.fd = p->fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "guest",
 	};
 	struct mqtt_nl_filter f[2] = {
-		{ (const void *)"#", 1, 0 }, { (const void *)"to/+", 4, 0 },
+		{ .filter = (const void *)"#", .len = 1 },
+		{ .filter = (const void *)"to/+", .len = 4 },
 	};
 
 	CHECK(!mqtt_nl_peer_attach(nl, &a, &p->id));
@@ -173,8 +174,9 @@ static void *guests_main(void *arg)
 static void *subs_main(void *arg)
 {
 	struct mqtt_nl_filter f[3] = {
-		{ (const void *)"to/#", 4, 0 }, { (const void *)"+/+", 3, 0 },
-		{ (const void *)"other/topic", 11, 0 },
+		{ .filter = (const void *)"to/#", .len = 4 },
+		{ .filter = (const void *)"+/+", .len = 3 },
+		{ .filter = (const void *)"other/topic", .len = 11 },
 	};
 	struct mqtt_nl *nl;
 	int rounds = 0;

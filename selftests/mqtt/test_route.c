@@ -355,7 +355,7 @@ static void open_limited(struct rig_peer *p)
 		.family = AF_INET, .client_rcvbuf = 4608, .server_sndbuf = 4608,
 	};
 	struct mqtt_nl_attach attach = {
-		.protocol = MQTT_PROTOCOL_V311, .client_id = "slow", .queue_limit = QUEUE_LIMIT,
+		.protocol = MQTT_PROTOCOL_V311, .client_id = "slow", .limits.queue_bytes = QUEUE_LIMIT,
 	};
 
 	rig_connect(p, &small);
@@ -501,9 +501,9 @@ static void *churn_main(void *arg)
 
 	(void)arg;
 	CHECK(!mqtt_nl_open(&nl));
-	f[0] = (struct mqtt_nl_filter){ (const void *)"t/+", 3, 0 };
-	f[1] = (struct mqtt_nl_filter){ (const void *)"#", 1, 0 };
-	f[2] = (struct mqtt_nl_filter){ (const void *)name, 0, 0 };
+	f[0] = (struct mqtt_nl_filter){ .filter = (const void *)"t/+", .len = 3 };
+	f[1] = (struct mqtt_nl_filter){ .filter = (const void *)"#", .len = 1 };
+	f[2] = (struct mqtt_nl_filter){ .filter = (const void *)name, .len = 0 };
 	for (i = 0; !__atomic_load_n(&churn_stop, __ATOMIC_RELAXED); i++) {
 		f[2].len = snprintf(name, sizeof(name), "t/%d/%d", i % 7, i);
 		CHECK(!mqtt_nl_sub_add(nl, sub.id, f, 3));

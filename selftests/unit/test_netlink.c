@@ -33,15 +33,17 @@ static void test_open(void **state)
 static void test_requests(void **state)
 {
 	const struct mqtt_nl_filter filters[] = {
-		{ (const uint8_t *)"a/b", 3, 0 },
-		{ (const uint8_t *)"#", 1, MQTT_SUB_OPTION_NO_LOCAL },
+		{ .filter = (const uint8_t *)"a/b", .len = 3 },
+		{ .filter = (const uint8_t *)"#", .len = 1, .options = MQTT_SUB_OPTION_NO_LOCAL },
 	};
 	struct mqtt_nl *nl = *state;
 	int n = 0;
 
 	assert_int_equal(mqtt_nl_router_new(nl, &(struct mqtt_nl_router){ 0 }), 0);
 	assert_string_equal(describe(0), "1 0x5: 1()");
-	assert_int_equal(mqtt_nl_router_set(nl, &(struct mqtt_nl_router){ 0x10203, 0x40506 }), 0);
+	assert_int_equal(mqtt_nl_router_set(nl, &(struct mqtt_nl_router){
+		.queue_limit = 0x10203, .offload_max_packet = 0x40506,
+	}), 0);
 	assert_string_equal(describe(1), "3 0x5: 1(1=0302010000000000 2=06050400)");
 	assert_int_equal(mqtt_nl_router_del(nl), 0);
 	assert_string_equal(describe(2), "4 0x5: ");
@@ -112,7 +114,7 @@ static void test_attach(void **state)
 
 	attach.rx_residue = calloc(1, MQTT_RX_RESIDUE_MAX);
 	attach.rx_residue_len = MQTT_RX_RESIDUE_MAX;
-	attach.queue_limit = 1;
+	attach.limits.queue_bytes = 1;
 	attach.protocol = 5;
 	attach.topic_alias_max = 64;
 	assert_int_equal(mqtt_nl_peer_attach(nl, &attach, &id), 0);
@@ -306,7 +308,7 @@ static void test_rollback(void **state)
 	uint8_t *longest = calloc(1, MQTT_FILTER_MAX);
 
 	for (int i = 0; i < 4; i++)
-		filters[i] = (struct mqtt_nl_filter){ longest, MQTT_FILTER_MAX, 0 };
+		filters[i] = (struct mqtt_nl_filter){ .filter = longest, .len = MQTT_FILTER_MAX };
 	filters[0].len = 20000;
 	filters[1].len = 10;
 	answer = answer_refuse_third;
@@ -324,7 +326,8 @@ static void test_filter_too_long(void **state)
 {
 	uint8_t *longest = calloc(1, MQTT_FILTER_MAX + 1);
 	const struct mqtt_nl_filter filters[] = {
-		{ longest, 1, 0 }, { longest, MQTT_FILTER_MAX + 1, 0 },
+		{ .filter = longest, .len = 1 },
+		{ .filter = longest, .len = MQTT_FILTER_MAX + 1 },
 	};
 
 	assert_int_equal(mqtt_nl_sub_add(*state, 7, filters, 2), -EMSGSIZE);

@@ -18,6 +18,7 @@
 #include <linux/mqtt.h>
 
 #include "exchange.h"
+#include "put.h"
 
 #define SOCKET_BUFFER	(128 * 1024)
 /* Bytes of filters in one request; a filter that is longer goes alone. */
@@ -33,6 +34,9 @@ static const struct nla_policy router_policy[MQTT_A_ROUTER_MAX + 1] = {
 	[MQTT_A_ROUTER_OWNER_PORTID]		= { .type = NLA_U32 },
 	[MQTT_A_ROUTER_NODES]			= { .type = NLA_U32 },
 	[MQTT_A_ROUTER_PORTS]			= { .type = NLA_U32 },
+	[MQTT_A_ROUTER_MEMORY_LIMIT]		= { .type = NLA_U64 },
+	[MQTT_A_ROUTER_MEMORY_BYTES]		= { .type = NLA_U64 },
+	[MQTT_A_ROUTER_ACLS]			= { .type = NLA_U32 },
 };
 
 static const struct nla_policy peer_policy[MQTT_A_PEER_MAX + 1] = {
@@ -48,23 +52,31 @@ static const struct nla_policy peer_policy[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_KEEP_ALIVE]	= { .type = NLA_U16 },
 	[MQTT_A_PEER_TOPIC_ALIAS_MAX]	= { .type = NLA_U16 },
 	[MQTT_A_PEER_MAX_PACKET]	= { .type = NLA_U32 },
+	[MQTT_A_PEER_QUEUE_PACKETS_LIMIT] = { .type = NLA_U32 },
+	[MQTT_A_PEER_QUEUE_POLICY]	= { .type = NLA_U8 },
+	[MQTT_A_PEER_PAUSE]		= { .type = NLA_U16 },
+	[MQTT_A_PEER_RATE_PACKETS]	= { .type = NLA_U32 },
+	[MQTT_A_PEER_RATE_BYTES]	= { .type = NLA_U64 },
+	[MQTT_A_PEER_RATE_POLICY]	= { .type = NLA_U8 },
 };
 
 static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
 	[MQTT_A_SUB_PEER_ID]		= { .type = NLA_U32 },
 	[MQTT_A_SUB_SEQ]		= { .type = NLA_U32 },
+	[MQTT_A_SUB_OPTIONS]		= { .type = NLA_U8 },
+	[MQTT_A_SUB_ID]			= { .type = NLA_U32 },
 };
 
 static const struct nla_policy stats_policy[MQTT_A_STATS_MAX + 1] = {
 	[MQTT_A_STATS_RX_PACKETS ... MQTT_A_STATS_TX_RETRIES] = { .type = NLA_U64 },
-	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_TRANSLATED] = { .type = NLA_U64 },
+	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_MAX] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy peer_stats_policy[MQTT_A_PEER_STATS_MAX + 1] = {
 	[MQTT_A_PEER_STATS_RX_PACKETS ... MQTT_A_PEER_STATS_DROP_NO_MEMORY] = {
 		.type = NLA_U64
 	},
-	[MQTT_A_PEER_STATS_DROP_TOO_LARGE ... MQTT_A_PEER_STATS_RX_PINGS] = {
+	[MQTT_A_PEER_STATS_DROP_TOO_LARGE ... MQTT_A_PEER_STATS_MAX] = {
 		.type = NLA_U64
 	},
 };
@@ -136,149 +148,6 @@ static struct nl_msg *request_finish(struct nl_msg *msg, int err)
 static int command(struct mqtt_nl *nl, struct nl_msg *msg)
 {
 	return exchange_run(nl, msg, NULL, NULL, NULL);
-}
-
-/* Each returns 0 or the library's negative error; -NLE_NOMEM is all there is. */
-
-static int put_router(struct nl_msg *msg, const struct mqtt_nl_router *router)
-{
-	struct nlattr *nest = nla_nest_start(msg, MQTT_A_ROUTER);
-	int err = nest ? 0 : -NLE_NOMEM;
-
-	if (!err && router->queue_limit)
-		err = nla_put_u64(msg, MQTT_A_ROUTER_QUEUE_LIMIT, router->queue_limit);
-	if (!err && router->offload_max_packet)
-		err = nla_put_u32(msg, MQTT_A_ROUTER_OFFLOAD_MAX_PACKET,
-				  router->offload_max_packet);
-	return err ? err : nla_nest_end_keep_empty(msg, nest);
-}
-
-static int put_peer_id(struct nl_msg *msg, uint32_t peer_id)
-{
-	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
-
-	if (!nest || nla_put_u32(msg, MQTT_A_PEER_ID, peer_id))
-		return -NLE_NOMEM;
-	return nla_nest_end(msg, nest);
-}
-
-/* The label's length: what fits, without half a character at its end. */
-static size_t client_id_len(const char *client_id)
-{
-	size_t len = strnlen(client_id, MQTT_CLIENT_ID_MAX);
-
-	while (len && ((unsigned char)client_id[len] & 0xc0) == 0x80)
-		len--;
-	return len;
-}
-
-static int put_client_id(struct nl_msg *msg, const char *client_id)
-{
-	char label[MQTT_CLIENT_ID_MAX + 1] = "";
-
-	memcpy(label, client_id, client_id_len(client_id));
-	return nla_put_string(msg, MQTT_A_PEER_CLIENT_ID, label);
-}
-
-/* A peer that exists keeps what it was attached with. */
-static int put_whose(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
-{
-	int err;
-
-	if (attach->id)
-		return nla_put_u32(msg, MQTT_A_PEER_ID, attach->id);
-	err = nla_put_u8(msg, MQTT_A_PEER_PROTOCOL, attach->protocol);
-	if (!err)
-		err = put_client_id(msg, attach->client_id);
-	if (!err && attach->queue_limit)
-		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, attach->queue_limit);
-	if (!err && attach->keep_alive)
-		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, attach->keep_alive);
-	if (!err && attach->topic_alias_max)
-		err = nla_put_u16(msg, MQTT_A_PEER_TOPIC_ALIAS_MAX, attach->topic_alias_max);
-	if (!err && attach->max_packet)
-		err = nla_put_u32(msg, MQTT_A_PEER_MAX_PACKET, attach->max_packet);
-	return err;
-}
-
-static int put_where(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
-{
-	int err;
-
-	if (attach->port)
-		return nla_put_u32(msg, MQTT_A_PEER_PORT, attach->port);
-	err = nla_put_u32(msg, MQTT_A_PEER_FD, (uint32_t)attach->fd);
-	if (!err && attach->rx_residue_len)
-		err = nla_put(msg, MQTT_A_PEER_RX_RESIDUE, (int)attach->rx_residue_len,
-			      attach->rx_residue);
-	if (!err && attach->rx_skip)
-		err = nla_put_u32(msg, MQTT_A_PEER_RX_SKIP, attach->rx_skip);
-	if (!err && attach->tx_hold)
-		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, 1);
-	return err;
-}
-
-static int put_attach(struct nl_msg *msg, const struct mqtt_nl_attach *attach)
-{
-	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
-	int err;
-
-	if (!nest)
-		return -NLE_NOMEM;
-	err = put_where(msg, attach);
-	if (!err)
-		err = put_whose(msg, attach);
-	return err ? err : nla_nest_end(msg, nest);
-}
-
-static int put_peer_set(struct nl_msg *msg, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
-{
-	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
-	int err;
-
-	if (!nest)
-		return -NLE_NOMEM;
-	err = nla_put_u32(msg, MQTT_A_PEER_ID, peer_id);
-	if (!err && set->queue_limit)
-		err = nla_put_u64(msg, MQTT_A_PEER_QUEUE_LIMIT, *set->queue_limit);
-	if (!err && set->keep_alive)
-		err = nla_put_u16(msg, MQTT_A_PEER_KEEP_ALIVE, *set->keep_alive);
-	if (!err && set->tx_hold)
-		err = nla_put_u8(msg, MQTT_A_PEER_TX_HOLD, *set->tx_hold);
-	return err ? err : nla_nest_end(msg, nest);
-}
-
-static int put_host(struct nl_msg *msg, uint32_t peer_id, uint32_t port_id)
-{
-	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PEER);
-
-	if (!nest || nla_put_u32(msg, MQTT_A_PEER_ID, peer_id) ||
-	    nla_put_u32(msg, MQTT_A_PEER_PORT, port_id))
-		return -NLE_NOMEM;
-	return nla_nest_end(msg, nest);
-}
-
-static int put_port(struct nl_msg *msg, uint32_t port_id, uint64_t queue_limit)
-{
-	struct nlattr *nest = nla_nest_start(msg, MQTT_A_PORT);
-	int err = nest ? 0 : -NLE_NOMEM;
-
-	if (!err && port_id)
-		err = nla_put_u32(msg, MQTT_A_PORT_ID, port_id);
-	if (!err && queue_limit)
-		err = nla_put_u64(msg, MQTT_A_PORT_QUEUE_LIMIT, queue_limit);
-	return err ? err : nla_nest_end_keep_empty(msg, nest);
-}
-
-static int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter, bool options)
-{
-	struct nlattr *nest = nla_nest_start(msg, MQTT_A_SUB);
-
-	if (!nest || nla_put(msg, MQTT_A_SUB_FILTER, (int)filter->len, filter->filter))
-		return -NLE_NOMEM;
-	if (options && filter->options && nla_put_u8(msg, MQTT_A_SUB_OPTIONS, filter->options))
-		return -NLE_NOMEM;
-	return nla_nest_end(msg, nest);
 }
 
 /* Handles */
@@ -521,7 +390,13 @@ int mqtt_nl_port_dump(struct mqtt_nl *nl, mqtt_nl_show show, void *arg)
 
 static size_t filter_size(const struct mqtt_nl_filter *filter)
 {
-	return (size_t)nla_total_size(nla_total_size((int)filter->len) + nla_total_size(1));
+	int size = nla_total_size((int)filter->len) + nla_total_size(1);
+
+	if (filter->id)
+		size += nla_total_size(sizeof(filter->id));
+	if (filter->group)
+		size += nla_total_size((int)filter->group_len);
+	return (size_t)nla_total_size(size);
 }
 
 /* How many of the @n filters go into one request, at least one; their @size. */
@@ -576,6 +451,9 @@ static int filters_check(struct mqtt_nl *nl, const struct mqtt_nl_filter *filter
 		if (filters[i].len > MQTT_FILTER_MAX)
 			return exchange_fail(nl, -EMSGSIZE, "a filter of %zu bytes is too long",
 					     filters[i].len);
+		if (filters[i].group && filters[i].group_len > MQTT_GROUP_MAX)
+			return exchange_fail(nl, -EMSGSIZE, "a ShareName of %zu bytes is too long",
+					     filters[i].group_len);
 	}
 	return 0;
 }

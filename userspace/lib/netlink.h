@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <netlink/attr.h>
+#include <linux/mqtt.h>
 
 struct mqtt_nl;
 
@@ -29,12 +30,27 @@ struct mqtt_nl_filter {
 	const uint8_t *filter;
 	size_t len;
 	uint8_t options;		/* MQTT_SUB_OPTION_*, for sub_add() */
+	uint32_t id;			/* Subscription Identifier, 0: none; for sub_add() */
+	const uint8_t *group;		/* ShareName of a shared subscription, or NULL */
+	size_t group_len;		/* 1 to MQTT_GROUP_MAX with @group */
 };
 
 /* Zero in a member leaves the kernel's default (new) or present value (set). */
 struct mqtt_nl_router {
 	uint64_t queue_limit;
 	uint32_t offload_max_packet;
+	uint64_t memory_limit;
+};
+
+/* What one client may take; all zero is the kernel's default. */
+struct mqtt_nl_limits {
+	uint64_t queue_bytes;		/* of its queue; 0: the router's queue_limit */
+	uint32_t queue_packets;		/* in its queue, 0: any number */
+	uint8_t queue_policy;		/* enum mqtt_queue_policy */
+	uint8_t rate_policy;		/* enum mqtt_rate_policy */
+	uint16_t pause;			/* ms that publishers wait for its queue, 0: none */
+	uint32_t rate_packets;		/* per second that it may publish, 0: any number */
+	uint64_t rate_bytes;		/* likewise */
 };
 
 /*
@@ -52,10 +68,11 @@ struct mqtt_nl_attach {
 	size_t rx_residue_len;		/* at most MQTT_RX_RESIDUE_MAX */
 	uint32_t rx_skip;		/* bytes to come that are still the caller's */
 	bool tx_hold;			/* queue, but do not send yet */
-	uint64_t queue_limit;		/* 0: the router's */
+	struct mqtt_nl_limits limits;
 	uint32_t max_packet;		/* bytes, 0: any */
 	uint16_t keep_alive;		/* seconds, 0: none */
 	uint16_t topic_alias_max;	/* 0: none */
+	uint32_t acls[MQTT_PEER_ACLS_MAX]; /* sets of rules, in their order; 0 ends them */
 };
 
 /* What to change of a peer; NULL in a member leaves it as it is. */
@@ -63,6 +80,13 @@ struct mqtt_nl_peer_set {
 	const uint64_t *queue_limit;
 	const uint16_t *keep_alive;
 	const uint8_t *tx_hold;		/* 0 or 1 */
+	const uint32_t *queue_packets;
+	const uint8_t *queue_policy;
+	const uint16_t *pause;
+	const uint32_t *rate_packets;
+	const uint64_t *rate_bytes;
+	const uint8_t *rate_policy;
+	const uint32_t *acls;		/* MQTT_PEER_ACLS_MAX, as in struct mqtt_nl_attach */
 };
 
 /*

@@ -96,7 +96,9 @@ static int list_one(struct hash_node *node, void *ctx)
 
 	f->told = dataplane_filter_fits(f->text, f->len);
 	if (f->told)
-		list->filters[list->n++] = (struct mqtt_nl_filter){ f->text, f->len, 0 };
+		list->filters[list->n++] = (struct mqtt_nl_filter){
+			.filter = f->text, .len = f->len,
+		};
 	return 0;
 }
 
@@ -126,7 +128,7 @@ static int enter(struct broker *broker)
 
 static int tell(struct broker *broker, struct agent_filter *f)
 {
-	const struct mqtt_nl_filter filter = { f->text, f->len, 0 };
+	const struct mqtt_nl_filter filter = { .filter = f->text, .len = f->len };
 	struct agent *agent = &broker->agent;
 	int err = -ENOENT;
 
@@ -143,7 +145,7 @@ static int tell(struct broker *broker, struct agent_filter *f)
 
 static void tell_end(struct broker *broker, const struct agent_filter *f)
 {
-	const struct mqtt_nl_filter filter = { f->text, f->len, 0 };
+	const struct mqtt_nl_filter filter = { .filter = f->text, .len = f->len };
 	struct agent *agent = &broker->agent;
 
 	if (!agent->peer)

@@ -405,10 +405,11 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
 		if (filters[i].changed && dataplane_filter_fits(filters[i].filter, filters[i].len))
-			list[count++] = (struct mqtt_nl_filter){ filters[i].filter,
-								 filters[i].len,
-								 filters[i].options &
-								 MQTT_SUB_OPTION_NO_LOCAL };
+			list[count++] = (struct mqtt_nl_filter){
+				.filter = filters[i].filter,
+				.len = filters[i].len,
+				.options = filters[i].options & MQTT_SUB_OPTION_NO_LOCAL,
+			};
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {

@@ -21,6 +21,9 @@
 #define MQTT_TOPIC_LEVELS_MAX	1023
 #define MQTT_RX_RESIDUE_MAX	32768
 #define MQTT_TOPIC_ALIAS_MAX	64
+#define MQTT_GROUP_MAX		256
+#define MQTT_PEER_ACLS_MAX	4
+#define MQTT_ACL_RULES_MAX	65536
 
 #define MQTT_GENL_MCGRP_EVENTS	"events"
 
@@ -46,7 +49,49 @@ enum mqtt_peer_state {
 };
 
 /* Bits of MQTT_A_SUB_OPTIONS, those of MQTT 5.0 3.8.3.1 */
-#define MQTT_SUB_OPTION_NO_LOCAL	0x04
+#define MQTT_SUB_OPTION_NO_LOCAL		0x04
+#define MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED	0x08
+
+/**
+ * enum mqtt_queue_policy - what happens when a peer's queue is at a limit
+ * @MQTT_QUEUE_POLICY_DROP_NEW: the new message is dropped
+ * @MQTT_QUEUE_POLICY_DROP_OLD: the oldest ones are, as far as there has to be room
+ * @MQTT_QUEUE_POLICY_CONFLATE: of each topic only the newest message is kept, from
+ *	the high-water mark on; then the oldest ones are dropped
+ * @MQTT_QUEUE_POLICY_DISCONNECT: the peer's socket gets the error ENOBUFS
+ */
+enum mqtt_queue_policy {
+	MQTT_QUEUE_POLICY_DROP_NEW,
+	MQTT_QUEUE_POLICY_DROP_OLD,
+	MQTT_QUEUE_POLICY_CONFLATE,
+	MQTT_QUEUE_POLICY_DISCONNECT,
+};
+
+/**
+ * enum mqtt_rate_policy - what happens to what a peer publishes above its rate
+ * @MQTT_RATE_POLICY_WAIT: it is left in the receive queue until its time has come
+ * @MQTT_RATE_POLICY_DROP: it is dropped
+ */
+enum mqtt_rate_policy {
+	MQTT_RATE_POLICY_WAIT,
+	MQTT_RATE_POLICY_DROP,
+};
+
+/**
+ * enum mqtt_acl_action - what a rule says, or a set of rules none of which applies
+ * @MQTT_ACL_ACTION_DENY: no
+ * @MQTT_ACL_ACTION_ALLOW: yes
+ * @MQTT_ACL_ACTION_PASS: the peer's next set decides; behind the last one: no
+ */
+enum mqtt_acl_action {
+	MQTT_ACL_ACTION_DENY,
+	MQTT_ACL_ACTION_ALLOW,
+	MQTT_ACL_ACTION_PASS,
+};
+
+/* Bits of MQTT_A_ACL_RULE_ACCESS */
+#define MQTT_ACL_ACCESS_PUBLISH	0x01
+#define MQTT_ACL_ACCESS_RECEIVE	0x02
 
 /**
  * enum mqtt_event_type - what an event tells
@@ -61,6 +106,14 @@ enum mqtt_peer_state {
  *	malformed packet
  * @MQTT_EVENT_TYPE_PEER_URGENT: likewise because of urgent data
  * @MQTT_EVENT_TYPE_PEER_KEEP_ALIVE: the keep-alive time is over
+ * @MQTT_EVENT_TYPE_PEER_SLOW: the peer's queue was at its limit, and its socket got
+ *	the error ENOBUFS (policy disconnect)
+ * @MQTT_EVENT_TYPE_PEER_RATE: the peer publishes faster than it may; told once until
+ *	it has not for a second
+ * @MQTT_EVENT_TYPE_PEER_DENIED: it has published to a topic that it may not publish
+ *	to; told at most once a second
+ * @MQTT_EVENT_TYPE_ROUTER_FULL: the router's queues are at its memory-limit; told at
+ *	most once a second
  */
 enum mqtt_event_type {
 	MQTT_EVENT_TYPE_ROUTER_NEW,
@@ -72,6 +125,10 @@ enum mqtt_event_type {
 	MQTT_EVENT_TYPE_PEER_MALFORMED,
 	MQTT_EVENT_TYPE_PEER_URGENT,
 	MQTT_EVENT_TYPE_PEER_KEEP_ALIVE,
+	MQTT_EVENT_TYPE_PEER_SLOW,
+	MQTT_EVENT_TYPE_PEER_RATE,
+	MQTT_EVENT_TYPE_PEER_DENIED,
+	MQTT_EVENT_TYPE_ROUTER_FULL,
 };
 
 /*
@@ -79,6 +136,7 @@ enum mqtt_event_type {
  * packet. A read() returns as many as fit, a write() may bring any number.
  */
 #define MQTT_PORT_RECORD_OFFLOADED	0x01	/* see struct mqtt_port_record */
+#define MQTT_PORT_RECORD_SOURCE		0x02	/* likewise */
 
 /**
  * struct mqtt_port_record - head of a record
@@ -88,7 +146,9 @@ enum mqtt_event_type {
  *	is a peer, else 0
  * @protocol: enum mqtt_protocol, as the packet is framed: 3.1.1 or 5.0
  * @flags: down: MQTT_PORT_RECORD_OFFLOADED says that the one peer named is not
- *	hosted here any more and nothing for it will follow; there is no packet
+ *	hosted here any more and nothing for it will follow; there is no packet.
+ *	MQTT_PORT_RECORD_SOURCE says that the publisher is a peer, and the first
+ *	of @peers is it, and no receiver
  * @reserved: 0
  * @peers: their ids, @nr_peers of them; the packet stands directly behind, a
  *	PUBLISH with its fixed header, at QoS 0 and without a topic alias. Up it
@@ -123,6 +183,9 @@ enum mqtt_cmd {
 	MQTT_CMD_PORT_ADD,	/* A_PORT; reply: A_PORT {id, fd} */
 	MQTT_CMD_PORT_GET,	/* A_PORT {id}, or dump; reply: A_PORT */
 	MQTT_CMD_EVENT,		/* group "events": A_EVENT */
+	MQTT_CMD_ACL_SET,	/* A_ACL, A_ACL_RULE ... */
+	MQTT_CMD_ACL_DEL,	/* A_ACL {id} */
+	MQTT_CMD_ACL_GET,	/* dump [A_ACL {id}]; reply: A_ACL, A_ACL_RULE ... */
 
 	/* private: */
 	__MQTT_CMD_MAX
@@ -138,6 +201,8 @@ enum mqtt_attr {
 	MQTT_A_STATS,		/* nest, enum mqtt_stats_attr */
 	MQTT_A_PORT,		/* nest, enum mqtt_port_attr */
 	MQTT_A_EVENT,		/* nest, enum mqtt_event_attr */
+	MQTT_A_ACL,		/* nest, enum mqtt_acl_attr */
+	MQTT_A_ACL_RULE,	/* nest, enum mqtt_acl_rule_attr; may repeat */
 
 	/* private: */
 	__MQTT_A_MAX
@@ -154,6 +219,9 @@ enum mqtt_router_attr {
 	MQTT_A_ROUTER_NODES,			/* u32, read only */
 	MQTT_A_ROUTER_PAD,
 	MQTT_A_ROUTER_PORTS,			/* u32, read only */
+	MQTT_A_ROUTER_MEMORY_LIMIT,		/* u64 */
+	MQTT_A_ROUTER_MEMORY_BYTES,		/* u64, read only */
+	MQTT_A_ROUTER_ACLS,			/* u32, read only */
 
 	/* private: */
 	__MQTT_A_ROUTER_MAX
@@ -182,6 +250,13 @@ enum mqtt_peer_attr {
 	MQTT_A_PEER_MAX_PACKET,		/* u32 */
 	MQTT_A_PEER_RX_SKIP,		/* u32 */
 	MQTT_A_PEER_TX_HOLD,		/* u8 */
+	MQTT_A_PEER_QUEUE_PACKETS_LIMIT, /* u32 */
+	MQTT_A_PEER_QUEUE_POLICY,	/* u8, enum mqtt_queue_policy */
+	MQTT_A_PEER_PAUSE,		/* u16, milliseconds */
+	MQTT_A_PEER_RATE_PACKETS,	/* u32, packets per second */
+	MQTT_A_PEER_RATE_BYTES,		/* u64, bytes per second */
+	MQTT_A_PEER_RATE_POLICY,	/* u8, enum mqtt_rate_policy */
+	MQTT_A_PEER_ACLS,		/* binary, u32 each */
 
 	/* private: */
 	__MQTT_A_PEER_MAX
@@ -194,6 +269,8 @@ enum mqtt_sub_attr {
 	MQTT_A_SUB_PEER_ID,	/* u32, dumps */
 	MQTT_A_SUB_SEQ,		/* u32, dumps */
 	MQTT_A_SUB_OPTIONS,	/* u8, MQTT_SUB_OPTION_* */
+	MQTT_A_SUB_ID,		/* u32, Subscription Identifier */
+	MQTT_A_SUB_GROUP,	/* binary, ShareName */
 
 	/* private: */
 	__MQTT_A_SUB_MAX
@@ -228,6 +305,17 @@ enum mqtt_stats_attr {			/* all u64 */
 	MQTT_A_STATS_PORT_RX_PACKETS,
 	MQTT_A_STATS_PORT_TX_PACKETS,
 	MQTT_A_STATS_TRANSLATED,
+	MQTT_A_STATS_DROP_OLD,
+	MQTT_A_STATS_DROP_CONFLATED,
+	MQTT_A_STATS_DROP_SLOW,
+	MQTT_A_STATS_DROP_ROUTER_FULL,
+	MQTT_A_STATS_DROP_RATE,
+	MQTT_A_STATS_DROP_DENIED_PUBLISH,
+	MQTT_A_STATS_DROP_DENIED_RECEIVE,
+	MQTT_A_STATS_RX_RATE_WAITS,
+	MQTT_A_STATS_RX_PAUSES,
+	MQTT_A_STATS_RX_SHARED_BYTES,
+	MQTT_A_STATS_GROUP_DELIVERIES,
 
 	/* private: */
 	__MQTT_A_STATS_MAX
@@ -246,6 +334,14 @@ enum mqtt_peer_stats_attr {		/* all u64 */
 	MQTT_A_PEER_STATS_PAD,
 	MQTT_A_PEER_STATS_DROP_TOO_LARGE,
 	MQTT_A_PEER_STATS_RX_PINGS,
+	MQTT_A_PEER_STATS_DROP_OLD,
+	MQTT_A_PEER_STATS_DROP_CONFLATED,
+	MQTT_A_PEER_STATS_DROP_ROUTER_FULL,
+	MQTT_A_PEER_STATS_DROP_RATE,
+	MQTT_A_PEER_STATS_DROP_DENIED_PUBLISH,
+	MQTT_A_PEER_STATS_DROP_DENIED_RECEIVE,
+	MQTT_A_PEER_STATS_RX_RATE_WAITS,
+	MQTT_A_PEER_STATS_RX_PAUSES,
 
 	/* private: */
 	__MQTT_A_PEER_STATS_MAX
@@ -283,5 +379,29 @@ enum mqtt_event_attr {
 	__MQTT_A_EVENT_MAX
 };
 #define MQTT_A_EVENT_MAX (__MQTT_A_EVENT_MAX - 1)
+
+enum mqtt_acl_attr {
+	MQTT_A_ACL_UNSPEC,
+	MQTT_A_ACL_ID,		/* u32 */
+	MQTT_A_ACL_FALLBACK,	/* u8, enum mqtt_acl_action */
+	MQTT_A_ACL_MORE,	/* flag */
+	MQTT_A_ACL_PEERS,	/* u32, dumps */
+	MQTT_A_ACL_RULES,	/* u32, dumps */
+
+	/* private: */
+	__MQTT_A_ACL_MAX
+};
+#define MQTT_A_ACL_MAX (__MQTT_A_ACL_MAX - 1)
+
+enum mqtt_acl_rule_attr {
+	MQTT_A_ACL_RULE_UNSPEC,
+	MQTT_A_ACL_RULE_FILTER,	/* binary */
+	MQTT_A_ACL_RULE_ACTION,	/* u8, enum mqtt_acl_action */
+	MQTT_A_ACL_RULE_ACCESS,	/* u8, MQTT_ACL_ACCESS_* */
+
+	/* private: */
+	__MQTT_A_ACL_RULE_MAX
+};
+#define MQTT_A_ACL_RULE_MAX (__MQTT_A_ACL_RULE_MAX - 1)
 
 #endif /* _UAPI_LINUX_MQTT_H */

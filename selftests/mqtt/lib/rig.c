@@ -136,14 +136,16 @@ void rig_sub(struct rig_peer *p, const char *filter)
 
 void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), options };
+	struct mqtt_nl_filter f = {
+		.filter = (const void *)filter, .len = strlen(filter), .options = options,
+	};
 
 	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
 }
 
 void rig_unsub(struct rig_peer *p, const char *filter)
 {
-	struct mqtt_nl_filter f = { (const void *)filter, strlen(filter), 0 };
+	struct mqtt_nl_filter f = { .filter = (const void *)filter, .len = strlen(filter) };
 
 	nl_check(mqtt_nl_sub_del(rig_nl, p->id, &f, 1), filter);
 }
