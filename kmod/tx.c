@@ -130,6 +130,8 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 		mqtt_queue_pop(&tx->queue);
 	}
 	tx->full_told &= tx->queue.entries > 0;
+	if (unlikely(tx->pauses.on))
+		mqtt_pauses_look(peer);
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -428,6 +430,7 @@ void mqtt_tx_init(struct mqtt_tx *tx, u32 max_packet)
 	spin_lock_init(&tx->lock);
 	mutex_init(&tx->user_lock);
 	INIT_DELAYED_WORK(&tx->work, mqtt_tx_work);
+	mqtt_pauses_init(&tx->pauses);
 	tx->max_packet = max_packet ?: U32_MAX;
 }
 
@@ -452,6 +455,7 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 	tx->queue = (struct mqtt_queue){};
 	pings = tx->pings;
 	tx->pings = 0;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 

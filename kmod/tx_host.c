@@ -29,6 +29,7 @@ void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port)
 	tx->closed = false;
 	tx->pings = 0;
 	tx->full_told = false;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 }
