@@ -120,7 +120,7 @@ void mqtt_peer_list(struct mqtt_peer *peer)
  * @peer: peer
  * @limits: all of them, as the attributes of a peer may be; copied
  *
- * What is in its queue already stays.
+ * What is in its queue already stays. Whoever is held up by the old limits goes on.
  *
  * Context: its router's lock is held.
  */
@@ -130,7 +130,10 @@ void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limi
 	spin_lock_bh(&peer->tx.lock);
 	mqtt_policy_change(peer, limits);
 	peer->limits = *limits;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&peer->tx.lock);
+	if (!mqtt_peer_is_hosted(peer))
+		mqtt_rx_kick(peer);
 }
 
 static void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)

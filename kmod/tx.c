@@ -160,6 +160,8 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 	}
 	tx->full_told &= tx->queue.entries > 0;
 	tx->pinned = off > 0;
+	if (unlikely(tx->pauses.on))
+		mqtt_pauses_look(peer);
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -460,6 +462,7 @@ void mqtt_tx_init(struct mqtt_tx *tx, struct mqtt_memory *memory, u32 max_packet
 	spin_lock_init(&tx->lock);
 	mutex_init(&tx->user_lock);
 	INIT_DELAYED_WORK(&tx->work, mqtt_tx_work);
+	mqtt_pauses_init(&tx->pauses);
 	tx->max_packet = max_packet ?: U32_MAX;
 }
 
@@ -484,6 +487,7 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 	pings = tx->pings;
 	tx->pings = 0;
 	tx->pinned = 0;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 

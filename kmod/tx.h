@@ -12,6 +12,7 @@
 #include <linux/workqueue.h>
 #include <mqtt/wire.h>
 
+#include "pause.h"
 #include "queue.h"
 
 struct mqtt_msg;
@@ -46,6 +47,7 @@ enum mqtt_tx_slow {
  * @full_told: that the queue is full has been told since it became empty
  * @port: where everything goes instead if the peer is hosted, held
  * @closed: nothing may be queued any more
+ * @pauses: publishers that wait for the queue; also under @lock
  * @flags: enum mqtt_tx_flag
  * @dirty: link in a CPU's list, owned by whoever set MQTT_TX_DIRTY
  * @work: sends in process context, holds a reference to the peer while pending
@@ -83,6 +85,7 @@ struct mqtt_tx {
 	u32 max_packet;
 	struct mqtt_queue queue;
 	struct mqtt_port *port;
+	struct mqtt_pauses pauses;
 
 	unsigned long flags;
 	struct llist_node dirty;
