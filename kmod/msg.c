@@ -61,6 +61,7 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 	msg->packets = 1;
 	msg->protocol = protocol;
 	msg->retain = false;
+	msg->source = 0;
 	msg->nr_pages = 0;
 	msg->owner = NULL;
 	msg->pages = NULL;
@@ -93,6 +94,7 @@ struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 p
 	if (!twin)
 		return NULL;
 	twin->retain = msg->retain;
+	twin->source = msg->source;
 	if (!msg->nr_pages)
 		return twin;
 	mqtt_msg_hold(owner);

@@ -23,8 +23,9 @@
  * @nr_pages: number of @pages, all full but the last
  * @truesize: memory that it takes, which queues are charged with
  * @protocol: enum mqtt_protocol that it is framed by
- * @retain: the daemon has injected it with RETAIN, and will see that again if it
- *	comes out of a port. It is no train, and in @head the flag is not set
+ * @retain: the daemon has injected it with RETAIN, and is told so if it comes out of
+ *	a port. It is no train. In @head the flag is only set for receivers that want it
+ * @source: id of the peer that has published it, 0: none
  * @owner: held; message whose are @pages, or NULL: they are this one's
  * @pages: payload, or none for a packet that fits into @head
  * @head: fixed and variable header, perhaps payload
@@ -41,6 +42,7 @@ struct mqtt_msg {
 	u16 packets;
 	u8 protocol;
 	bool retain;
+	u32 source;
 	struct mqtt_msg *owner;
 	struct page **pages;
 	u8 head[];

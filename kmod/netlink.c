@@ -250,7 +250,7 @@ static int mqtt_nl_router_put_attrs(struct sk_buff *skb, struct mqtt_router *rou
 				atomic64_read(&router->memory.used), MQTT_A_ROUTER_PAD) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_OFFLOAD_MAX_PACKET, router->offload_max_packet) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_PEERS, router->nr_peers) ||
-	      nla_put_u32(skb, MQTT_A_ROUTER_SUBSCRIPTIONS, router->trie.subs) ||
+	      nla_put_u32(skb, MQTT_A_ROUTER_SUBSCRIPTIONS, router->nr_subs) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_NODES, router->trie.nodes) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_PORTS, router->nr_ports) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_OWNER_PORTID, router->owner_portid);

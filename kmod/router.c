@@ -9,6 +9,7 @@
 #include <net/netns/generic.h>
 
 #include "event.h"
+#include "group.h"
 #include "peer.h"
 #include "port.h"
 #include "router.h"
@@ -35,6 +36,7 @@ static void mqtt_router_free_work(struct work_struct *work)
 {
 	struct mqtt_router *router = container_of(work, struct mqtt_router, free_work);
 
+	mqtt_groups_destroy(router);
 	mqtt_trie_destroy(&router->trie);
 	xa_destroy(&router->peers);
 	xa_destroy(&router->ports);
@@ -78,6 +80,8 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 		goto err_stats;
 	if (mqtt_trie_init(&router->trie))
 		goto err_trie;
+	if (mqtt_groups_init(router))
+		goto err_groups;
 
 	refcount_set(&router->refs, 1);
 	mutex_init(&router->lock);
@@ -93,6 +97,8 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	router->net = get_net(net);
 	return router;
 
+err_groups:
+	mqtt_trie_destroy(&router->trie);
 err_trie:
 	free_percpu(router->stats);
 err_stats:

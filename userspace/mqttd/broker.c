@@ -194,7 +194,7 @@ int broker_open(struct broker *broker, struct config *conf)
 	if (err)
 		goto fail_switchover;
 	agent_init(&broker->agent);
-	err = route_table_init(&broker->routes);
+	err = route_table_init(&broker->routes, broker->conf);
 	if (err)
 		goto fail_routes;
 	err = make_endpoints(broker);

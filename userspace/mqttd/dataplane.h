@@ -76,6 +76,13 @@ bool dataplane_keeps_limit(const struct config *conf);
 bool dataplane_routes(const u8 *topic, size_t len);
 bool dataplane_filter_fits(const u8 *filter, size_t len);
 
+/*
+ * Does the router decide how a peer gets a message? With upgrade_outgoing_qos it
+ * cannot: then it is not told of subscription identifiers and retain-as-published, and
+ * clients with something of the kind are hosted and served as the trie says.
+ */
+bool dataplane_decides(const struct config *conf);
+
 /* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
 void dataplane_stats(struct worker *worker, struct stats *sum);
 
