@@ -6,6 +6,7 @@
 #include <net/ipv6.h>
 
 #include "netlink.h"
+#include "netlink_acl.h"
 #include "peer.h"
 #include "port.h"
 #include "router.h"
@@ -165,6 +166,10 @@ static int mqtt_nl_put_stats(struct sk_buff *skb, const struct mqtt_peer *peer)
 			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)) ||
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_TOO_LARGE,
 			     READ_ONCE(tx->drop_too_large)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_DENIED_PUBLISH,
+			     READ_ONCE(rx->drop_denied)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_DENIED_RECEIVE,
+			     READ_ONCE(tx->drop_denied)) ||
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PINGS, READ_ONCE(rx->pings)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
@@ -198,7 +203,7 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
 	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
 	    mqtt_nl_put_topic_alias_max(skb, peer) ||
-	    mqtt_nl_put_limits(skb, &peer->limits) ||
+	    mqtt_nl_put_limits(skb, &peer->limits) || mqtt_nl_put_peer_acls(skb, peer) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
 	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||

@@ -16,6 +16,7 @@
 #include <mqtt/match.h>
 #include <mqtt/wire.h>
 
+#include "acl_ask.h"
 #include "msg.h"
 #include "peer.h"
 #include "route.h"
@@ -41,6 +42,7 @@ struct mqtt_route {
 	u32 pick_packets;
 	u64 stamp;
 	unsigned int receivers;
+	struct mqtt_acl_memo acl;
 	unsigned int nr_lists;
 	const struct hlist_head *lists[MQTT_ROUTE_LISTS];
 };
@@ -121,7 +123,11 @@ static void mqtt_route_deliver(struct mqtt_route *route, const struct hlist_head
 			continue;
 		if (route->stamp && mqtt_route_seen(sub->peer, route->stamp))
 			continue;
-		mqtt_route_enqueue(route, sub->peer);
+		if (likely(mqtt_acl_may_receive(sub->peer, &route->acl, route->in->pub->topic,
+						route->in->pub->topic_len)))
+			mqtt_route_enqueue(route, sub->peer);
+		else
+			mqtt_tx_denied(sub->peer, route->in->msg->packets);
 		route->receivers++;
 	}
 }
@@ -168,6 +174,7 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.pick_of = NULL;
 	route.stamp = 0;
 	route.receivers = 0;
+	route.acl.used = false;
 	route.nr_lists = 0;
 	rcu_read_lock();
 	err = mqtt_match(&router->trie, in->last, in->pub->topic, in->pub->topic_len,

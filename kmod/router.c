@@ -36,6 +36,7 @@ static void mqtt_router_free_work(struct work_struct *work)
 	struct mqtt_router *router = container_of(work, struct mqtt_router, free_work);
 
 	mqtt_trie_destroy(&router->trie);
+	mqtt_acl_destroy(&router->acls);
 	xa_destroy(&router->peers);
 	xa_destroy(&router->ports);
 	free_percpu(router->stats);
@@ -53,6 +54,7 @@ static void mqtt_router_finish(struct mqtt_router *router)
 	mqtt_port_end_all(router);
 	mutex_unlock(&router->lock);
 	mqtt_peer_end_all(router);
+	mqtt_acl_end_all(router);
 	mqtt_event_router(router->net, MQTT_EVENT_TYPE_ROUTER_END);
 	mqtt_router_put(router);
 }
@@ -83,6 +85,7 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	mutex_init(&router->lock);
 	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
 	xa_init_flags(&router->ports, XA_FLAGS_ALLOC1);
+	mqtt_acl_init(&router->acls);
 	INIT_WORK(&router->end_work, mqtt_router_end_work);
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;

@@ -11,6 +11,7 @@
 #include <linux/xarray.h>
 #include <mqtt/trie.h>
 
+#include "acl.h"
 #include "stats.h"
 
 struct net;
@@ -41,6 +42,7 @@ struct sock;
  * @ports: by id; changed under @lock
  * @nr_ports: how many
  * @trie: topic table; changed under @lock, read under RCU
+ * @acls: sets of rules; changed under @lock
  * @queue_limit: default of peers attached from now on, bytes
  * @offload_max_packet: longest packet that is forwarded here, bytes
  * @owner_portid: netlink socket that created it
@@ -62,6 +64,7 @@ struct mqtt_router {
 	struct xarray ports;
 	u32 nr_ports;
 	struct mqtt_trie trie;
+	struct mqtt_acls acls;
 	u64 queue_limit;
 	u32 offload_max_packet;
 	u32 owner_portid;
