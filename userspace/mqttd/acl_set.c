@@ -114,6 +114,28 @@ u8 acl_set_match(const struct acl_set *set, const u8 *topic, size_t len)
 	return bits;
 }
 
+bool acl_set_has(const struct acl_set *set, bool deny)
+{
+	const struct acl_entry *entry = set->first;
+
+	while (entry && !(entry->bits & ACL_DENY) == deny)
+		entry = entry->next;
+	return entry;
+}
+
+void acl_set_visit(const struct acl_set *set, bool deny,
+		   void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+				unsigned int access),
+		   void *ctx)
+{
+	const struct acl_entry *entry;
+
+	for (entry = set->first; entry; entry = entry->next)
+		if (!(entry->bits & ACL_DENY) != deny)
+			rule(ctx, entry->filter, entry->len, deny,
+			     deny ? ACL_READ | ACL_WRITE : entry->bits);
+}
+
 /* Nobody reads it any more: the nodes of a table need no grace period. */
 void acl_set_free(struct acl_set *set)
 {
