@@ -30,7 +30,7 @@ libs = $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
 harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # Pure code, the same file in the module and in the programs
-pure_src := $(wildcard kmod/wire.c kmod/property.c kmod/topic.c kmod/utf8.c kmod/trie.c kmod/trie_match.c kmod/match.c)
+pure_src := $(wildcard kmod/wire.c kmod/property.c kmod/topic.c kmod/utf8.c kmod/trie.c kmod/trie_match.c kmod/match.c kmod/acl_rules.c)
 lib_src := $(wildcard userspace/lib/*.c) $(pure_src)
 mqttd_src := $(wildcard userspace/mqttd/*.c userspace/mqttd/*/*.c)
 mqttctl_src := $(wildcard tools/mqttctl/*.c)

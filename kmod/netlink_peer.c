@@ -6,6 +6,7 @@
 #include <net/ipv6.h>
 
 #include "netlink.h"
+#include "netlink_acl.h"
 #include "peer.h"
 #include "port.h"
 #include "router.h"
@@ -162,6 +163,8 @@ static int mqtt_nl_put_stats(struct sk_buff *skb, const struct mqtt_peer *peer)
 		[MQTT_A_PEER_STATS_DROP_CONFLATED] = READ_ONCE(tx->drop_conflated),
 		[MQTT_A_PEER_STATS_DROP_ROUTER_FULL] = READ_ONCE(tx->drop_router_full),
 		[MQTT_A_PEER_STATS_DROP_SLOW] = READ_ONCE(tx->drop_slow),
+		[MQTT_A_PEER_STATS_DROP_DENIED_PUBLISH] = READ_ONCE(rx->drop_denied),
+		[MQTT_A_PEER_STATS_DROP_DENIED_RECEIVE] = READ_ONCE(tx->drop_denied),
 		[MQTT_A_PEER_STATS_DROP_RATE] = READ_ONCE(rx->rate.dropped),
 		[MQTT_A_PEER_STATS_RX_RATE_WAITS] = READ_ONCE(rx->rate.waits),
 		[MQTT_A_PEER_STATS_RX_PAUSES] = READ_ONCE(rx->pause.times),
@@ -205,7 +208,7 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
 	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
 	    mqtt_nl_put_topic_alias_max(skb, peer) ||
-	    mqtt_nl_put_limits(skb, &peer->limits) ||
+	    mqtt_nl_put_limits(skb, &peer->limits) || mqtt_nl_put_peer_acls(skb, peer) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
 	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||

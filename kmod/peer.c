@@ -14,6 +14,7 @@
 #include <net/sock.h>
 
 #include "event.h"
+#include "netlink_acl.h"
 #include "peer.h"
 #include "policy.h"
 #include "router.h"
@@ -29,6 +30,7 @@ void mqtt_peer_free(struct mqtt_peer *peer)
 {
 	mqtt_tx_close(peer);
 	mqtt_alias_forget(&peer->aliases);
+	mqtt_acl_chain_put(rcu_dereference_protected(peer->acls, true));
 	if (peer->sk)
 		sock_put(peer->sk);
 	mqtt_router_put(peer->router);
@@ -80,20 +82,29 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
  * @router: whose; its lock is held and it is not dead
  * @sk: its socket, of which it takes a reference; NULL if it is to be hosted
  * @params: what the daemon says of it; copied
+ * @extack: is told what is wrong
  *
- * Return: the peer with one reference, for mqtt_peer_list();
- * ERR_PTR(-ENOMEM); ERR_PTR(-ENOSPC) if no id is free.
+ * Return: the peer with one reference, for mqtt_peer_list(); what
+ * mqtt_nl_peer_acls() returns; ERR_PTR(-ENOMEM); ERR_PTR(-ENOSPC) if no id is free.
  */
 struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
-				const struct mqtt_peer_params *params)
+				const struct mqtt_peer_params *params,
+				struct netlink_ext_ack *extack)
 {
+	struct mqtt_acl_chain *acls;
 	struct mqtt_peer *peer;
 	int err;
 
 	lockdep_assert_held(&router->lock);
+	acls = mqtt_nl_peer_acls(router, params->acls, extack);
+	if (IS_ERR(acls))
+		return ERR_CAST(acls);
 	peer = mqtt_peer_alloc(router, sk, params);
-	if (!peer)
+	if (!peer) {
+		mqtt_acl_chain_put(acls);
 		return ERR_PTR(-ENOMEM);
+	}
+	RCU_INIT_POINTER(peer->acls, acls);
 	err = xa_alloc_cyclic(&router->peers, &peer->id, peer, XA_LIMIT(1, INT_MAX),
 			      &router->next_id, GFP_KERNEL_ACCOUNT);
 	if (err < 0) {
@@ -113,6 +124,7 @@ void mqtt_peer_list(struct mqtt_peer *peer)
 {
 	peer->listed = true;
 	peer->router->nr_peers++;
+	mqtt_acl_chain_count(rcu_dereference_protected(peer->acls, true), 1);
 }
 
 /**
@@ -153,6 +165,7 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 	}
 	xa_erase(&router->peers, peer->id);
 	router->nr_peers--;
+	mqtt_acl_chain_count(rcu_dereference_protected(peer->acls, true), -1);
 	list_for_each_entry_safe(sub, next, &peer->subs, list) {
 		mqtt_peer_sub_free(sub);
 		cond_resched();
@@ -189,7 +202,7 @@ int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 	struct mqtt_peer *peer;
 	int err;
 
-	peer = mqtt_peer_new(router, sock->sk, params);
+	peer = mqtt_peer_new(router, sock->sk, params, extack);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	err = mqtt_socket_hook(peer, sock, params, extack);

@@ -17,6 +17,7 @@
 #include <mqtt/match.h>
 #include <mqtt/wire.h>
 
+#include "acl_ask.h"
 #include "group.h"
 #include "msg.h"
 #include "peer.h"
@@ -93,6 +94,11 @@ bool mqtt_route_give(struct mqtt_route *route, struct mqtt_peer *peer, struct mq
 {
 	bool queued;
 
+	if (unlikely(!mqtt_acl_may_receive(peer, &route->acl, route->in->pub->topic,
+					   route->in->pub->topic_len))) {
+		mqtt_tx_denied(peer, packets);
+		return false;
+	}
 	if (unlikely(msg && msg->packets > 1 && msg->longest > READ_ONCE(peer->tx.max_packet)))
 		queued = mqtt_route_pick(route, msg, peer);
 	else
@@ -203,6 +209,7 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.special = in->msg->retain ? U32_MAX : ~MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED;
 	route.stamp = 0;
 	route.receivers = 0;
+	route.acl.used = false;
 	route.copies.n = 0;
 	route.copies.nr_kept = 0;
 	route.copies.next = 0;

@@ -13,6 +13,7 @@
 #include <mqtt/trie.h>
 
 #include "memory.h"
+#include "acl.h"
 #include "stats.h"
 
 struct net;
@@ -46,6 +47,7 @@ struct sock;
  * @groups: of shared subscriptions, by filter and name; under @lock
  * @next_group: number of the next one
  * @nr_subs: subscriptions of all peers
+ * @acls: sets of rules; changed under @lock
  * @queue_limit: default of peers attached from now on, bytes
  * @memory: of all queues
  * @offload_max_packet: longest packet that is forwarded here, bytes
@@ -71,6 +73,7 @@ struct mqtt_router {
 	struct rhashtable groups;
 	u32 next_group;
 	u32 nr_subs;
+	struct mqtt_acls acls;
 	u64 queue_limit;
 	struct mqtt_memory memory;
 	u32 offload_max_packet;

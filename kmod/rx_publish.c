@@ -11,6 +11,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "acl_ask.h"
 #include "msg.h"
 #include "peer.h"
 #include "route.h"
@@ -97,6 +98,8 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 	ret = mqtt_rx_limit(peer, in->msg->len);
 	if (ret <= 0)
 		return ret;
+	if (!mqtt_acl_may_publish(peer, pub->topic, pub->topic_len, 1))
+		return 0;
 	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
 		mqtt_rx_no_memory(peer, 1);
@@ -116,6 +119,8 @@ static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *
 	ret = mqtt_rx_limit(peer, in->msg->len);
 	if (ret <= 0)
 		return ret;
+	if (!mqtt_acl_may_publish(peer, in->pub->topic, in->pub->topic_len, in->msg->packets))
+		return 0;
 	return mqtt_route(peer->router, in);
 }
 

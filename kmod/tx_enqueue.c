@@ -155,6 +155,23 @@ void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets)
 }
 
 /**
+ * mqtt_tx_denied() - count packets that a peer may not get
+ * @peer: whom they would have been for
+ * @packets: how many
+ *
+ * Context: as mqtt_tx_enqueue().
+ */
+void mqtt_tx_denied(struct mqtt_peer *peer, u32 packets)
+{
+	struct mqtt_tx *tx = &peer->tx;
+
+	spin_lock(&tx->lock);
+	tx->drop_denied += packets;
+	spin_unlock(&tx->lock);
+	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_DENIED_RECEIVE, packets);
+}
+
+/**
  * mqtt_tx_ping() - answer a PINGREQ
  * @peer: who has sent it
  *

@@ -10,8 +10,7 @@
 struct client;
 
 enum client_need {
-	NEED_ACL_READ,			/* what it gets is checked */
-	NEED_ACL_WRITE,			/* what it publishes is checked */
+	NEED_ACL,			/* the router has refused its permissions */
 	NEED_MOUNT_POINT,
 	NEED_UPGRADE_QOS,		/* see dataplane_decides() */
 	NEED_MESSAGE_RATE,

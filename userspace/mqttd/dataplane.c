@@ -224,6 +224,7 @@ static const struct counter {
 	{ MQTT_A_STATS_DROP_NO_MEMORY, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_BUDGET, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_DENIED_PUBLISH, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_TOO_LONG, 1 },
 };
 
@@ -259,6 +260,7 @@ void dataplane_stop(struct broker *broker, bool lost)
 		mqtt_nl_router_del(dp->nl);
 	}
 	agent_forget(broker);
+	acl_sets_forget(&broker->acl_sets);
 	end(broker, dp);
 }
 
@@ -355,6 +357,35 @@ int dataplane_hold(struct worker *worker, uint32_t peer)
 int dataplane_send(struct worker *worker, uint32_t peer)
 {
 	return set_hold(worker, peer, 0, 0, "it does not begin to send");
+}
+
+int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *ids)
+{
+	const struct mqtt_nl_peer_set set = { .acls = ids };
+	struct mqtt_nl *nl;
+	int err;
+
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_peer_set(nl, peer, &set);
+	} while (request_again(worker, nl, err, -ENOENT, "it does not change permissions"));
+	return err;
+}
+
+int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
+		      size_t n)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_acl_set(nl, id, MQTT_ACL_ACTION_PASS, rules, n), 0,
+			 "it does not take permissions");
+}
+
+int dataplane_acl_del(struct broker *broker, uint32_t id)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_acl_del(nl, id), -EBUSY, "permissions that nobody has");
 }
 
 void dataplane_stats(struct worker *worker, struct stats *sum)
