@@ -20,6 +20,7 @@
 #include "peer.h"
 #include "route.h"
 #include "router.h"
+#include "trace.h"
 #include "translate.h"
 #include "tx.h"
 
@@ -97,7 +98,7 @@ static void mqtt_route_pick(struct mqtt_route *route, const struct mqtt_msg *tra
 		route->pick_max = max_packet;
 		route->receivers += MQTT_ROUTE_PICK_COST;
 	}
-	mqtt_tx_too_large(peer, train->packets - route->pick_packets);
+	mqtt_tx_too_large(peer, train, train->packets - route->pick_packets);
 	if (route->pick_packets)
 		mqtt_tx_enqueue(peer, route->pick, route->pick_packets);
 }
@@ -157,6 +158,7 @@ static void mqtt_route_found(void *ctx, const struct hlist_head *subs)
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in)
 {
 	struct mqtt_route route __uninitialized;
+	bool kept = false;
 	int err;
 
 	/* field by field, and not by the compiler: the lists are large and seldom used */
@@ -169,10 +171,19 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.stamp = 0;
 	route.receivers = 0;
 	route.nr_lists = 0;
+	mqtt_msg_is_born(in->msg);
 	rcu_read_lock();
+	trace_mqtt_rx(in);
+	if (trace_mqtt_match_enabled())
+		kept = mqtt_match_is_kept(&router->trie, in->last, in->pub->topic,
+					  in->pub->topic_len);
 	err = mqtt_match(&router->trie, in->last, in->pub->topic, in->pub->topic_len,
 			 MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
 	mqtt_route_deliver_all(&route);
+	trace_mqtt_match(in->msg, route.receivers, kept);
+	if (unlikely(err))
+		trace_mqtt_drop(in->source, in->source ? in->source->id : 0, in->msg,
+				MQTT_A_STATS_DROP_BUDGET, in->msg->packets, true);
 	rcu_read_unlock();
 	if (route.twin)
 		mqtt_msg_put(route.twin);

@@ -56,6 +56,7 @@ static struct mqtt_msg *mqtt_translate_train(const struct mqtt_msg *train, u8 pr
 	mqtt_train_write(train, twin->head, protocol, &longest);
 	twin->longest = longest;
 	twin->packets = train->packets;
+	mqtt_msg_descends(twin, train);
 	return twin;
 }
 
@@ -86,6 +87,7 @@ struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u
 	if (!picked)
 		return NULL;
 	picked->packets = *packets;
+	mqtt_msg_descends(picked, train);
 	picked->longest = max_packet;
 	size = 0;
 	for (off = 0; off < train->len; off += len) {

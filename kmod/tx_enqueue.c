@@ -8,6 +8,7 @@
 #include "peer.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 #include "tx.h"
 
 /* PINGRESPs in one queue. Who has asked so often gets an answer as it is. */
@@ -80,10 +81,12 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 	else
 		err = mqtt_queue_push(&tx->queue, msg, peer->id, peer->limits.queue_bytes);
 	if (likely(!err)) {
+		trace_mqtt_enqueue(peer, msg);
 		if (!tx->port)
 			mqtt_tx_make_dirty(peer);
 	} else {
 		why = mqtt_tx_dropped(tx, err, packets);
+		trace_mqtt_drop(peer, peer->id, msg, why, packets, false);
 		tell = err == -ENOBUFS && mqtt_tx_tell_full(peer);
 	}
 	spin_unlock(&tx->lock);
@@ -99,17 +102,19 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 /**
  * mqtt_tx_too_large() - count packets that are too long for a peer
  * @peer: receiver
+ * @msg: train that they are in
  * @packets: how many
  *
  * Context: as mqtt_tx_enqueue().
  */
-void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets)
+void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets)
 {
 	struct mqtt_tx *tx = &peer->tx;
 	unsigned int why;
 
 	spin_lock(&tx->lock);
 	why = mqtt_tx_dropped(tx, -EMSGSIZE, packets);
+	trace_mqtt_drop(peer, peer->id, msg, why, packets, false);
 	spin_unlock(&tx->lock);
 	mqtt_stats_add(peer->router->stats, why, packets);
 }
