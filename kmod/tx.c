@@ -112,6 +112,7 @@ static void mqtt_tx_sent(const struct mqtt_peer *peer, const struct mqtt_msg *ms
 {
 	u64 age = mqtt_msg_age(msg, now);
 
+	mqtt_stats_delay(peer->router->stats, age, msg->packets);
 	trace_mqtt_tx(peer, peer->id, 0, msg, age);
 }
 
