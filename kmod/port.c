@@ -196,7 +196,7 @@ static void mqtt_port_trace(const struct mqtt_port *port, const struct mqtt_port
 		return;
 	delay = mqtt_msg_age(out->msg, local_clock());
 	for (i = 0; i < out->head.nr_peers; i++)
-		trace_mqtt_tx(NULL, out->peers[i], port->id, out->msg, delay);
+		trace_mqtt_tx(port->router, NULL, out->peers[i], port->id, out->msg, delay);
 }
 
 static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out *out)
@@ -276,7 +276,7 @@ static void mqtt_port_close(struct mqtt_port *port)
 	queue = port->queue;
 	port->queue = (struct mqtt_queue){};
 	spin_unlock_bh(&port->lock);
-	mqtt_trace_purge(&queue, NULL);
+	mqtt_trace_purge(port->router, &queue, NULL);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue));
 }

@@ -173,16 +173,16 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.nr_lists = 0;
 	mqtt_msg_is_born(in->msg);
 	rcu_read_lock();
-	trace_mqtt_rx(in);
+	trace_mqtt_rx(router, in);
 	if (trace_mqtt_match_enabled())
 		kept = mqtt_match_is_kept(&router->trie, in->last, in->pub->topic,
 					  in->pub->topic_len);
 	err = mqtt_match(&router->trie, in->last, in->pub->topic, in->pub->topic_len,
 			 MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
 	mqtt_route_deliver_all(&route);
-	trace_mqtt_match(in->msg, route.receivers, kept);
+	trace_mqtt_match(router, in->msg, route.receivers, kept);
 	if (unlikely(err))
-		trace_mqtt_drop(in->source, in->source ? in->source->id : 0, in->msg,
+		trace_mqtt_drop(router, in->source, in->source ? in->source->id : 0, in->msg,
 				MQTT_A_STATS_DROP_BUDGET, in->msg->packets, true);
 	rcu_read_unlock();
 	if (route.twin)

@@ -36,12 +36,14 @@ const u8 *mqtt_trace_topic(const struct mqtt_msg *msg, u32 *len)
 
 /**
  * mqtt_trace_purge() - a queue is about to be emptied, as its peer has gone
+ * @router: its router
  * @queue: queue, of which the caller has the only hold
  * @peer: whose, or NULL: the entries say it
  *
  * Context: any but hard interrupt.
  */
-void mqtt_trace_purge(const struct mqtt_queue *queue, const struct mqtt_peer *peer)
+void mqtt_trace_purge(const struct mqtt_router *router, const struct mqtt_queue *queue,
+		      const struct mqtt_peer *peer)
 {
 	struct mqtt_queue_pos pos = mqtt_queue_begin(queue);
 
@@ -51,7 +53,7 @@ void mqtt_trace_purge(const struct mqtt_queue *queue, const struct mqtt_peer *pe
 		const struct mqtt_msg *msg = mqtt_queue_msg(&pos);
 
 		if (msg && msg != mqtt_tx_pingresp)
-			trace_mqtt_drop(peer, mqtt_queue_peer(&pos), msg,
+			trace_mqtt_drop(router, peer, mqtt_queue_peer(&pos), msg,
 					MQTT_A_STATS_DROP_PEER_GONE, msg->packets, false);
 	}
 }

@@ -16,19 +16,22 @@
 
 #include <linux/tracepoint.h>
 #include <linux/mqtt.h>
+#include <net/net_namespace.h>
 
 #include "framing.h"
 #include "msg.h"
 #include "peer.h"
 #include "port.h"
 #include "route.h"
+#include "router.h"
 
 #define MQTT_TRACE_TOPIC_MAX	128
 #define MQTT_TRACE_CLIENT_MAX	128
 
 /* trace.c */
 const u8 *mqtt_trace_topic(const struct mqtt_msg *msg, u32 *len);
-void mqtt_trace_purge(const struct mqtt_queue *queue, const struct mqtt_peer *peer);
+void mqtt_trace_purge(const struct mqtt_router *router, const struct mqtt_queue *queue,
+		      const struct mqtt_peer *peer);
 
 #ifndef _MQTT_TRACE_HELPERS
 #define _MQTT_TRACE_HELPERS
@@ -52,6 +55,12 @@ static inline const u8 *mqtt_trace_topic_bytes(const struct mqtt_msg *msg)
 	u32 len;
 
 	return mqtt_trace_topic(msg, &len);
+}
+
+/* The namespace's number, as /proc/self/ns/net has it */
+static inline u32 mqtt_trace_net(const struct mqtt_router *router)
+{
+	return router->net->ns.inum;
 }
 
 static inline const char *mqtt_trace_client(const struct mqtt_peer *peer)
@@ -107,11 +116,12 @@ TRACE_DEFINE_ENUM(MQTT_EVENT_TYPE_PEER_CLOSE);
 
 /* A message, or a train of them, is about to be routed. @port: it came from one. */
 TRACE_EVENT(mqtt_rx,
-	TP_PROTO(const struct mqtt_publication *in),
+	TP_PROTO(const struct mqtt_router *router, const struct mqtt_publication *in),
 
-	TP_ARGS(in),
+	TP_ARGS(router, in),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, id)
 		__field(u32, peer)
 		__field(u32, packets)
@@ -123,6 +133,7 @@ TRACE_EVENT(mqtt_rx,
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(router);
 		__entry->id = in->msg->id;
 		__entry->peer = in->source ? in->source->id : 0;
 		__entry->packets = in->msg->packets;
@@ -135,8 +146,8 @@ TRACE_EVENT(mqtt_rx,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u packets=%u bytes=%u port=%d",
-		  __entry->id, __entry->peer,
+	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u packets=%u bytes=%u port=%d",
+		  __entry->net, __entry->id, __entry->peer,
 		  __get_dynamic_array_len(client), __get_dynamic_array(client),
 		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
 		  __entry->topic_len, __entry->packets, __entry->bytes, __entry->port)
@@ -144,11 +155,13 @@ TRACE_EVENT(mqtt_rx,
 
 /* All its receivers have been found; what did not fit was dropped before. */
 TRACE_EVENT(mqtt_match,
-	TP_PROTO(const struct mqtt_msg *msg, u32 receivers, bool cached),
+	TP_PROTO(const struct mqtt_router *router, const struct mqtt_msg *msg, u32 receivers,
+		 bool cached),
 
-	TP_ARGS(msg, receivers, cached),
+	TP_ARGS(router, msg, receivers, cached),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, id)
 		__field(u32, receivers)
 		__field(u32, topic_len)
@@ -157,6 +170,7 @@ TRACE_EVENT(mqtt_match,
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(router);
 		__entry->id = msg->id;
 		__entry->receivers = receivers;
 		__entry->topic_len = mqtt_trace_topic_len(msg);
@@ -165,8 +179,8 @@ TRACE_EVENT(mqtt_match,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("id=%u topic=\"%*pE\" topic_len=%u receivers=%u cached=%d",
-		  __entry->id, __get_dynamic_array_len(topic), __get_dynamic_array(topic),
+	TP_printk("net=%u id=%u topic=\"%*pE\" topic_len=%u receivers=%u cached=%d",
+		  __entry->net, __entry->id, __get_dynamic_array_len(topic), __get_dynamic_array(topic),
 		  __entry->topic_len, __entry->receivers, __entry->cached)
 );
 
@@ -177,6 +191,7 @@ TRACE_EVENT(mqtt_enqueue,
 	TP_ARGS(peer, msg),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, id)
 		__field(u32, peer)
 		__field(u32, port)
@@ -187,6 +202,7 @@ TRACE_EVENT(mqtt_enqueue,
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(peer->router);
 		__entry->id = msg->id;
 		__entry->peer = peer->id;
 		__entry->port = peer->tx.port ? peer->tx.port->id : 0;
@@ -199,8 +215,8 @@ TRACE_EVENT(mqtt_enqueue,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u port=%u queue_bytes=%llu",
-		  __entry->id, __entry->peer,
+	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u port=%u queue_bytes=%llu",
+		  __entry->net, __entry->id, __entry->peer,
 		  __get_dynamic_array_len(client), __get_dynamic_array(client),
 		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
 		  __entry->topic_len, __entry->port, __entry->queue_bytes)
@@ -211,12 +227,13 @@ TRACE_EVENT(mqtt_enqueue,
  * the number only. @delay: nanoseconds since mqtt_rx
  */
 TRACE_EVENT(mqtt_tx,
-	TP_PROTO(const struct mqtt_peer *peer, u32 peer_id, u32 port, const struct mqtt_msg *msg,
-		 u64 delay),
+	TP_PROTO(const struct mqtt_router *router, const struct mqtt_peer *peer, u32 peer_id,
+		 u32 port, const struct mqtt_msg *msg, u64 delay),
 
-	TP_ARGS(peer, peer_id, port, msg, delay),
+	TP_ARGS(router, peer, peer_id, port, msg, delay),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, id)
 		__field(u32, peer)
 		__field(u32, port)
@@ -229,6 +246,7 @@ TRACE_EVENT(mqtt_tx,
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(router);
 		__entry->id = msg->id;
 		__entry->peer = peer_id;
 		__entry->port = port;
@@ -242,8 +260,8 @@ TRACE_EVENT(mqtt_tx,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u port=%u packets=%u bytes=%u delay=%llu",
-		  __entry->id, __entry->peer,
+	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u port=%u packets=%u bytes=%u delay=%llu",
+		  __entry->net, __entry->id, __entry->peer,
 		  __get_dynamic_array_len(client), __get_dynamic_array(client),
 		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
 		  __entry->topic_len, __entry->port, __entry->packets, __entry->bytes,
@@ -255,12 +273,13 @@ TRACE_EVENT(mqtt_tx,
  * that @peer has published it. Without @msg there was none yet.
  */
 TRACE_EVENT(mqtt_drop,
-	TP_PROTO(const struct mqtt_peer *peer, u32 peer_id, const struct mqtt_msg *msg,
-		 u32 reason, u32 packets, bool publisher),
+	TP_PROTO(const struct mqtt_router *router, const struct mqtt_peer *peer, u32 peer_id,
+		 const struct mqtt_msg *msg, u32 reason, u32 packets, bool publisher),
 
-	TP_ARGS(peer, peer_id, msg, reason, packets, publisher),
+	TP_ARGS(router, peer, peer_id, msg, reason, packets, publisher),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, id)
 		__field(u32, peer)
 		__field(u32, reason)
@@ -272,6 +291,7 @@ TRACE_EVENT(mqtt_drop,
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(router);
 		__entry->id = msg ? msg->id : 0;
 		__entry->peer = peer_id;
 		__entry->reason = reason;
@@ -284,8 +304,8 @@ TRACE_EVENT(mqtt_drop,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u packets=%u reason=%s publisher=%d",
-		  __entry->id, __entry->peer,
+	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u packets=%u reason=%s publisher=%d",
+		  __entry->net, __entry->id, __entry->peer,
 		  __get_dynamic_array_len(client), __get_dynamic_array(client),
 		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
 		  __entry->topic_len, __entry->packets,
@@ -299,6 +319,7 @@ TRACE_EVENT(mqtt_slow,
 	TP_ARGS(peer, frame, barrier),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, peer)
 		__field(u32, bytes)
 		__field(u8, type)
@@ -308,6 +329,7 @@ TRACE_EVENT(mqtt_slow,
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(peer->router);
 		__entry->peer = peer->id;
 		__entry->bytes = frame->len;
 		__entry->type = frame->header.byte1 >> 4;
@@ -317,8 +339,8 @@ TRACE_EVENT(mqtt_slow,
 		       __get_dynamic_array_len(client));
 	),
 
-	TP_printk("peer=%u client=\"%*pE\" type=%s flags=0x%x bytes=%u barrier=%d",
-		  __entry->peer,
+	TP_printk("net=%u peer=%u client=\"%*pE\" type=%s flags=0x%x bytes=%u barrier=%d",
+		  __entry->net, __entry->peer,
 		  __get_dynamic_array_len(client), __get_dynamic_array(client),
 		  __print_symbolic(__entry->type, { 1, "CONNECT" }, { 3, "PUBLISH" },
 				   { 4, "PUBACK" }, { 5, "PUBREC" }, { 6, "PUBREL" },
@@ -334,6 +356,7 @@ TRACE_EVENT(mqtt_attach,
 	TP_ARGS(peer),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, peer)
 		__field(u32, port)
 		__field(u8, protocol)
@@ -341,6 +364,7 @@ TRACE_EVENT(mqtt_attach,
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(peer->router);
 		__entry->peer = peer->id;
 		__entry->port = peer->tx.port ? peer->tx.port->id : 0;
 		__entry->protocol = peer->protocol;
@@ -348,7 +372,8 @@ TRACE_EVENT(mqtt_attach,
 		       __get_dynamic_array_len(client));
 	),
 
-	TP_printk("peer=%u client=\"%*pE\" protocol=%u port=%u", __entry->peer,
+	TP_printk("net=%u peer=%u client=\"%*pE\" protocol=%u port=%u",
+		  __entry->net, __entry->peer,
 		  __get_dynamic_array_len(client), __get_dynamic_array(client),
 		  __entry->protocol, __entry->port)
 );
@@ -360,19 +385,22 @@ TRACE_EVENT(mqtt_detach,
 	TP_ARGS(peer, reason),
 
 	TP_STRUCT__entry(
+		__field(u32, net)
 		__field(u32, peer)
 		__field(u32, reason)
 		__dynamic_array(u8, client, mqtt_trace_client_cut(peer))
 	),
 
 	TP_fast_assign(
+		__entry->net = mqtt_trace_net(peer->router);
 		__entry->peer = peer->id;
 		__entry->reason = reason;
 		memcpy(__get_dynamic_array(client), mqtt_trace_client(peer),
 		       __get_dynamic_array_len(client));
 	),
 
-	TP_printk("peer=%u client=\"%*pE\" reason=%s", __entry->peer,
+	TP_printk("net=%u peer=%u client=\"%*pE\" reason=%s",
+		  __entry->net, __entry->peer,
 		  __get_dynamic_array_len(client), __get_dynamic_array(client),
 		  mqtt_trace_show_end(__entry->reason))
 );

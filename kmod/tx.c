@@ -113,7 +113,7 @@ static void mqtt_tx_sent(const struct mqtt_peer *peer, const struct mqtt_msg *ms
 	u64 age = mqtt_msg_age(msg, now);
 
 	mqtt_stats_delay(peer->router->stats, age, msg->packets);
-	trace_mqtt_tx(peer, peer->id, 0, msg, age);
+	trace_mqtt_tx(peer->router, peer, peer->id, 0, msg, age);
 }
 
 /* The consumer: TCP has taken @sent bytes more. Returns messages completed. */
@@ -469,7 +469,7 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 
 	if (port)
 		mqtt_port_put(port);
-	mqtt_trace_purge(&queue, peer);
+	mqtt_trace_purge(peer->router, &queue, peer);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue) - pings);
 }

@@ -86,7 +86,7 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 			mqtt_tx_make_dirty(peer);
 	} else {
 		why = mqtt_tx_dropped(tx, err, packets);
-		trace_mqtt_drop(peer, peer->id, msg, why, packets, false);
+		trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
 		tell = err == -ENOBUFS && mqtt_tx_tell_full(peer);
 	}
 	spin_unlock(&tx->lock);
@@ -114,7 +114,7 @@ void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 p
 
 	spin_lock(&tx->lock);
 	why = mqtt_tx_dropped(tx, -EMSGSIZE, packets);
-	trace_mqtt_drop(peer, peer->id, msg, why, packets, false);
+	trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
 	spin_unlock(&tx->lock);
 	mqtt_stats_add(peer->router->stats, why, packets);
 }
