@@ -19,6 +19,16 @@
 #include "policy.h"
 #include "router.h"
 #include "socket.h"
+#include "trace.h"
+
+/* Readers that have found a subscription still may want to name its peer. */
+static void mqtt_peer_free_rcu(struct rcu_head *rcu)
+{
+	struct mqtt_peer *peer = container_of(rcu, struct mqtt_peer, rcu);
+
+	kfree(peer->client_id);
+	kfree(peer);
+}
 
 /**
  * mqtt_peer_free() - free a peer whose last reference is gone
@@ -34,8 +44,7 @@ void mqtt_peer_free(struct mqtt_peer *peer)
 	if (peer->sk)
 		sock_put(peer->sk);
 	mqtt_router_put(peer->router);
-	kfree(peer->client_id);
-	kfree_rcu(peer, rcu);
+	call_rcu(&peer->rcu, mqtt_peer_free_rcu);
 }
 
 static void mqtt_peer_forget_work(struct work_struct *work)
@@ -335,7 +344,8 @@ void mqtt_peer_end_all(struct mqtt_router *router)
 		bool hooked;
 
 		mqtt_peer_give_back(peer, true, &hooked);
-		mqtt_peer_unlist(peer);
+		if (mqtt_peer_unlist(peer))
+			trace_mqtt_detach(peer, MQTT_EVENT_TYPE_ROUTER_END);
 		/* The subscriptions are gone, their list is free for this. */
 		list_add(&peer->subs, hooked ? &ended : &gone);
 		cond_resched();

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/mqtt.h>
@@ -21,6 +22,7 @@
 #include "peer.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 
 /* Receivers that one record names. */
 #define MQTT_PORT_PEERS		64
@@ -195,6 +197,18 @@ static int mqtt_port_copy(const struct mqtt_port_out *out, struct iov_iter *to)
 	return 0;
 }
 
+static void mqtt_port_trace(const struct mqtt_port *port, const struct mqtt_port_out *out)
+{
+	u64 delay;
+	u32 i;
+
+	if (!trace_mqtt_tx_enabled() || out->msg == mqtt_tx_pingresp)
+		return;
+	delay = mqtt_msg_age(out->msg, local_clock());
+	for (i = 0; i < out->head.nr_peers; i++)
+		trace_mqtt_tx(port->router, NULL, out->peers[i], port->id, out->msg, delay);
+}
+
 static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out *out)
 {
 	u32 n = out->n;
@@ -206,6 +220,7 @@ static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out
 		port->nr_off = n;
 		if (port->off < out->msg->len)
 			return;
+		mqtt_port_trace(port, out);
 	}
 	port->off = 0;
 	spin_lock_bh(&port->lock);
@@ -270,6 +285,7 @@ static void mqtt_port_close(struct mqtt_port *port)
 	port->closed = true;
 	mqtt_queue_take(&queue, &port->queue);
 	spin_unlock_bh(&port->lock);
+	mqtt_trace_purge(port->router, &queue, NULL);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue));
 }

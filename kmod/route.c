@@ -24,6 +24,7 @@
 #include "policy.h"
 #include "route_impl.h"
 #include "router.h"
+#include "trace.h"
 #include "translate.h"
 #include "tx.h"
 
@@ -76,7 +77,7 @@ static bool mqtt_route_pick(struct mqtt_route *route, const struct mqtt_msg *tra
 		route->pick_max = max_packet;
 		route->receivers += MQTT_ROUTE_WRITE_COST;
 	}
-	mqtt_tx_too_large(peer, train->packets - route->pick_packets);
+	mqtt_tx_too_large(peer, train, train->packets - route->pick_packets);
 	return route->pick_packets && mqtt_tx_enqueue(peer, route->pick, route->pick_packets);
 }
 
@@ -96,7 +97,7 @@ bool mqtt_route_give(struct mqtt_route *route, struct mqtt_peer *peer, struct mq
 
 	if (unlikely(!mqtt_acl_may_receive(peer, &route->acl, route->in->pub->topic,
 					   route->in->pub->topic_len))) {
-		mqtt_tx_denied(peer, packets);
+		mqtt_tx_denied(peer, msg, packets);
 		return false;
 	}
 	if (unlikely(msg && msg->packets > 1 && msg->longest > READ_ONCE(peer->tx.max_packet)))
@@ -196,6 +197,7 @@ static void mqtt_route_found(void *ctx, const struct hlist_head *subs)
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in)
 {
 	struct mqtt_route route __uninitialized;
+	bool kept = false;
 	int err;
 
 	in->msg->source = in->source ? in->source->id : 0;
@@ -214,7 +216,12 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.copies.nr_kept = 0;
 	route.copies.next = 0;
 	route.nr_lists = 0;
+	mqtt_msg_is_born(in->msg);
 	rcu_read_lock();
+	trace_mqtt_rx(router, in);
+	if (trace_mqtt_match_enabled())
+		kept = mqtt_match_is_kept(&router->trie, in->last, in->pub->topic,
+					  in->pub->topic_len);
 	err = mqtt_match(&router->trie, in->last, in->pub->topic, in->pub->topic_len,
 			 MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
 	mqtt_route_deliver_all(&route);
@@ -222,6 +229,10 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 		mqtt_copies_deliver(&route);
 		this_cpu_add(mqtt_route_stamp, route.copies.n);
 	}
+	trace_mqtt_match(router, in->msg, route.receivers, kept);
+	if (unlikely(err))
+		trace_mqtt_drop(router, in->source, in->source ? in->source->id : 0, in->msg,
+				MQTT_A_STATS_DROP_BUDGET, in->msg->packets, true);
 	rcu_read_unlock();
 	if (route.twin)
 		mqtt_msg_put(route.twin);

@@ -16,6 +16,7 @@
 #include "peer.h"
 #include "route.h"
 #include "router.h"
+#include "trace.h"
 #include "rx_publish.h"
 #include "translate.h"
 
@@ -27,6 +28,8 @@
 void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets)
 {
 	peer->rx.drop_no_memory += packets;
+	trace_mqtt_drop(peer->router, peer, peer->id, NULL, MQTT_A_STATS_DROP_NO_MEMORY, packets,
+			true);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, packets);
 }
 

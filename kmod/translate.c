@@ -71,9 +71,9 @@ static struct mqtt_msg *mqtt_rewrite_train(const struct mqtt_msg *train,
 	if (!twin)
 		return NULL;
 	mqtt_train_write(train, twin->head, how);
-	twin->source = train->source;
 	twin->longest = size.longest;
 	twin->packets = size.packets;
+	mqtt_msg_descends(twin, train);
 	return twin;
 }
 
@@ -103,8 +103,8 @@ struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u
 	picked = size ? mqtt_msg_alloc(size, size, train->protocol, gfp) : NULL;
 	if (!picked)
 		return NULL;
-	picked->source = train->source;
 	picked->packets = *packets;
+	mqtt_msg_descends(picked, train);
 	picked->longest = max_packet;
 	size = 0;
 	for (off = 0; off < train->len; off += len) {
@@ -145,6 +145,7 @@ struct mqtt_msg *mqtt_train_slice(const struct mqtt_msg *train, u32 first, u32 n
 	memcpy(slice->head, train->head + begin, end - begin);
 	slice->packets = n;
 	slice->longest = longest;
+	mqtt_msg_descends(slice, train);
 	return slice;
 }
 

@@ -133,8 +133,8 @@ extern struct mqtt_msg *mqtt_tx_pingresp;
 int mqtt_tx_enqueue_init(void);
 void mqtt_tx_enqueue_exit(void);
 bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets);
-void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets);
-void mqtt_tx_denied(struct mqtt_peer *peer, u32 packets);
+void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
+void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
 void mqtt_tx_ping(struct mqtt_peer *peer);
 
 /* tx_host.c */
