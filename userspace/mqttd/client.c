@@ -14,8 +14,10 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_pause.h"
 #include "client_plane.h"
 #include "client_rate.h"
+#include "client_slow.h"
 #include "handler.h"
 #include "incidents.h"
 #include "listener.h"
@@ -65,6 +67,8 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 				    "already connected, closing old connection" },
 	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
 				    "disconnected: does not read its answers" },
+	[CLOSE_SLOW]		= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
+				    "disconnected: does not read its messages" },
 	[CLOSE_NO_MEMORY]	= { LOG_TYPE_ERROR, false, REASON_IMPLEMENTATION,
 				    "disconnected: out of memory" },
 	[CLOSE_NOT_ATTACHED]	= { LOG_TYPE_ERROR, false, REASON_IMPLEMENTATION,
@@ -290,6 +294,8 @@ void client_destroy(struct client *client)
 
 	timer_cancel(&worker->timers, &client->timer);
 	client_rate_free(client);
+	client_pause_free(client);
+	client_slow_free(client);
 	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
 		drain(client);
 	if (client->events)

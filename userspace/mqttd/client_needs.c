@@ -21,7 +21,6 @@ static const char * const names[NEED_COUNT] = {
 	[NEED_SUBSCRIPTION_ID]		= "subscription-id",
 	[NEED_RETAIN_AS_PUBLISHED]	= "retain-as-published",
 	[NEED_UPGRADE_QOS]		= "upgrade-qos",
-	[NEED_MESSAGE_RATE]		= "message-rate",
 	[NEED_SIZE_LIMIT]		= "size-limit",
 	[NEED_PAYLOAD_FORMAT]		= "payload-format",
 };
@@ -53,7 +52,6 @@ unsigned int client_needs(const struct client *client)
 	return when(!acl_unlimited(client->rules, ACL_READ), NEED_ACL_READ) |
 	       when(!acl_unlimited(client->rules, ACL_WRITE), NEED_ACL_WRITE) |
 	       when(client->endpoint->conf->mount_point, NEED_MOUNT_POINT) |
-	       when(conf->message_rate, NEED_MESSAGE_RATE) |
 	       when(!dataplane_keeps_limit(conf), NEED_SIZE_LIMIT) |
 	       when(conf->check_payload_format && client->protocol == MQTT_PROTOCOL_V5,
 		    NEED_PAYLOAD_FORMAT) |

@@ -95,6 +95,13 @@ static void now_plain(struct client *client)
 	watch_again(client);
 }
 
+/* Before they are read, so that those are not missed that change meanwhile. */
+static void note_limits(struct client *client)
+{
+	client->limits_seen = __atomic_load_n(&client->worker->broker->limits_generation,
+					      __ATOMIC_ACQUIRE);
+}
+
 static struct mqtt_nl_attach describe(const struct client *client, int fd)
 {
 	return (struct mqtt_nl_attach){
@@ -104,7 +111,26 @@ static struct mqtt_nl_attach describe(const struct client *client, int fd)
 		.keep_alive = client->keepalive,
 		.topic_alias_max = client->aliases.max,
 		.max_packet = client->terms.max_packet,
+		.limits = dataplane_limits(client->worker->broker->conf),
 	};
+}
+
+/* One that is no peer yet: the others keep the limits that they have. */
+static struct mqtt_nl_attach describe_new(struct client *client, int fd)
+{
+	note_limits(client);
+	return describe(client, fd);
+}
+
+void client_plane_limit(struct client *client)
+{
+	unsigned int seen = client->limits_seen;
+
+	if (!client->conn.peer)
+		return;
+	note_limits(client);
+	if (client->limits_seen != seen)
+		dataplane_set_limits(client->worker, client->conn.peer);
 }
 
 /* To hosted */
@@ -112,7 +138,7 @@ static struct mqtt_nl_attach describe(const struct client *client, int fd)
 /* A new peer that has no subscriptions yet. */
 static int host(struct client *client)
 {
-	struct mqtt_nl_attach attach = describe(client, -1);
+	struct mqtt_nl_attach attach = describe_new(client, -1);
 	struct worker *worker = client->worker;
 	int err;
 
@@ -361,7 +387,7 @@ void client_plane_join(struct client *client)
  */
 static int offload_new(struct client *client)
 {
-	struct mqtt_nl_attach attach = describe(client, client->conn.fd);
+	struct mqtt_nl_attach attach = describe_new(client, client->conn.fd);
 	struct worker *worker = client->worker;
 	int err;
 

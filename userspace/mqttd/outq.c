@@ -116,6 +116,38 @@ int outq_copy(struct outq *q, const void *data, size_t len)
 	return 0;
 }
 
+int outq_copy_alone(struct outq *q, const void *data, size_t len)
+{
+	uint8_t *room = outq_append_alone(q, len);
+
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, data, len);
+	return 0;
+}
+
+int outq_merge(struct outq *q, struct outq *more)
+{
+	const struct outq_segment *seg;
+	uint8_t *room;
+
+	if (!more->first)
+		return 0;
+	room = append(q, more->bytes);
+	if (!room)
+		return -ENOMEM;
+	for (seg = more->first; seg; room += seg->len, seg = seg->next)
+		memcpy(room, seg->data, seg->len);
+	outq_clear(more);
+	return 0;
+}
+
+const uint8_t *outq_front(const struct outq *q, size_t *len)
+{
+	*len = q->first->len;
+	return q->first->data;
+}
+
 int outq_share(struct outq *q, struct blob *blob, const uint8_t *data, size_t len)
 {
 	struct outq_segment *seg = segment_add(q, 0);

@@ -41,8 +41,17 @@ int outq_copy(struct outq *q, const void *data, size_t len);
 /* Takes a reference of its own to @blob, which @data points into. */
 int outq_share(struct outq *q, struct blob *blob, const uint8_t *data, size_t len);
 
+/* Likewise in a piece of its own. */
+int outq_copy_alone(struct outq *q, const void *data, size_t len);
+
 /* Moves all of @more to the end of @q. */
 void outq_join(struct outq *q, struct outq *more);
+
+/* Likewise, as a copy behind the last bytes. Returns 0, or -ENOMEM and has moved nothing. */
+int outq_merge(struct outq *q, struct outq *more);
+
+/* The first bytes, of which @len follow one another. Only of one that is not empty. */
+const uint8_t *outq_front(const struct outq *q, size_t *len);
 
 static inline bool outq_empty(const struct outq *q)
 {

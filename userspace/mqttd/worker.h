@@ -20,6 +20,7 @@
 
 struct broker;
 struct client;
+struct client_pause;
 
 /**
  * struct worker_moves - a walk over all clients, a few in each round
@@ -73,6 +74,8 @@ struct worker_moves {
  * @replays: clients that can go on with retained messages
  * @pumps: clients whose session's queue has something new
  * @storing: clients that wait for the store
+ * @paused: clients that are not read from for a subscriber's sake
+ * @resumed: number of the last @broker->resume_request that was looked at
  * @store_seen: the last change that was durable when these were looked at
  * @store_full: the store was full then
  * @store_waits: the store's thread is to wake this one
@@ -108,6 +111,8 @@ struct worker {
 	struct client *replays;
 	struct client *pumps;
 	struct client *storing;
+	struct client_pause *paused;
+	unsigned int resumed;
 	uint64_t store_seen;
 	bool store_full;
 	bool store_waits;
