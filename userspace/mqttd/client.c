@@ -18,6 +18,7 @@
 #include "client_plane.h"
 #include "client_rate.h"
 #include "client_slow.h"
+#include "farewell.h"
 #include "handler.h"
 #include "incidents.h"
 #include "listener.h"
@@ -263,10 +264,19 @@ static bool say_goodbye(struct client *client)
 						    client->close_detail);
 	if (limit && len > limit)
 		len = packet_disconnect_write(packet, code, NULL);
+	if (client->closing == CLOSE_SLOW)
+		outq_cut(&client->out);
 	if ((limit && len > limit) || outq_copy(&client->out, packet, len))
 		return false;
 	client_flush(client);
 	return true;
+}
+
+/* Who was too slow is told when it has come so far. */
+static bool linger(struct client *client)
+{
+	return client->closing == CLOSE_SLOW && !outq_empty(&client->out) &&
+	       farewell_begin(client->worker, &client->conn, &client->out);
 }
 
 /*
@@ -283,6 +293,7 @@ static void drain(struct client *client)
 void client_destroy(struct client *client)
 {
 	struct worker *worker = client->worker;
+	bool told;
 
 	session_offline(client);
 	client_pump_cancel(client);
@@ -296,11 +307,13 @@ void client_destroy(struct client *client)
 	client_rate_free(client);
 	client_pause_free(client);
 	client_slow_free(client);
-	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
+	told = say_goodbye(client);
+	if (told || client->closing == CLOSE_REFUSED)
 		drain(client);
 	if (client->events)
 		worker_unwatch(worker, client->conn.fd);
-	close(client->conn.fd);
+	if (!told || !linger(client))
+		close(client->conn.fd);
 	session_leave(client);
 
 	*client->link = client->next;

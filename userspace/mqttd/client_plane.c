@@ -423,6 +423,16 @@ void client_plane_attach(struct client *client)
 	client_release(client, HOLD_ATTACH);
 }
 
+/* A connection that is closed a little later: between two packets, whatever is in it. */
+static void end_slow(struct client *client)
+{
+	if (dataplane_detach(client->worker, client->conn.peer))
+		return;
+	count_leaving(client);
+	client->conn.transport = &transport_plain;
+	count_hosted(client, 1);
+}
+
 /* An offloaded peer ends when its socket is closed. */
 void client_plane_leave(struct client *client)
 {
@@ -434,8 +444,12 @@ void client_plane_leave(struct client *client)
 	if (!client->conn.peer)
 		return;
 	port_flush(worker);
-	if (!is_offloaded(client) && !worker->stop)
+	if (worker->stop)
+		;
+	else if (!is_offloaded(client))
 		dataplane_detach(worker, client->conn.peer);
+	else if (client->closing == CLOSE_SLOW)
+		end_slow(client);
 	port_client_del(worker, client);
 	count_leaving(client);
 	client->conn.peer = 0;

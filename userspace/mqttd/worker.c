@@ -19,6 +19,7 @@
 #include "client.h"
 #include "client_acl.h"
 #include "client_pause.h"
+#include "farewell.h"
 #include "client_plane.h"
 #include "log.h"
 #include "replay.h"
@@ -302,6 +303,7 @@ void worker_close_clients(struct worker *worker)
 	for (client = worker->clients; client; client = client->next)
 		client_close(client, CLOSE_SHUTDOWN, NULL);
 	finish_round(worker);
+	farewell_end_all(worker);
 	worker_drop_storing(worker);
 }
 
