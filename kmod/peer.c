@@ -15,6 +15,7 @@
 
 #include "event.h"
 #include "peer.h"
+#include "policy.h"
 #include "router.h"
 #include "socket.h"
 
@@ -61,7 +62,7 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	peer->aliases.max = params->topic_alias_max;
 	mqtt_rx_init(&peer->rx);
 	peer->limits = params->limits;
-	mqtt_tx_init(&peer->tx, params->max_packet);
+	mqtt_tx_init(&peer->tx, &router->memory, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 
 	if (sk)
@@ -125,6 +126,7 @@ void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limi
 {
 	lockdep_assert_held(&peer->router->lock);
 	spin_lock_bh(&peer->tx.lock);
+	mqtt_policy_change(peer, limits);
 	peer->limits = *limits;
 	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&peer->tx.lock);
