@@ -165,6 +165,15 @@ static int mqtt_nl_put_stats(struct sk_buff *skb, const struct mqtt_peer *peer)
 			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)) ||
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_TOO_LARGE,
 			     READ_ONCE(tx->drop_too_large)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_RATE, READ_ONCE(rx->rate.dropped)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_RATE_WAITS, READ_ONCE(rx->rate.waits)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PAUSES, READ_ONCE(rx->pause.times)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_OLD, READ_ONCE(tx->drop_old)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_CONFLATED,
+			     READ_ONCE(tx->drop_conflated)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_ROUTER_FULL,
+			     READ_ONCE(tx->drop_router_full)) ||
+	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_SLOW, READ_ONCE(tx->drop_slow)) ||
 	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PINGS, READ_ONCE(rx->pings)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

@@ -15,6 +15,7 @@
 
 #include "event.h"
 #include "peer.h"
+#include "policy.h"
 #include "router.h"
 #include "socket.h"
 
@@ -61,7 +62,7 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	peer->aliases.max = params->topic_alias_max;
 	mqtt_rx_init(&peer->rx);
 	peer->limits = params->limits;
-	mqtt_tx_init(&peer->tx, params->max_packet);
+	mqtt_tx_init(&peer->tx, &router->memory, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 
 	if (sk)
@@ -117,7 +118,7 @@ void mqtt_peer_list(struct mqtt_peer *peer)
  * @peer: peer
  * @limits: all of them, as the attributes of a peer may be; copied
  *
- * What is in its queue already stays.
+ * What is in its queue already stays. Whoever is held up by the old limits goes on.
  *
  * Context: its router's lock is held.
  */
@@ -125,8 +126,12 @@ void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limi
 {
 	lockdep_assert_held(&peer->router->lock);
 	spin_lock_bh(&peer->tx.lock);
+	mqtt_policy_change(peer, limits);
 	peer->limits = *limits;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&peer->tx.lock);
+	if (!mqtt_peer_is_hosted(peer))
+		mqtt_rx_kick(peer);
 }
 
 static void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)
@@ -246,9 +251,11 @@ static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
  * @extack: is told what is wrong
  *
  * A packet that is half sent is ended first. What else is in the peer's queue
- * and does not fit into TCP's buffer is dropped and counted.
+ * and does not fit into TCP's buffer is dropped and counted. The peer's last trace
+ * on the socket goes a grace period later, for which nobody waits but who wants to
+ * attach the socket again: one is enough for many detaches.
  *
- * Context: may sleep, for a grace period too.
+ * Context: may sleep.
  * Return: 0; -ENOENT; -ENOBUFS if the packet could not be ended, and the peer
  * is as before.
  */
@@ -275,10 +282,8 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
-	if (hooked) {
-		synchronize_rcu();
-		mqtt_socket_forget(peer);
-	}
+	if (hooked)
+		queue_rcu_work(mqtt_forget_wq, &peer->forget);
 	mqtt_peer_put(peer);
 	return 0;
 }

@@ -46,7 +46,8 @@ static void mqtt_port_wake(struct mqtt_port *port)
  * @peer: the peer's id
  *
  * Context: bottom halves off, the peer's tx->lock is held.
- * Return: 0; -EPIPE if the port is closed; -ENOBUFS at its limit; -ENOMEM.
+ * Return: 0; -EPIPE if the port is closed; -ENOBUFS at its limit; -EDQUOT at the
+ * router's; -ENOMEM.
  */
 int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 {
@@ -54,7 +55,7 @@ int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 
 	spin_lock(&port->lock);
 	if (likely(!port->closed))
-		err = mqtt_queue_push(&port->queue, msg, peer, port->limit);
+		err = mqtt_queue_push_shared(&port->queue, msg, peer, port->limit);
 	if (err == -ENOBUFS)
 		port->drops += msg->packets;
 	spin_unlock(&port->lock);
@@ -258,8 +259,7 @@ static void mqtt_port_close(struct mqtt_port *port)
 
 	spin_lock_bh(&port->lock);
 	port->closed = true;
-	queue = port->queue;
-	port->queue = (struct mqtt_queue){};
+	mqtt_queue_take(&queue, &port->queue);
 	spin_unlock_bh(&port->lock);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue));
@@ -317,6 +317,7 @@ struct mqtt_port *mqtt_port_new(struct mqtt_router *router, u64 limit)
 	spin_lock_init(&port->lock);
 	mutex_init(&port->read_lock);
 	init_waitqueue_head(&port->wait);
+	mqtt_queue_init(&port->queue, &router->memory);
 	port->limit = limit;
 	refcount_inc(&router->refs);
 	port->router = router;

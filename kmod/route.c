@@ -18,6 +18,7 @@
 
 #include "msg.h"
 #include "peer.h"
+#include "policy.h"
 #include "route.h"
 #include "router.h"
 #include "translate.h"
@@ -110,6 +111,9 @@ static void mqtt_route_enqueue(struct mqtt_route *route, struct mqtt_peer *peer)
 		mqtt_route_pick(route, msg, peer);
 	else
 		mqtt_tx_enqueue(peer, msg, route->in->msg->packets);
+	if (unlikely(READ_ONCE(peer->limits.pause)) && route->in->publisher &&
+	    mqtt_tx_above_high_water(peer))
+		mqtt_pause_begin(route->in->publisher, peer);
 }
 
 static void mqtt_route_deliver(struct mqtt_route *route, const struct hlist_head *subs)

@@ -86,6 +86,7 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	INIT_WORK(&router->end_work, mqtt_router_end_work);
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
+	mqtt_memory_init(&router->memory);
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
 	router->owner_portid = portid;
 	router->owner = owner;

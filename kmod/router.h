@@ -11,6 +11,7 @@
 #include <linux/xarray.h>
 #include <mqtt/trie.h>
 
+#include "memory.h"
 #include "stats.h"
 
 struct net;
@@ -42,6 +43,7 @@ struct sock;
  * @nr_ports: how many
  * @trie: topic table; changed under @lock, read under RCU
  * @queue_limit: default of peers attached from now on, bytes
+ * @memory: of all queues
  * @offload_max_packet: longest packet that is forwarded here, bytes
  * @owner_portid: netlink socket that created it
  * @owner: the same, to be compared only: its portid is given away before the
@@ -63,6 +65,7 @@ struct mqtt_router {
 	u32 nr_ports;
 	struct mqtt_trie trie;
 	u64 queue_limit;
+	struct mqtt_memory memory;
 	u32 offload_max_packet;
 	u32 owner_portid;
 	const struct sock *owner;

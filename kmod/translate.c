@@ -99,6 +99,37 @@ struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u
 }
 
 /**
+ * mqtt_train_slice() - some packets of a train
+ * @train: train
+ * @first: number of the first one
+ * @n: how many, at least one; the train has them
+ * @gfp: GFP_ATOMIC in softirq
+ *
+ * Return: a message with one reference, or NULL without memory.
+ */
+struct mqtt_msg *mqtt_train_slice(const struct mqtt_msg *train, u32 first, u32 n, gfp_t gfp)
+{
+	u32 i, len, begin = 0, end = 0, longest = 0;
+	struct mqtt_msg *slice;
+
+	for (i = 0; i < first + n; i++) {
+		len = mqtt_msg_packet_len(train, end);
+		if (i == first)
+			begin = end;
+		if (i >= first)
+			longest = max(longest, len);
+		end += len;
+	}
+	slice = mqtt_msg_alloc(end - begin, end - begin, train->protocol, gfp);
+	if (!slice)
+		return NULL;
+	memcpy(slice->head, train->head + begin, end - begin);
+	slice->packets = n;
+	slice->longest = longest;
+	return slice;
+}
+
+/**
  * mqtt_translate() - build a message anew
  * @msg: PUBLISH, its header whole in @msg->head; the caller keeps its reference
  * @pub: what it says, with a topic name. Its payload are the last bytes of @msg.
