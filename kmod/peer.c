@@ -265,9 +265,11 @@ static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
  * @extack: is told what is wrong
  *
  * A packet that is half sent is ended first. What else is in the peer's queue
- * and does not fit into TCP's buffer is dropped and counted.
+ * and does not fit into TCP's buffer is dropped and counted. The peer's last trace
+ * on the socket goes a grace period later, for which nobody waits but who wants to
+ * attach the socket again: one is enough for many detaches.
  *
- * Context: may sleep, for a grace period too.
+ * Context: may sleep.
  * Return: 0; -ENOENT; -ENOBUFS if the packet could not be ended, and the peer
  * is as before.
  */
@@ -294,10 +296,8 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
-	if (hooked) {
-		synchronize_rcu();
-		mqtt_socket_forget(peer);
-	}
+	if (hooked)
+		queue_rcu_work(mqtt_forget_wq, &peer->forget);
 	mqtt_peer_put(peer);
 	return 0;
 }

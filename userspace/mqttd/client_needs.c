@@ -17,7 +17,6 @@ static const char * const names[NEED_COUNT] = {
 	[NEED_ACL]			= "acl",
 	[NEED_MOUNT_POINT]		= "mount-point",
 	[NEED_UPGRADE_QOS]		= "upgrade-qos",
-	[NEED_MESSAGE_RATE]		= "message-rate",
 	[NEED_SIZE_LIMIT]		= "size-limit",
 	[NEED_PAYLOAD_FORMAT]		= "payload-format",
 };
@@ -49,7 +48,6 @@ unsigned int client_needs(const struct client *client)
 
 	return when(client->acls_refused, NEED_ACL) |
 	       when(client->endpoint->conf->mount_point, NEED_MOUNT_POINT) |
-	       when(conf->message_rate, NEED_MESSAGE_RATE) |
 	       when(!dataplane_keeps_limit(conf), NEED_SIZE_LIMIT) |
 	       when(conf->check_payload_format && client->protocol == MQTT_PROTOCOL_V5,
 		    NEED_PAYLOAD_FORMAT) |

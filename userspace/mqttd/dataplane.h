@@ -22,6 +22,7 @@ struct conn;
 struct mqtt_nl_acl_rule;
 struct mqtt_nl_attach;
 struct mqtt_nl_filter;
+struct mqtt_nl_limits;
 struct stats;
 struct worker;
 
@@ -77,6 +78,13 @@ int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *id
 
 /* The configuration has changed. Main thread. */
 void dataplane_reload(struct broker *broker);
+
+/*
+ * What clients are kept to; and of one that is a peer, anew, after
+ * @broker->limits_generation has changed.
+ */
+struct mqtt_nl_limits dataplane_limits(const struct config *conf);
+int dataplane_set_limits(struct worker *worker, uint32_t peer);
 
 /* Does the router send what is longer than message_size_limit to the daemon? */
 bool dataplane_keeps_limit(const struct config *conf);
