@@ -12,6 +12,7 @@
 #include <linux/workqueue.h>
 #include <mqtt/wire.h>
 
+#include "pause.h"
 #include "queue.h"
 
 struct mqtt_msg;
@@ -46,6 +47,7 @@ enum mqtt_tx_slow {
  * @full_told: that the queue is full has been told since it became empty
  * @port: where everything goes instead if the peer is hosted, held
  * @closed: nothing may be queued any more
+ * @pauses: publishers that wait for the queue; also under @lock
  * @flags: enum mqtt_tx_flag
  * @dirty: link in a CPU's list, owned by whoever set MQTT_TX_DIRTY
  * @work: sends in process context, holds a reference to the peer while pending
@@ -83,6 +85,7 @@ struct mqtt_tx {
 	u32 max_packet;
 	struct mqtt_queue queue;
 	struct mqtt_port *port;
+	struct mqtt_pauses pauses;
 
 	unsigned long flags;
 	struct llist_node dirty;
@@ -108,6 +111,7 @@ struct mqtt_tx {
 	u64 drop_conflated;
 	u64 drop_slow;
 	u64 drop_router_full;
+	u64 drop_denied;
 };
 
 int mqtt_tx_module_init(void);
@@ -129,7 +133,8 @@ extern struct mqtt_msg *mqtt_tx_pingresp;
 int mqtt_tx_enqueue_init(void);
 void mqtt_tx_enqueue_exit(void);
 bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets);
-void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets);
+void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
+void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
 void mqtt_tx_ping(struct mqtt_peer *peer);
 
 /* tx_host.c */

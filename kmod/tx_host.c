@@ -31,6 +31,7 @@ void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port)
 	tx->pinned = 0;
 	WRITE_ONCE(tx->slow, MQTT_TX_SLOW_NOT);
 	tx->full_told = false;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 }
