@@ -29,10 +29,10 @@
 
 #include "conflate.h"
 #include "msg.h"
+#include "peer.h"
 #include "queue.h"
+#include "trace.h"
 #include "translate.h"
-
-#define MQTT_CONFLATE_GFP	(GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT)
 
 static siphash_aligned_key_t mqtt_conflate_key __read_mostly;
 static struct kmem_cache *mqtt_conflate_cache __ro_after_init;
@@ -135,7 +135,7 @@ static struct mqtt_queue_node *mqtt_conflate_alloc(struct mqtt_queue *queue,
 
 	if (queue->index.nodes >= MQTT_CONFLATE_NODES_MAX)
 		return NULL;
-	node = kmem_cache_alloc(mqtt_conflate_cache, MQTT_CONFLATE_GFP);
+	node = kmem_cache_alloc(mqtt_conflate_cache, MQTT_MSG_GFP);
 	if (!node)
 		return NULL;
 	node->hash = topic->hash;
@@ -176,13 +176,22 @@ static void mqtt_conflate_insert(struct mqtt_queue *queue, struct mqtt_queue_nod
 	rb_insert_color(&node->rb, &queue->index.root);
 }
 
+static u32 mqtt_conflate_lose(const struct mqtt_peer *peer, const struct mqtt_msg *msg,
+			      u32 packets)
+{
+	trace_mqtt_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_CONFLATED, packets,
+			false);
+	return packets;
+}
+
 /*
  * One entry that nobody has looked at, the newest of those. Returns false if
  * there is no memory to remember it. @dropped grows by the packets that are
  * not to be kept, and @place is NULL if none is.
  */
-static bool mqtt_conflate_look(struct mqtt_queue *queue, struct mqtt_msg **place, u32 *dropped)
+static bool mqtt_conflate_look(struct mqtt_peer *peer, struct mqtt_msg **place, u32 *dropped)
 {
+	struct mqtt_queue *queue = &peer->tx.queue;
 	struct mqtt_msg *msg = mqtt_queue_untag(*place);
 	struct mqtt_queue_node *node = NULL;
 	struct rb_node **link, *parent;
@@ -194,7 +203,7 @@ static bool mqtt_conflate_look(struct mqtt_queue *queue, struct mqtt_msg **place
 	if ((node && node->gen == queue->index.gen) || !mqtt_conflate_topic(msg, &topic))
 		return true;
 	if (mqtt_conflate_lookup(&queue->index.root, &topic, &link, &parent)) {
-		*dropped += msg->packets;
+		*dropped += mqtt_conflate_lose(peer, msg, msg->packets);
 		mqtt_queue_release(queue, *place, true);
 		*place = NULL;
 		return true;
@@ -207,10 +216,10 @@ static bool mqtt_conflate_look(struct mqtt_queue *queue, struct mqtt_msg **place
 		*place = (struct mqtt_msg *)((unsigned long)node | MQTT_QUEUE_NODE);
 	}
 	mqtt_conflate_insert(queue, node, link, parent);
-	last = msg->packets > 1 ? mqtt_train_slice(msg, msg->packets - 1, 1, MQTT_CONFLATE_GFP) :
+	last = msg->packets > 1 ? mqtt_train_slice(msg, msg->packets - 1, 1, MQTT_MSG_GFP) :
 				  NULL;
 	if (last) {
-		*dropped += msg->packets - 1;
+		*dropped += mqtt_conflate_lose(peer, msg, msg->packets - 1);
 		mqtt_queue_exchange(queue, &node->msg, last);
 		mqtt_msg_put(last);
 	}
@@ -247,23 +256,23 @@ static void mqtt_conflate_pack(struct mqtt_queue *queue, struct mqtt_queue_chunk
 
 /**
  * mqtt_conflate_step() - look at some of what was there before the index
- * @queue: queue of one peer, its index active
- * @pinned: entries at its head that must stay what they are
+ * @peer: receiver, the index of its queue active
  *
- * Context: any; the queue is locked.
+ * Context: any; tx->lock is held.
  * Return: packets dropped, of which a newer one waits.
  */
-u32 mqtt_conflate_step(struct mqtt_queue *queue, u32 pinned)
+u32 mqtt_conflate_step(struct mqtt_peer *peer)
 {
+	struct mqtt_queue *queue = &peer->tx.queue;
 	struct mqtt_queue_chunk *chunk = queue->index.cursor;
 	u32 i, end, dropped = 0;
 
 	if (!chunk)
 		return 0;
-	end = mqtt_conflate_pinned_end(queue, chunk, pinned);
+	end = mqtt_conflate_pinned_end(queue, chunk, peer->tx.pinned);
 	queue->index.cursor = end == chunk->head ? chunk->prev : NULL;
 	for (i = chunk->tail; i > end; i--) {
-		if (!mqtt_conflate_look(queue, &chunk->msg[i - 1], &dropped)) {
+		if (!mqtt_conflate_look(peer, &chunk->msg[i - 1], &dropped)) {
 			queue->index.cursor = NULL;
 			break;
 		}

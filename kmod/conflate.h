@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 struct mqtt_msg;
+struct mqtt_peer;
 struct mqtt_queue;
 struct mqtt_queue_node;
 
@@ -28,7 +29,7 @@ struct mqtt_topic {
 
 void mqtt_conflate_begin(struct mqtt_queue *queue);
 void mqtt_conflate_end(struct mqtt_queue *queue);
-u32 mqtt_conflate_step(struct mqtt_queue *queue, u32 pinned);
+u32 mqtt_conflate_step(struct mqtt_peer *peer);
 struct mqtt_queue_node *mqtt_conflate_find(const struct mqtt_queue *queue,
 					   const struct mqtt_topic *topic, u32 pinned);
 int mqtt_conflate_replace(struct mqtt_queue *queue, struct mqtt_queue_node *node,

@@ -29,7 +29,7 @@
 #include "router.h"
 #include "translate.h"
 
-#define MQTT_COPY_GFP		(GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN)
+#define MQTT_COPY_GFP		MQTT_MSG_GFP
 /* Entries that need no allocation, of a page, and pages. */
 #define MQTT_COPY_FIRST		32
 #define MQTT_COPY_PAGE		(PAGE_SIZE / sizeof(struct mqtt_copy_entry))
@@ -208,7 +208,7 @@ static struct mqtt_msg *mqtt_copy_write(struct mqtt_route *route, const struct m
 	struct mqtt_msg *msg;
 
 	route->receivers += MQTT_ROUTE_WRITE_COST;
-	msg = mqtt_rewrite(in->msg, in->pub, how, GFP_ATOMIC | __GFP_ACCOUNT);
+	msg = mqtt_rewrite(in->msg, in->pub, how, MQTT_MSG_GFP);
 	if (msg && !mqtt_framed_alike(in->msg->protocol, how->protocol))
 		mqtt_stats_add(route->router->stats, MQTT_A_STATS_TRANSLATED, msg->packets);
 	return msg;

@@ -43,7 +43,7 @@ static int mqtt_msg_alloc_pages(struct mqtt_msg *msg, gfp_t gfp)
  * @head_len: bytes of its fixed and variable header; all of a packet of at
  *	most MQTT_MSG_INLINE_MAX bytes is put there whatever this says
  * @protocol: enum mqtt_protocol that it is framed by
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * Return: a message with one reference, its bytes unset, or NULL.
  */
@@ -85,7 +85,7 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
  * @msg: packet; immutable from now on
  * @head_len: bytes that stand before what @msg has in pages
  * @protocol: enum mqtt_protocol that it is framed by
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * What is in @msg's pages is not copied; it stays as long as the new message.
  *

@@ -6,8 +6,15 @@
 #define _MQTT_MSG_H
 
 #include <linux/bvec.h>
+#include <linux/gfp.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
+
+/*
+ * Memory of messages and queues in softirq. Not GFP_ATOMIC: memory cgroups let that
+ * have what is above their limits, and whoever has no memory loses a message only.
+ */
+#define MQTT_MSG_GFP		(GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT)
 
 /* A packet up to this long is kept in one piece with the structure. */
 #define MQTT_MSG_INLINE_MAX	2048

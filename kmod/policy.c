@@ -15,10 +15,10 @@
 #include "peer.h"
 #include "policy.h"
 #include "router.h"
+#include "trace.h"
 #include "translate.h"
 #include "tx.h"
 
-#define MQTT_POLICY_GFP		(GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT)
 /* Messages that one may push out, so that a limit can be lowered at any time. */
 #define MQTT_POLICY_DROPS_MAX	4096
 
@@ -66,9 +66,9 @@ bool mqtt_tx_below_low_water(const struct mqtt_peer *peer)
 }
 
 /* How many packets more than the limit there would be */
-static u32 mqtt_policy_excess(const struct mqtt_peer *peer, u32 packets)
+static u32 mqtt_policy_excess(const struct mqtt_peer *peer, s64 packets)
 {
-	u64 sum = (u64)mqtt_tx_packets(&peer->tx) + packets;
+	s64 sum = mqtt_tx_packets(&peer->tx) + packets;
 	u32 most = peer->limits.queue_packets;
 
 	return most && sum > most ? sum - most : 0;
@@ -80,6 +80,14 @@ static void mqtt_policy_count(struct mqtt_peer *peer, u64 *count, unsigned int a
 		return;
 	*count += packets;
 	mqtt_stats_add(peer->router->stats, attr, packets);
+}
+
+/* The same of @msg, which is still there */
+static void mqtt_policy_lose(struct mqtt_peer *peer, const struct mqtt_msg *msg, u64 *count,
+			     unsigned int attr, u32 packets)
+{
+	trace_mqtt_drop(peer->router, peer, peer->id, msg, attr, packets, false);
+	mqtt_policy_count(peer, count, attr, packets);
 }
 
 /* As it is, if it fits */
@@ -100,14 +108,15 @@ static int mqtt_policy_drop_new(struct mqtt_peer *peer, struct mqtt_msg *msg,
 
 	if (!excess || excess >= msg->packets)
 		return mqtt_policy_push(peer, msg);
-	part = mqtt_train_slice(msg, 0, msg->packets - excess, MQTT_POLICY_GFP);
+	part = mqtt_train_slice(msg, 0, msg->packets - excess, MQTT_MSG_GFP);
 	if (!part)
 		return -ENOMEM;
 	err = mqtt_policy_push(peer, part);
 	mqtt_msg_put(part);
 	if (err)
 		return err;
-	mqtt_policy_count(peer, &peer->tx.drop_queue_full, MQTT_A_STATS_DROP_QUEUE_FULL, excess);
+	mqtt_policy_lose(peer, msg, &peer->tx.drop_queue_full, MQTT_A_STATS_DROP_QUEUE_FULL,
+			 excess);
 	verdict->packets -= excess;
 	verdict->full = true;
 	return 0;
@@ -138,7 +147,7 @@ static bool mqtt_policy_cut(struct mqtt_queue *queue, const struct mqtt_queue_po
 	struct mqtt_msg *msg = mqtt_queue_msg(pos);
 	struct mqtt_msg *rest;
 
-	rest = mqtt_train_slice(msg, excess, msg->packets - excess, MQTT_POLICY_GFP);
+	rest = mqtt_train_slice(msg, excess, msg->packets - excess, MQTT_MSG_GFP);
 	if (!rest)
 		return false;
 	if (mqtt_queue_is_node(*place))
@@ -153,6 +162,7 @@ static bool mqtt_policy_drop_oldest(struct mqtt_peer *peer, u32 excess)
 {
 	struct mqtt_tx *tx = &peer->tx;
 	struct mqtt_queue_pos pos = mqtt_queue_begin(&tx->queue);
+	struct mqtt_msg *msg;
 	u32 packets, n;
 
 	for (n = 0; mqtt_queue_at(&pos); n++, pos.i++)
@@ -160,12 +170,15 @@ static bool mqtt_policy_drop_oldest(struct mqtt_peer *peer, u32 excess)
 			break;
 	if (n == tx->queue.entries)
 		return false;
-	packets = mqtt_queue_msg(&pos)->packets;
+	msg = mqtt_queue_msg(&pos);
+	packets = msg->packets;
+	mqtt_msg_hold(msg);
 	if (excess && excess < packets && mqtt_policy_cut(&tx->queue, &pos, excess))
 		packets = excess;
 	else
 		mqtt_queue_remove(&tx->queue, n);
-	mqtt_policy_count(peer, &tx->drop_old, MQTT_A_STATS_DROP_OLD, packets);
+	mqtt_policy_lose(peer, msg, &tx->drop_old, MQTT_A_STATS_DROP_OLD, packets);
+	mqtt_msg_put(msg);
 	return true;
 }
 
@@ -175,21 +188,25 @@ static int mqtt_policy_put(struct mqtt_peer *peer, struct mqtt_msg *msg,
 {
 	struct mqtt_tx *tx = &peer->tx;
 	struct mqtt_queue_node *node;
-	u32 old;
+	struct mqtt_msg *old;
 	int err;
 
 	if (!topic)
 		return mqtt_policy_push(peer, msg);
 	node = mqtt_conflate_find(&tx->queue, topic, tx->pinned);
-	old = node ? node->msg->packets : 0;
-	if (mqtt_policy_excess(peer, msg->packets - old))
+	/* one of a whole train may be less than what it replaces */
+	if (mqtt_policy_excess(peer, (s64)msg->packets - (node ? node->msg->packets : 0)))
 		return -ENOBUFS;
 	if (!node)
 		return mqtt_conflate_push(&tx->queue, msg, topic, peer->id,
 					  peer->limits.queue_bytes);
+	old = node->msg;
+	mqtt_msg_hold(old);
 	err = mqtt_conflate_replace(&tx->queue, node, msg, peer->limits.queue_bytes);
 	if (!err)
-		mqtt_policy_count(peer, &tx->drop_conflated, MQTT_A_STATS_DROP_CONFLATED, old);
+		mqtt_policy_lose(peer, old, &tx->drop_conflated, MQTT_A_STATS_DROP_CONFLATED,
+				 old->packets);
+	mqtt_msg_put(old);
 	return err;
 }
 
@@ -224,14 +241,15 @@ static int mqtt_policy_drop_old(struct mqtt_peer *peer, struct mqtt_msg *msg,
 
 	if (!most || msg->packets <= most)
 		return mqtt_policy_put_anyway(peer, msg, NULL, verdict);
-	part = mqtt_train_slice(msg, msg->packets - most, most, MQTT_POLICY_GFP);
+	part = mqtt_train_slice(msg, msg->packets - most, most, MQTT_MSG_GFP);
 	if (!part)
 		return -ENOMEM;
 	err = mqtt_policy_put_anyway(peer, part, NULL, verdict);
 	mqtt_msg_put(part);
 	if (err)
 		return err;
-	mqtt_policy_count(peer, &peer->tx.drop_old, MQTT_A_STATS_DROP_OLD, msg->packets - most);
+	mqtt_policy_lose(peer, msg, &peer->tx.drop_old, MQTT_A_STATS_DROP_OLD,
+			 msg->packets - most);
 	verdict->full = true;
 	return 0;
 }
@@ -245,7 +263,7 @@ static int mqtt_policy_put_last(struct mqtt_peer *peer, struct mqtt_msg *msg,
 	int err;
 
 	if (msg->packets > 1)
-		last = mqtt_train_slice(msg, msg->packets - 1, 1, MQTT_POLICY_GFP);
+		last = mqtt_train_slice(msg, msg->packets - 1, 1, MQTT_MSG_GFP);
 	if (!mqtt_conflate_topic(last ?: msg, &topic))
 		err = mqtt_policy_put_anyway(peer, last ?: msg, NULL, verdict);
 	else
@@ -253,8 +271,8 @@ static int mqtt_policy_put_last(struct mqtt_peer *peer, struct mqtt_msg *msg,
 	if (!last)
 		return err;
 	if (!err)
-		mqtt_policy_count(peer, &peer->tx.drop_conflated, MQTT_A_STATS_DROP_CONFLATED,
-				  msg->packets - 1);
+		mqtt_policy_lose(peer, msg, &peer->tx.drop_conflated, MQTT_A_STATS_DROP_CONFLATED,
+				 msg->packets - 1);
 	mqtt_msg_put(last);
 	return err;
 }
@@ -274,7 +292,7 @@ static int mqtt_policy_conflate(struct mqtt_peer *peer, struct mqtt_msg *msg,
 			return err;
 		mqtt_conflate_begin(queue);
 	}
-	dropped = mqtt_conflate_step(queue, peer->tx.pinned);
+	dropped = mqtt_conflate_step(peer);
 	mqtt_policy_count(peer, &peer->tx.drop_conflated, MQTT_A_STATS_DROP_CONFLATED, dropped);
 	return mqtt_policy_put_last(peer, msg, verdict);
 }

@@ -20,7 +20,7 @@ static bool mqtt_queue_grow(struct mqtt_queue *queue)
 {
 	struct mqtt_queue_chunk *chunk;
 
-	chunk = kmalloc(sizeof(*chunk), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
+	chunk = kmalloc(sizeof(*chunk), MQTT_MSG_GFP);
 	if (!chunk)
 		return false;
 	chunk->next = NULL;

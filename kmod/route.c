@@ -54,7 +54,7 @@ static struct mqtt_msg *mqtt_route_msg(struct mqtt_route *route, const struct mq
 	if (!route->twin_tried) {
 		route->twin_tried = true;
 		route->twin = mqtt_translate(in->msg, in->pub, peer->protocol,
-					     GFP_ATOMIC | __GFP_ACCOUNT);
+					     MQTT_MSG_GFP);
 		if (route->twin)
 			mqtt_stats_add(route->router->stats, MQTT_A_STATS_TRANSLATED,
 				       in->msg->packets);
@@ -72,7 +72,7 @@ static bool mqtt_route_pick(struct mqtt_route *route, const struct mqtt_msg *tra
 		if (route->pick)
 			mqtt_msg_put(route->pick);
 		route->pick = mqtt_train_pick(train, max_packet, &route->pick_packets,
-					      GFP_ATOMIC | __GFP_ACCOUNT);
+					      MQTT_MSG_GFP);
 		route->pick_of = train;
 		route->pick_max = max_packet;
 		route->receivers += MQTT_ROUTE_WRITE_COST;

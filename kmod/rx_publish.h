@@ -11,7 +11,7 @@
 struct mqtt_peer;
 
 /* What the publisher makes the kernel hold is charged to the active memory cgroup. */
-#define MQTT_RX_GFP	(GFP_ATOMIC | __GFP_ACCOUNT)
+#define MQTT_RX_GFP	MQTT_MSG_GFP
 
 /* Packets up to this long travel together. */
 #define MQTT_TRAIN_PACKET_MAX	(MQTT_TRAIN_MAX / 2)

@@ -82,7 +82,7 @@ static struct mqtt_msg *mqtt_rewrite_train(const struct mqtt_msg *train,
  * @train: train
  * @max_packet: longest packet that is wanted; there is a longer one
  * @packets: result: how many there are
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * Return: a message with one reference; NULL if there are none, or no memory.
  */
@@ -122,7 +122,7 @@ struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u
  * @train: train
  * @first: number of the first one
  * @n: how many, at least one; the train has them
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * Return: a message with one reference, or NULL without memory.
  */
@@ -144,6 +144,7 @@ struct mqtt_msg *mqtt_train_slice(const struct mqtt_msg *train, u32 first, u32 n
 		return NULL;
 	memcpy(slice->head, train->head + begin, end - begin);
 	slice->packets = n;
+	mqtt_msg_descends(slice, train);
 	slice->longest = longest;
 	mqtt_msg_descends(slice, train);
 	return slice;
@@ -155,7 +156,7 @@ struct mqtt_msg *mqtt_train_slice(const struct mqtt_msg *train, u32 first, u32 n
  * @pub: what it says, with a topic name. Its payload are the last bytes of @msg.
  *	Of a train its first packet, which is not looked at
  * @how: what is to be different
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * To 5.0: with the properties of @pub, but for a topic alias. To 3.x: without.
  * A payload in pages is not copied: the new message holds @msg for them, and
@@ -191,7 +192,7 @@ struct mqtt_msg *mqtt_rewrite(struct mqtt_msg *msg, const struct mqtt_publish *p
  * @msg: see mqtt_rewrite()
  * @pub: likewise
  * @protocol: enum mqtt_protocol to write
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * Return: as mqtt_rewrite().
  */

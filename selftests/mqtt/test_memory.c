@@ -227,7 +227,7 @@ static void host(void)
 	CHECK_EQ(rig_peer_stat(&slow[1], MQTT_A_PEER_STATS_DROP_ROUTER_FULL) +
 		 rig_peer_stat(&slow[0], MQTT_A_PEER_STATS_DROP_ROUTER_FULL), full + 2);
 	for (i = 0; i < queued; i++)
-		CHECK_EQ(rig_port_wait(&port)->nr_peers, 1);
+		CHECK(rig_port_wait(&port)->packet_len > 1000);
 	rig_port_expect_empty(&port);
 	CHECK_EQ(memory_bytes(), 0);
 }
