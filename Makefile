@@ -230,6 +230,8 @@ fuzz_parts := $(addprefix userspace/mqttd/,acl.c acl_file.c acl_set.c config.c c
 
 .PHONY: fuzz-programs
 fuzz-programs: $(fuzzers)
+# The kernel's own, over a receive queue that is an array
+fuzz_parts += kmod/framing.c
 build/obj/fuzz/lib.a: $(call objects,fuzz,$(fuzz_parts) $(lib_src))
 build/fuzz/%: build/obj/fuzz/selftests/fuzz/%.o build/obj/fuzz/lib.a
 	@mkdir -p $(@D)
