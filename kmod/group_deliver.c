@@ -43,16 +43,20 @@ static bool mqtt_group_has_room(const struct mqtt_peer *peer, const struct mqtt_
 
 /* How good a choice a member is. */
 enum mqtt_group_rank {
-	MQTT_GROUP_NEVER,	/* it is on its way out */
+	MQTT_GROUP_NEVER,	/* it is on its way out, or may not get it */
 	MQTT_GROUP_IF_NEEDED,	/* its queue does as its policy says */
 	MQTT_GROUP_GOOD,
 };
 
-static enum mqtt_group_rank mqtt_group_rank(struct mqtt_peer *peer, const struct mqtt_msg *msg)
+static enum mqtt_group_rank mqtt_group_rank(struct mqtt_route *route, struct mqtt_peer *peer)
 {
 	enum mqtt_group_rank rank = MQTT_GROUP_IF_NEEDED;
+	const struct mqtt_publish *pub = route->in->pub;
+	const struct mqtt_msg *msg = route->in->msg;
 	struct mqtt_tx *tx = &peer->tx;
 
+	if (!mqtt_acl_may_receive(peer, &route->acl, pub->topic, pub->topic_len))
+		return MQTT_GROUP_NEVER;
 	spin_lock(&tx->lock);
 	if (tx->closed)
 		rank = MQTT_GROUP_NEVER;
@@ -75,7 +79,7 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 
 	while (probes-- && best_rank < MQTT_GROUP_GOOD) {
 		sub = READ_ONCE(members->at[turn++ % n]);
-		rank = mqtt_group_rank(sub->peer, route->in->msg);
+		rank = mqtt_group_rank(route, sub->peer);
 		route->receivers++;
 		if (rank <= best_rank)
 			continue;

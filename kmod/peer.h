@@ -11,6 +11,7 @@
 #include <mqtt/match.h>
 #include <mqtt/trie.h>
 
+#include "acl.h"
 #include "alias.h"
 #include "keepalive.h"
 #include "limits.h"
@@ -22,6 +23,7 @@ struct mqtt_router;
 struct mqtt_port;
 struct mqtt_proto;
 struct netlink_ext_ack;
+struct nlattr;
 struct socket;
 struct sock;
 
@@ -43,6 +45,8 @@ struct sock;
  * @special: MQTT_SPECIAL_*: what it has among its subscriptions outside of groups;
  *	changed under @router->lock
  * @limits: its limits; changed under @router->lock and @tx.lock
+ * @acls: who may publish and get what, NULL: everything; changed under
+ *	@router->lock
  * @aliases: topic aliases of what it publishes
  * @match: who was to get what it published last; under the socket's lock
  * @rx: receive side
@@ -75,6 +79,7 @@ struct mqtt_peer {
 	bool hooked;
 
 	struct mqtt_limits limits;
+	struct mqtt_acl_chain __rcu *acls;
 	struct mqtt_aliases aliases;
 	struct mqtt_match match;
 	struct mqtt_rx rx;
@@ -107,6 +112,7 @@ struct mqtt_peer_params {
 	u16 keep_alive;			/* seconds, 0: for ever */
 	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
 	u8 protocol;			/* enum mqtt_protocol */
+	const struct nlattr *acls;	/* MQTT_A_PEER_ACLS, or NULL */
 	/* of the connection */
 	const void *residue;
 	u32 residue_len;
@@ -115,7 +121,8 @@ struct mqtt_peer_params {
 };
 
 struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
-				const struct mqtt_peer_params *params);
+				const struct mqtt_peer_params *params,
+				struct netlink_ext_ack *extack);
 void mqtt_peer_list(struct mqtt_peer *peer);
 void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limits);
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/mqtt.h>
@@ -21,6 +22,7 @@
 #include "peer.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 
 /* Receivers that one record names. */
 #define MQTT_PORT_PEERS		64
@@ -48,7 +50,8 @@ static void mqtt_port_wake(struct mqtt_port *port)
  * @peer: the peer's id
  *
  * Context: bottom halves off, the peer's tx->lock is held.
- * Return: 0; -EPIPE if the port is closed; -ENOBUFS at its limit; -ENOMEM.
+ * Return: 0; -EPIPE if the port is closed; -ENOBUFS at its limit; -EDQUOT at the
+ * router's; -ENOMEM.
  */
 int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 {
@@ -56,7 +59,7 @@ int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 
 	spin_lock(&port->lock);
 	if (likely(!port->closed))
-		err = mqtt_queue_push(&port->queue, msg, peer, port->limit);
+		err = mqtt_queue_push_shared(&port->queue, msg, peer, port->limit);
 	if (err == -ENOBUFS)
 		port->drops += msg->packets;
 	spin_unlock(&port->lock);
@@ -194,6 +197,18 @@ static int mqtt_port_copy(const struct mqtt_port_out *out, struct iov_iter *to)
 	return 0;
 }
 
+static void mqtt_port_trace(const struct mqtt_port *port, const struct mqtt_port_out *out)
+{
+	u64 delay;
+	u32 i;
+
+	if (!trace_mqtt_tx_enabled() || out->msg == mqtt_tx_pingresp)
+		return;
+	delay = mqtt_msg_age(out->msg, local_clock());
+	for (i = 0; i < out->head.nr_peers; i++)
+		trace_mqtt_tx(port->router, NULL, out->peers[i], port->id, out->msg, delay);
+}
+
 static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out *out)
 {
 	u32 n = out->n;
@@ -205,6 +220,7 @@ static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out
 		port->nr_off = n;
 		if (port->off < out->msg->len)
 			return;
+		mqtt_port_trace(port, out);
 	}
 	port->off = 0;
 	spin_lock_bh(&port->lock);
@@ -267,9 +283,9 @@ static void mqtt_port_close(struct mqtt_port *port)
 
 	spin_lock_bh(&port->lock);
 	port->closed = true;
-	queue = port->queue;
-	port->queue = (struct mqtt_queue){};
+	mqtt_queue_take(&queue, &port->queue);
 	spin_unlock_bh(&port->lock);
+	mqtt_trace_purge(port->router, &queue, NULL);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue));
 }
@@ -326,6 +342,7 @@ struct mqtt_port *mqtt_port_new(struct mqtt_router *router, u64 limit)
 	spin_lock_init(&port->lock);
 	mutex_init(&port->read_lock);
 	init_waitqueue_head(&port->wait);
+	mqtt_queue_init(&port->queue, &router->memory);
 	port->limit = limit;
 	refcount_inc(&router->refs);
 	port->router = router;

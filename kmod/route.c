@@ -17,11 +17,14 @@
 #include <mqtt/match.h>
 #include <mqtt/wire.h>
 
+#include "acl_ask.h"
 #include "group.h"
 #include "msg.h"
 #include "peer.h"
+#include "policy.h"
 #include "route_impl.h"
 #include "router.h"
+#include "trace.h"
 #include "translate.h"
 #include "tx.h"
 
@@ -74,7 +77,7 @@ static bool mqtt_route_pick(struct mqtt_route *route, const struct mqtt_msg *tra
 		route->pick_max = max_packet;
 		route->receivers += MQTT_ROUTE_WRITE_COST;
 	}
-	mqtt_tx_too_large(peer, train->packets - route->pick_packets);
+	mqtt_tx_too_large(peer, train, train->packets - route->pick_packets);
 	return route->pick_packets && mqtt_tx_enqueue(peer, route->pick, route->pick_packets);
 }
 
@@ -90,9 +93,21 @@ static bool mqtt_route_pick(struct mqtt_route *route, const struct mqtt_msg *tra
 bool mqtt_route_give(struct mqtt_route *route, struct mqtt_peer *peer, struct mqtt_msg *msg,
 		     u32 packets)
 {
+	bool queued;
+
+	if (unlikely(!mqtt_acl_may_receive(peer, &route->acl, route->in->pub->topic,
+					   route->in->pub->topic_len))) {
+		mqtt_tx_denied(peer, msg, packets);
+		return false;
+	}
 	if (unlikely(msg && msg->packets > 1 && msg->longest > READ_ONCE(peer->tx.max_packet)))
-		return mqtt_route_pick(route, msg, peer);
-	return mqtt_tx_enqueue(peer, msg, packets);
+		queued = mqtt_route_pick(route, msg, peer);
+	else
+		queued = mqtt_tx_enqueue(peer, msg, packets);
+	if (unlikely(READ_ONCE(peer->limits.pause)) && route->in->publisher &&
+	    mqtt_tx_above_high_water(peer))
+		mqtt_pause_begin(route->in->publisher, peer);
+	return queued;
 }
 
 /* Likewise, of a peer that gets what all others get. */
@@ -182,6 +197,7 @@ static void mqtt_route_found(void *ctx, const struct hlist_head *subs)
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in)
 {
 	struct mqtt_route route __uninitialized;
+	bool kept = false;
 	int err;
 
 	in->msg->source = in->source ? in->source->id : 0;
@@ -195,11 +211,17 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.special = in->msg->retain ? U32_MAX : ~MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED;
 	route.stamp = 0;
 	route.receivers = 0;
+	route.acl.used = false;
 	route.copies.n = 0;
 	route.copies.nr_kept = 0;
 	route.copies.next = 0;
 	route.nr_lists = 0;
+	mqtt_msg_is_born(in->msg);
 	rcu_read_lock();
+	trace_mqtt_rx(router, in);
+	if (trace_mqtt_match_enabled())
+		kept = mqtt_match_is_kept(&router->trie, in->last, in->pub->topic,
+					  in->pub->topic_len);
 	err = mqtt_match(&router->trie, in->last, in->pub->topic, in->pub->topic_len,
 			 MQTT_ROUTE_BUDGET, mqtt_route_found, &route);
 	mqtt_route_deliver_all(&route);
@@ -207,6 +229,10 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 		mqtt_copies_deliver(&route);
 		this_cpu_add(mqtt_route_stamp, route.copies.n);
 	}
+	trace_mqtt_match(router, in->msg, route.receivers, kept);
+	if (unlikely(err))
+		trace_mqtt_drop(router, in->source, in->source ? in->source->id : 0, in->msg,
+				MQTT_A_STATS_DROP_BUDGET, in->msg->packets, true);
 	rcu_read_unlock();
 	if (route.twin)
 		mqtt_msg_put(route.twin);

@@ -5,6 +5,7 @@
 #ifndef _MQTT_ROUTE_IMPL_H
 #define _MQTT_ROUTE_IMPL_H
 
+#include "acl_ask.h"
 #include "copy.h"
 #include "route.h"
 
@@ -27,6 +28,7 @@
  *	all of MQTT_SUB_*, but retain-as-published only if it has RETAIN
  * @stamp: number of the message on this CPU; 0: only one list matches
  * @receivers: how many it was for, and what else is as much work
+ * @acl: what the receivers' sets of rules have said
  * @copies: receivers whose copy is not as others'
  * @nr_lists: length of @lists
  * @lists: of subscriptions, not yet delivered to
@@ -43,6 +45,7 @@ struct mqtt_route {
 	u32 special;
 	u64 stamp;
 	unsigned int receivers;
+	struct mqtt_acl_memo acl;
 	struct mqtt_copies copies;
 	unsigned int nr_lists;
 	const struct hlist_head *lists[MQTT_ROUTE_LISTS];

@@ -71,9 +71,9 @@ static struct mqtt_msg *mqtt_rewrite_train(const struct mqtt_msg *train,
 	if (!twin)
 		return NULL;
 	mqtt_train_write(train, twin->head, how);
-	twin->source = train->source;
 	twin->longest = size.longest;
 	twin->packets = size.packets;
+	mqtt_msg_descends(twin, train);
 	return twin;
 }
 
@@ -103,8 +103,8 @@ struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u
 	picked = size ? mqtt_msg_alloc(size, size, train->protocol, gfp) : NULL;
 	if (!picked)
 		return NULL;
-	picked->source = train->source;
 	picked->packets = *packets;
+	mqtt_msg_descends(picked, train);
 	picked->longest = max_packet;
 	size = 0;
 	for (off = 0; off < train->len; off += len) {
@@ -115,6 +115,38 @@ struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u
 		}
 	}
 	return picked;
+}
+
+/**
+ * mqtt_train_slice() - some packets of a train
+ * @train: train
+ * @first: number of the first one
+ * @n: how many, at least one; the train has them
+ * @gfp: GFP_ATOMIC in softirq
+ *
+ * Return: a message with one reference, or NULL without memory.
+ */
+struct mqtt_msg *mqtt_train_slice(const struct mqtt_msg *train, u32 first, u32 n, gfp_t gfp)
+{
+	u32 i, len, begin = 0, end = 0, longest = 0;
+	struct mqtt_msg *slice;
+
+	for (i = 0; i < first + n; i++) {
+		len = mqtt_msg_packet_len(train, end);
+		if (i == first)
+			begin = end;
+		if (i >= first)
+			longest = max(longest, len);
+		end += len;
+	}
+	slice = mqtt_msg_alloc(end - begin, end - begin, train->protocol, gfp);
+	if (!slice)
+		return NULL;
+	memcpy(slice->head, train->head + begin, end - begin);
+	slice->packets = n;
+	slice->longest = longest;
+	mqtt_msg_descends(slice, train);
+	return slice;
 }
 
 /**

@@ -40,5 +40,6 @@ struct mqtt_msg *mqtt_translate(struct mqtt_msg *msg, const struct mqtt_publish 
 
 struct mqtt_msg *mqtt_train_pick(const struct mqtt_msg *train, u32 max_packet, u32 *packets,
 				 gfp_t gfp);
+struct mqtt_msg *mqtt_train_slice(const struct mqtt_msg *train, u32 first, u32 n, gfp_t gfp);
 
 #endif /* _MQTT_TRANSLATE_H */

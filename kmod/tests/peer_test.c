@@ -267,6 +267,7 @@ static void end_by_detach(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pair_detach(f, &f->pub), -ENOENT);
 	KUNIT_EXPECT_EQ(test, state_of(f, &f->pub), -1);
 	KUNIT_EXPECT_PTR_EQ(test, f->pub.here->sk->sk_prot, &tcp_prot);
+	mqtt_peer_forget_flush(f->pub.here);
 	KUNIT_EXPECT_NULL(test, f->pub.here->sk->sk_user_data);
 	PUT(f->pub.client, "\x01t" "msg");
 	EXPECT(f->pub.here, MESSAGE_3);

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <linux/mqtt.h>
 
-#include "acl.h"
 #include "broker.h"
 #include "client.h"
 #include "client_needs.h"
@@ -15,11 +14,9 @@
 #include "worker.h"
 
 static const char * const names[NEED_COUNT] = {
-	[NEED_ACL_READ]			= "acl-read",
-	[NEED_ACL_WRITE]		= "acl-write",
+	[NEED_ACL]			= "acl",
 	[NEED_MOUNT_POINT]		= "mount-point",
 	[NEED_UPGRADE_QOS]		= "upgrade-qos",
-	[NEED_MESSAGE_RATE]		= "message-rate",
 	[NEED_SIZE_LIMIT]		= "size-limit",
 	[NEED_PAYLOAD_FORMAT]		= "payload-format",
 };
@@ -49,10 +46,8 @@ unsigned int client_needs(const struct client *client)
 {
 	const struct config *conf = client->worker->broker->conf;
 
-	return when(!acl_unlimited(client->rules, ACL_READ), NEED_ACL_READ) |
-	       when(!acl_unlimited(client->rules, ACL_WRITE), NEED_ACL_WRITE) |
+	return when(client->acls_refused, NEED_ACL) |
 	       when(client->endpoint->conf->mount_point, NEED_MOUNT_POINT) |
-	       when(conf->message_rate, NEED_MESSAGE_RATE) |
 	       when(!dataplane_keeps_limit(conf), NEED_SIZE_LIMIT) |
 	       when(conf->check_payload_format && client->protocol == MQTT_PROTOCOL_V5,
 		    NEED_PAYLOAD_FORMAT) |

@@ -16,6 +16,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_pause.h"
 #include "dataplane.h"
 #include "log.h"
 #include "route.h"
@@ -138,10 +139,15 @@ static bool keep(struct fanout *fanout, struct session *session, const struct de
 
 static void mail(struct fanout *fanout, struct client *client, const struct delivery *delivery)
 {
+	uint64_t until;
+
 	if (!client_get_live(client))
 		return;
 	if (outbox_address(&fanout->worker->outboxes[client->worker->index], client, delivery))
 		fanout->dropped++;
+	until = __atomic_load_n(&client->pause_until, __ATOMIC_RELAXED);
+	if (unlikely(until) && fanout->msg->client)
+		client_pause(fanout->msg->client, until);
 	client_put(client);
 }
 

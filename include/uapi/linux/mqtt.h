@@ -24,6 +24,7 @@
 #define MQTT_GROUP_MAX		256
 #define MQTT_PEER_ACLS_MAX	4
 #define MQTT_ACL_RULES_MAX	65536
+#define MQTT_DELAYS		32
 
 #define MQTT_GENL_MCGRP_EVENTS	"events"
 
@@ -280,7 +281,7 @@ enum mqtt_sub_attr {
 };
 #define MQTT_A_SUB_MAX (__MQTT_A_SUB_MAX - 1)
 
-enum mqtt_stats_attr {			/* all u64 */
+enum mqtt_stats_attr {			/* u64, but for those that say otherwise */
 	MQTT_A_STATS_UNSPEC,
 	MQTT_A_STATS_RX_PACKETS,
 	MQTT_A_STATS_RX_BYTES,
@@ -319,6 +320,7 @@ enum mqtt_stats_attr {			/* all u64 */
 	MQTT_A_STATS_RX_PAUSES,
 	MQTT_A_STATS_RX_SHARED_BYTES,
 	MQTT_A_STATS_GROUP_DELIVERIES,
+	MQTT_A_STATS_TX_DELAY,		/* binary, MQTT_DELAYS times u64 */
 
 	/* private: */
 	__MQTT_A_STATS_MAX
@@ -345,6 +347,7 @@ enum mqtt_peer_stats_attr {		/* all u64 */
 	MQTT_A_PEER_STATS_DROP_DENIED_RECEIVE,
 	MQTT_A_PEER_STATS_RX_RATE_WAITS,
 	MQTT_A_PEER_STATS_RX_PAUSES,
+	MQTT_A_PEER_STATS_DROP_SLOW,
 
 	/* private: */
 	__MQTT_A_PEER_STATS_MAX
