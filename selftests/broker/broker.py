@@ -34,6 +34,7 @@ class Broker:
     def __init__(self, program, dataplane, settings='', files=()):
         self.address = ('127.0.0.1', free_port())
         self.program = program
+        self.dataplane = dataplane
         # Others write to it while it is read from its beginning
         self.log = tempfile.TemporaryFile('a+b')
         # The daemon may have given up root's rights when it comes there
