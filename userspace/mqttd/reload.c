@@ -289,6 +289,7 @@ void reload(struct broker *broker, const struct arguments *args)
 		update_listeners(broker->conf, &fresh);
 		process_limit_memory(broker->conf->memory_limit);
 		broker_reload(broker);
+		log_printf(LOG_TYPE_INFORMATION, "The configuration is in force.");
 	}
 	config_free(&fresh);
 }
