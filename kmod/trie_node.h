@@ -73,7 +73,7 @@ struct mqtt_trie_table {
 
 /* The hash of the child of @parent at @level */
 static inline u32 level_hash(const struct mqtt_trie *trie, const struct mqtt_trie_node *parent,
-		      struct level *level)
+			     struct level *level)
 {
 	if (!level->hash)
 		level->hash = hsiphash(level->text, level->len, &trie->key);

@@ -355,7 +355,8 @@ static void open_limited(struct rig_peer *p)
 		.family = AF_INET, .client_rcvbuf = 4608, .server_sndbuf = 4608,
 	};
 	struct mqtt_nl_attach attach = {
-		.protocol = MQTT_PROTOCOL_V311, .client_id = "slow", .limits.queue_bytes = QUEUE_LIMIT,
+		.protocol = MQTT_PROTOCOL_V311, .client_id = "slow",
+		.limits.queue_bytes = QUEUE_LIMIT,
 	};
 
 	rig_connect(p, &small);
