@@ -93,7 +93,7 @@ static bool mqtt_peer_settled(struct mqtt_peer *peer)
 	flush_rcu_work(&peer->forget);
 	if (cancel_delayed_work_sync(&peer->tx.work))
 		mqtt_peer_put(peer);
-	if (cancel_work_sync(&peer->rx.work))
+	if (cancel_delayed_work_sync(&peer->rx.work))
 		mqtt_peer_put(peer);
 	if (del_timer_sync(&peer->keepalive.timer))
 		mqtt_peer_put(peer);

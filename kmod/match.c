@@ -57,6 +57,21 @@ static int match_and_keep(const struct mqtt_trie *trie, struct mqtt_match *last,
 }
 
 /**
+ * mqtt_match_is_kept() - would mqtt_match() know without a look at the table?
+ * @trie: see mqtt_match()
+ * @last: see mqtt_match()
+ * @topic: see mqtt_match()
+ * @len: see mqtt_match()
+ *
+ * Context: as mqtt_match().
+ */
+bool mqtt_match_is_kept(const struct mqtt_trie *trie, const struct mqtt_match *last,
+			const u8 *topic, size_t len)
+{
+	return last && last->generation == mqtt_trie_generation(trie) && topic_is(last, topic, len);
+}
+
+/**
  * mqtt_match() - find the subscriptions to a topic, perhaps the last one again
  * @trie: topic table
  * @last: the caller's memory of it, always with the same table and never in two

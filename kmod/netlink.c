@@ -175,11 +175,17 @@ static struct netlink_range_validation mqtt_nl_max_packet_range = {
 	.max = MQTT_OFFLOAD_MAX_PACKET_MAX,
 };
 
+static struct netlink_range_validation mqtt_nl_memory_range = {
+	.min = MQTT_MEMORY_LIMIT_MIN,
+	.max = U64_MAX,
+};
+
 static const struct nla_policy mqtt_nl_router_nest[MQTT_A_ROUTER_MAX + 1] = {
 	[MQTT_A_ROUTER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
 	[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_max_packet_range),
+	[MQTT_A_ROUTER_MEMORY_LIMIT] = NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_memory_range),
 };
 
 static const struct nla_policy mqtt_nl_router_policy[MQTT_A_ROUTER + 1] = {
@@ -205,6 +211,8 @@ static int mqtt_nl_router_params(struct mqtt_router *router, struct genl_info *i
 	if (tb[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET])
 		WRITE_ONCE(router->offload_max_packet,
 			   nla_get_u32(tb[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET]));
+	if (tb[MQTT_A_ROUTER_MEMORY_LIMIT])
+		WRITE_ONCE(router->memory.limit, nla_get_u64(tb[MQTT_A_ROUTER_MEMORY_LIMIT]));
 	mutex_unlock(&router->lock);
 	return 0;
 }
@@ -238,9 +246,13 @@ static int mqtt_nl_router_put_attrs(struct sk_buff *skb, struct mqtt_router *rou
 	mutex_lock(&router->lock);
 	err = nla_put_u64_64bit(skb, MQTT_A_ROUTER_QUEUE_LIMIT, router->queue_limit,
 				MQTT_A_ROUTER_PAD) ||
+	      nla_put_u64_64bit(skb, MQTT_A_ROUTER_MEMORY_LIMIT, router->memory.limit,
+				MQTT_A_ROUTER_PAD) ||
+	      nla_put_u64_64bit(skb, MQTT_A_ROUTER_MEMORY_BYTES,
+				atomic64_read(&router->memory.used), MQTT_A_ROUTER_PAD) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_OFFLOAD_MAX_PACKET, router->offload_max_packet) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_PEERS, router->nr_peers) ||
-	      nla_put_u32(skb, MQTT_A_ROUTER_SUBSCRIPTIONS, router->trie.subs) ||
+	      nla_put_u32(skb, MQTT_A_ROUTER_SUBSCRIPTIONS, router->nr_subs) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_NODES, router->trie.nodes) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_PORTS, router->nr_ports) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_ACLS, router->acls.nr) ||

@@ -16,6 +16,7 @@
 #include "keepalive.h"
 #include "limits.h"
 #include "rx.h"
+#include "sub.h"
 #include "tx.h"
 
 struct mqtt_router;
@@ -41,6 +42,8 @@ struct sock;
  * @saved_data_ready: as found at attach
  * @saved_write_space: as found at attach
  * @protocol: enum mqtt_protocol
+ * @special: MQTT_SPECIAL_*: what it has among its subscriptions outside of groups;
+ *	changed under @router->lock
  * @limits: its limits; changed under @router->lock and @tx.lock
  * @acls: who may publish and get what, NULL: everything; changed under
  *	@router->lock
@@ -52,13 +55,15 @@ struct sock;
  * @subs: its subscriptions, by age; under @router->lock
  * @nr_subs: length of @subs
  * @next_sub_seq: number of the next one
+ * @nr_ids: how many of them, outside of groups, have an id
+ * @nr_raps: likewise, are retain-as-published
  * @client_id: text for people
  * @hosted: in its port's list while it is hosted, which @tx.port tells; under
  *	@router->lock
  * @forget: mqtt_socket_forget() after a grace period
  * @rcu: for freeing
  * @stamps: per CPU, the last message that was given to this peer there, to
- *	give it one copy however many of its filters match
+ *	give it one copy however many of its filters match; see copy.h
  */
 struct mqtt_peer {
 	struct sock *sk;
@@ -69,6 +74,7 @@ struct mqtt_peer {
 	u32 id;
 	refcount_t refs;
 	u8 protocol;
+	u8 special;
 	bool listed;
 	bool hooked;
 
@@ -83,6 +89,8 @@ struct mqtt_peer {
 	struct list_head subs;
 	u32 nr_subs;
 	u32 next_sub_seq;
+	u32 nr_ids;
+	u32 nr_raps;
 	char *client_id;
 	struct list_head hosted;
 	struct rcu_work forget;
@@ -95,24 +103,6 @@ static inline bool mqtt_peer_is_hosted(const struct mqtt_peer *peer)
 {
 	return peer->tx.port;
 }
-
-/**
- * struct mqtt_peer_sub - one subscription of a peer
- * @trie: its place in the topic table
- * @peer: whose it is; valid as long as @trie is in the table
- * @list: in @peer->subs
- * @seq: number within the peer
- * @options: MQTT_SUB_OPTION_*; changed under @router->lock, read under RCU
- * @rcu: for freeing
- */
-struct mqtt_peer_sub {
-	struct mqtt_sub trie;
-	struct mqtt_peer *peer;
-	struct list_head list;
-	u32 seq;
-	u8 options;
-	struct rcu_head rcu;
-};
 
 /* What a daemon says about a client at attach. */
 struct mqtt_peer_params {
@@ -156,12 +146,6 @@ int mqtt_peer_host(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *
 void mqtt_peer_unhost(struct mqtt_peer *peer);
 void mqtt_peer_end_hosted(struct mqtt_port *port);
 void mqtt_peer_forget_flush(struct socket *sock);
-
-int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
-void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
-int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len);
-void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
-bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len);
 
 static inline void mqtt_peer_hold(struct mqtt_peer *peer)
 {

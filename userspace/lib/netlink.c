@@ -67,7 +67,7 @@ static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
 
 static const struct nla_policy stats_policy[MQTT_A_STATS_MAX + 1] = {
 	[MQTT_A_STATS_RX_PACKETS ... MQTT_A_STATS_TX_RETRIES] = { .type = NLA_U64 },
-	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_MAX] = { .type = NLA_U64 },
+	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_GROUP_DELIVERIES] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy peer_stats_policy[MQTT_A_PEER_STATS_MAX + 1] = {

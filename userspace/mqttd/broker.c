@@ -195,7 +195,7 @@ int broker_open(struct broker *broker, struct config *conf)
 		goto fail_switchover;
 	agent_init(&broker->agent);
 	acl_sets_init(&broker->acl_sets, broker);
-	err = route_table_init(&broker->routes);
+	err = route_table_init(&broker->routes, broker->conf);
 	if (err)
 		goto fail_routes;
 	err = make_endpoints(broker);

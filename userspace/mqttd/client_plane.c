@@ -101,6 +101,13 @@ static void now_plain(struct client *client)
 	watch_again(client);
 }
 
+/* Before they are read, so that those are not missed that change meanwhile. */
+static void note_limits(struct client *client)
+{
+	client->limits_seen = __atomic_load_n(&client->worker->broker->limits_generation,
+					      __ATOMIC_ACQUIRE);
+}
+
 static struct mqtt_nl_attach describe(const struct client *client, int fd)
 {
 	struct mqtt_nl_attach attach = {
@@ -110,10 +117,29 @@ static struct mqtt_nl_attach describe(const struct client *client, int fd)
 		.keep_alive = client->keepalive,
 		.topic_alias_max = client->aliases.max,
 		.max_packet = client->terms.max_packet,
+		.limits = dataplane_limits(client->worker->broker->conf),
 	};
 
 	memcpy(attach.acls, client->acls, sizeof(attach.acls));
 	return attach;
+}
+
+/* One that is no peer yet: the others keep the limits that they have. */
+static struct mqtt_nl_attach describe_new(struct client *client, int fd)
+{
+	note_limits(client);
+	return describe(client, fd);
+}
+
+void client_plane_limit(struct client *client)
+{
+	unsigned int seen = client->limits_seen;
+
+	if (!client->conn.peer)
+		return;
+	note_limits(client);
+	if (client->limits_seen != seen)
+		dataplane_set_limits(client->worker, client->conn.peer);
 }
 
 /* To hosted */
@@ -126,7 +152,7 @@ static int host(struct client *client)
 	int err;
 
 	client_acl_enter(client);
-	attach = describe(client, -1);
+	attach = describe_new(client, -1);
 	err = dataplane_attach(worker, &attach, &client->conn.peer);
 	if (err)
 		return err;
@@ -380,7 +406,7 @@ static int offload_new(struct client *client)
 	client_acl_enter(client);
 	if (client->acls_refused)
 		return -EACCES;
-	attach = describe(client, client->conn.fd);
+	attach = describe_new(client, client->conn.fd);
 	if (!describe_received(client, &attach))
 		return -EMSGSIZE;
 	err = dataplane_attach(worker, &attach, &client->conn.peer);
@@ -413,6 +439,16 @@ void client_plane_attach(struct client *client)
 	client_release(client, HOLD_ATTACH);
 }
 
+/* A connection that is closed a little later: between two packets, whatever is in it. */
+static void end_slow(struct client *client)
+{
+	if (dataplane_detach(client->worker, client->conn.peer))
+		return;
+	count_leaving(client);
+	client->conn.transport = &transport_plain;
+	count_hosted(client, 1);
+}
+
 /* An offloaded peer ends when its socket is closed. */
 void client_plane_leave(struct client *client)
 {
@@ -424,8 +460,12 @@ void client_plane_leave(struct client *client)
 	if (!client->conn.peer)
 		return;
 	port_flush(worker);
-	if (!is_offloaded(client) && !worker->stop)
+	if (worker->stop)
+		;
+	else if (!is_offloaded(client))
 		dataplane_detach(worker, client->conn.peer);
+	else if (client->closing == CLOSE_SLOW)
+		end_slow(client);
 	port_client_del(worker, client);
 	count_leaving(client);
 	client->conn.peer = 0;

@@ -62,6 +62,9 @@ enum client_move client_plane_move(struct client *client);
  */
 bool client_plane_settle(struct client *client);
 
+/* The kernel is told of other limits, if they have changed since it was last. */
+void client_plane_limit(struct client *client);
+
 /* Main thread: of all clients, and the router's limits. The workers do it soon. */
 void client_plane_settle_all(struct broker *broker);
 
