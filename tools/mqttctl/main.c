@@ -15,6 +15,7 @@ static const struct command objects[] = {
 	{ "router", router_main, "the router and its limits" },
 	{ "peer", peer_main, "connected clients in the kernel" },
 	{ "sub", sub_main, "their subscriptions" },
+	{ "acl", acl_main, "sets of rules: who may publish and get what" },
 	{ "stat", stat_main, "counters" },
 	{ "port", port_main, "ways between mqttd and the router" },
 	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
@@ -119,6 +120,11 @@ int ctl_peer_id(const char *word, uint32_t *id)
 int ctl_port_id(const char *word, uint32_t *id)
 {
 	return id_parse(word, "port", id);
+}
+
+int ctl_acl_id(const char *word, uint32_t *id)
+{
+	return id_parse(word, "set", id);
 }
 
 int ctl_seconds(const char *word, uint16_t *seconds)

@@ -40,6 +40,7 @@ struct command {
 int router_main(struct ctl *ctl, int argc, char **argv);
 int peer_main(struct ctl *ctl, int argc, char **argv);
 int sub_main(struct ctl *ctl, int argc, char **argv);
+int acl_main(struct ctl *ctl, int argc, char **argv);
 int stat_main(struct ctl *ctl, int argc, char **argv);
 int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
@@ -93,6 +94,7 @@ int ctl_list_close(struct ctl *ctl, int err);
 /* An argument's number. Return: 0, or USAGE after a sentence on stderr. */
 int ctl_peer_id(const char *word, uint32_t *id);
 int ctl_port_id(const char *word, uint32_t *id);
+int ctl_acl_id(const char *word, uint32_t *id);
 int ctl_bytes(const char *word, uint64_t *bytes);
 int ctl_seconds(const char *word, uint16_t *seconds);
 int ctl_count(const char *word, uint64_t *count);	/* from 1 on */
