@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "acl_sets.h"
 #include "agent.h"
 #include "config.h"
 #include "permissions.h"
@@ -63,6 +64,7 @@ struct worker;
  * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
  * @agent: those that are no connection's, for the router
+ * @acl_sets: permissions that the router knows
  */
 struct broker {
 	struct config *conf;
@@ -93,6 +95,7 @@ struct broker {
 	struct log_topic *log_topic;
 	struct incidents *incidents;
 	struct agent agent;
+	struct acl_sets acl_sets;
 };
 
 /**

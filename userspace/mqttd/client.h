@@ -116,6 +116,8 @@ struct terms {
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
  * @rules: what the client may do; NULL: everything
+ * @acls: what the router's sets of them are, 0 behind the last one
+ * @acls_refused: the router does not have them
  * @aliases_out: topic aliases of the broker's
  * @tailored: no packet for it may be as it is for others, for client_publish.c
  * @tailored_known: that was found out
@@ -181,6 +183,7 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct acl_rules *rules;
+	uint32_t acls[MQTT_PEER_ACLS_MAX];
 	struct alias_out aliases_out;
 	struct replays *replays;
 	struct client *next_replay;
@@ -202,6 +205,7 @@ struct client {
 	bool tx_held;
 	bool backlog;
 	bool host_only;
+	bool acls_refused;
 	bool unsettled;
 	bool attaching;
 	uint8_t busy;

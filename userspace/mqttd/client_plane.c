@@ -22,6 +22,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_needs.h"
 #include "client_plane.h"
 #include "dataplane.h"
@@ -43,6 +44,11 @@
 static bool is_offloaded(const struct client *client)
 {
 	return client->conn.transport == &transport_offloaded;
+}
+
+bool client_plane_is_offloaded(const struct client *client)
+{
+	return is_offloaded(client);
 }
 
 /* Where the configuration and the operator want it. */
@@ -104,7 +110,7 @@ static void note_limits(struct client *client)
 
 static struct mqtt_nl_attach describe(const struct client *client, int fd)
 {
-	return (struct mqtt_nl_attach){
+	struct mqtt_nl_attach attach = {
 		.fd = fd,
 		.protocol = client->protocol,
 		.client_id = client->id,
@@ -113,6 +119,9 @@ static struct mqtt_nl_attach describe(const struct client *client, int fd)
 		.max_packet = client->terms.max_packet,
 		.limits = dataplane_limits(client->worker->broker->conf),
 	};
+
+	memcpy(attach.acls, client->acls, sizeof(attach.acls));
+	return attach;
 }
 
 /* One that is no peer yet: the others keep the limits that they have. */
@@ -138,10 +147,12 @@ void client_plane_limit(struct client *client)
 /* A new peer that has no subscriptions yet. */
 static int host(struct client *client)
 {
-	struct mqtt_nl_attach attach = describe_new(client, -1);
 	struct worker *worker = client->worker;
+	struct mqtt_nl_attach attach;
 	int err;
 
+	client_acl_enter(client);
+	attach = describe_new(client, -1);
 	err = dataplane_attach(worker, &attach, &client->conn.peer);
 	if (err)
 		return err;
@@ -204,6 +215,7 @@ static enum client_move to_hosted(struct client *client)
 	count_offloaded(client, -1);
 	count_hosted(client, 1);
 	now_plain(client);
+	client_acl_hosted(client);
 	/* The kernel's queue and the client's own have one limit each. */
 	client->backlog = true;
 	port_drain(worker);
@@ -387,10 +399,14 @@ void client_plane_join(struct client *client)
  */
 static int offload_new(struct client *client)
 {
-	struct mqtt_nl_attach attach = describe_new(client, client->conn.fd);
 	struct worker *worker = client->worker;
+	struct mqtt_nl_attach attach;
 	int err;
 
+	client_acl_enter(client);
+	if (client->acls_refused)
+		return -EACCES;
+	attach = describe_new(client, client->conn.fd);
 	if (!describe_received(client, &attach))
 		return -EMSGSIZE;
 	err = dataplane_attach(worker, &attach, &client->conn.peer);
@@ -417,7 +433,7 @@ void client_plane_attach(struct client *client)
 	if (client->closing || !(client->holds & HOLD_ATTACH) || !outq_empty(&client->out))
 		return;
 	if (!offload || offload_new(client)) {
-		client->host_only = offload;
+		client->host_only = offload && !client->acls_refused;
 		host_or_close(client);
 	}
 	client_release(client, HOLD_ATTACH);

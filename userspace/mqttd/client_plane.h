@@ -18,6 +18,8 @@ struct broker;
 struct client;
 struct worker;
 
+bool client_plane_is_offloaded(const struct client *client);
+
 /* CONNACK was queued: the client becomes a peer, or waits for HOLD_ATTACH to end. */
 void client_plane_join(struct client *client);
 

@@ -282,6 +282,7 @@ static const struct counter {
 	{ MQTT_A_STATS_RX_RATE_WAITS, STAT_RATE_HOLDS, 1 },
 	{ MQTT_A_STATS_RX_PAUSES, STAT_PAUSES, 1 },
 	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_DENIED_PUBLISH, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_TOO_LONG, 1 },
 };
 
@@ -317,6 +318,7 @@ void dataplane_stop(struct broker *broker, bool lost)
 		mqtt_nl_router_del(dp->nl);
 	}
 	agent_forget(broker);
+	acl_sets_forget(&broker->acl_sets);
 	end(broker, dp);
 }
 
@@ -438,6 +440,35 @@ int dataplane_send(struct worker *worker, uint32_t peer)
 	return set_hold(worker, peer, 0, 0, "it does not begin to send");
 }
 
+int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *ids)
+{
+	const struct mqtt_nl_peer_set set = { .acls = ids };
+	struct mqtt_nl *nl;
+	int err;
+
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_peer_set(nl, peer, &set);
+	} while (request_again(worker, nl, err, -ENOENT, "it does not change permissions"));
+	return err;
+}
+
+int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
+		      size_t n)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_acl_set(nl, id, MQTT_ACL_ACTION_PASS, rules, n), 0,
+			 "it does not take permissions");
+}
+
+int dataplane_acl_del(struct broker *broker, uint32_t id)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_acl_del(nl, id), -EBUSY, "permissions that nobody has");
+}
+
 void dataplane_stats(struct worker *worker, struct stats *sum)
 {
 	struct broker *broker = worker->broker;
@@ -468,6 +499,34 @@ bool dataplane_routes(const u8 *topic, size_t len)
 	       mqtt_topic_levels(topic, len) <= MQTT_TOPIC_LEVELS_MAX;
 }
 
+bool dataplane_decides(const struct config *conf)
+{
+	return !conf->upgrade_outgoing_qos;
+}
+
+/* Returns false if the router is not to have it. */
+static bool describe_filter(const struct config *conf, const struct session_filter *f,
+			    struct mqtt_nl_filter *to)
+{
+	const u8 *topic;
+	size_t len;
+
+	*to = (struct mqtt_nl_filter){ .options = f->options & MQTT_SUB_OPTION_NO_LOCAL };
+	if (subscribe_split(f->filter, f->len, &topic, &len)) {
+		if (!subscribe_kernel_shares(conf, f->filter, f->len))
+			return false;
+		to->options = 0;
+		to->group = subscribe_share_name(f->filter, f->len, &to->group_len);
+	}
+	to->filter = topic;
+	to->len = len;
+	if (dataplane_decides(conf)) {
+		to->options |= f->options & MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED;
+		to->id = f->id;
+	}
+	return dataplane_filter_fits(topic, len);
+}
+
 typedef int (*sub_request)(struct mqtt_nl *nl, uint32_t peer_id,
 			   const struct mqtt_nl_filter *filters, size_t n);
 
@@ -485,12 +544,9 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 	if (!list)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		if (filters[i].changed && dataplane_filter_fits(filters[i].filter, filters[i].len))
-			list[count++] = (struct mqtt_nl_filter){
-				.filter = filters[i].filter,
-				.len = filters[i].len,
-				.options = filters[i].options & MQTT_SUB_OPTION_NO_LOCAL,
-			};
+		if (filters[i].changed &&
+		    describe_filter(worker->broker->conf, &filters[i], &list[count]))
+			count++;
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {
