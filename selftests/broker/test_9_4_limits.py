@@ -280,3 +280,36 @@ def own_rate_drops(broker):
             check(zero[:-1], sorted(set(zero[:-1])), 'in order')
             check(zero[:45], list(range(45)), 'the first ones')
             check(len(zero) < COUNT - 50, True, f'{len(zero)} of {COUNT}')
+
+
+def own_limits_counted(broker):
+    """What was dropped and who had to wait is told below $SYS, of both data planes."""
+    def figures(b):
+        names = {f'$SYS/broker/{name}' for name in (
+            'publish/messages/dropped', 'publish/messages/dropped/old',
+            'publish/messages/dropped/rate', 'clients/held/rate')}
+        with Client(b.address, 5).connected('sys').subscribed('$SYS/broker/#') as client:
+            found = {}
+            while not names <= set(found):
+                p = client.expect(PUBLISH)
+                found[p.topic.decode()] = p.payload.decode()
+            return [int(found[name]) for name in sorted(names)]
+
+    def wait(b, condition):
+        deadline = time.monotonic() + PATIENCE
+        while not condition(*figures(b)):
+            check(time.monotonic() < deadline, True, f'the figures change: {figures(b)}')
+
+    with broker('sys_interval 1\nmax_queued_bytes 200000\nslow_consumer_policy drop-old\n') as b, \
+            lazy(b.address) as sub, Client(b.address, 5).connected('pub') as pub:
+        sub.subscribed('t/#')
+        flood(pub)
+        wait(b, lambda held, dropped, old, rate: dropped >= old > 0 == rate == held)
+    with broker('sys_interval 1\nmessage_rate 10\nrate_policy drop\n') as b, \
+            Client(b.address, 5).connected('pub') as pub, \
+            Client(b.address, 5).connected('sub').subscribed('t'):
+        pub.send(*(publish(5, 't', b'') for _ in range(300)))
+        wait(b, lambda held, dropped, old, rate: dropped >= rate > 0 == old)
+        for _ in range(30):
+            pub.publish('t', b'', 1)
+        wait(b, lambda held, dropped, old, rate: held > 0)
