@@ -127,14 +127,12 @@ int ctl_acl_id(const char *word, uint32_t *id)
 	return id_parse(word, "set", id);
 }
 
-int ctl_seconds(const char *word, uint16_t *seconds)
+int ctl_number(const char *word, uint64_t max, uint64_t *number)
 {
-	uint64_t number;
 	char *end;
 
-	if (!number_parse(word, &number, &end) || *end || number > UINT16_MAX)
-		return ctl_usage("'%s' is not a number of seconds up to %u", word, UINT16_MAX);
-	*seconds = (uint16_t)number;
+	if (!number_parse(word, number, &end) || *end || *number > max)
+		return ctl_usage("'%s' is not a number up to %llu", word, (unsigned long long)max);
 	return 0;
 }
 
