@@ -42,6 +42,7 @@ int peer_main(struct ctl *ctl, int argc, char **argv);
 int sub_main(struct ctl *ctl, int argc, char **argv);
 int acl_main(struct ctl *ctl, int argc, char **argv);
 int stat_main(struct ctl *ctl, int argc, char **argv);
+int stat_delay(struct ctl *ctl, int argc, char **argv);
 int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
 int session_main(struct ctl *ctl, int argc, char **argv);

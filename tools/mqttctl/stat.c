@@ -76,6 +76,7 @@ int stat_main(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{ "show", stat_show, "" },
+		{ "delay", stat_delay, "" },
 		{ 0 }
 	};
 
