@@ -163,6 +163,10 @@ static void until_the_time_is_over(void)
 	publish(&pub, "t/u", 1, HIGH, 1);
 	WAIT_UNTIL(!tcp_unread(pub.fd));
 	CHECK(ksft_now_ms() - began + 1 >= SHORT);
+	/* nor does a change of something else begin it anew */
+	CHECK_EQ(mqtt_nl_peer_set(rig_nl, sub.id, &(struct mqtt_nl_peer_set){
+		.keep_alive = &(uint16_t){ 0 },
+	}), 0);
 	publish(&pub, "t/u", 1, HIGH + 1, 1);
 	CHECK_EQ(tcp_unread(pub.fd), 0);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_PAUSES), 1);
