@@ -4,78 +4,18 @@
  * kernel with fault injection, limited to calls out of the module's text. What
  * fails is refused or dropped and counted, the rest goes on.
  */
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/fault.h"
 #include "lib/packets.h"
 #include "lib/port.h"
 
 static struct rig_peer pub, sub;
 
-static void fault_write(const char *fault, const char *file, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", fault, file);
-	fd = CHECK_SYS(open(path, O_WRONLY));
-	CHECK_SYS(write(fd, value, strlen(value)));
-	close(fd);
-}
-
-/* Where the module's text begins, and a bound of where it ends. */
-static void module_text(char *start, char *end, size_t size)
-{
-	unsigned long long at, len;
-	FILE *f;
-
-	f = fopen("/sys/module/mqtt/sections/.text", "r");
-	CHECK(f);
-	CHECK_EQ(fscanf(f, "%llx", &at), 1);
-	fclose(f);
-	f = popen("sed -n 's/^mqtt \\([0-9]*\\) .*/\\1/p' /proc/modules", "r");
-	CHECK(f);
-	CHECK_EQ(fscanf(f, "%llu", &len), 1);
-	pclose(f);
-	snprintf(start, size, "%#llx", at);
-	snprintf(end, size, "%#llx", at + len);
-}
-
-static const char *const faults[] = { "failslab", "fail_page_alloc" };
-
-/* Each allocation fails with a probability of @percent; 0: none does. */
-static void faults_set(int percent)
-{
-	static char start[32], end[32];
-	char value[16];
-	size_t i;
-
-	snprintf(value, sizeof(value), "%d", percent);
-	if (!start[0])
-		module_text(start, end, sizeof(start));
-	for (i = 0; i < ARRAY_LEN(faults); i++) {
-		fault_write(faults[i], "probability", "0");
-		fault_write(faults[i], "verbose", "0");
-		fault_write(faults[i], "times", "-1");
-		fault_write(faults[i], "ignore-gfp-wait", "0");
-		fault_write(faults[i], "stacktrace-depth", "32");
-		fault_write(faults[i], "require-start", start);
-		fault_write(faults[i], "require-end", end);
-		fault_write(faults[i], "probability", value);
-	}
-	if (!access("/sys/kernel/debug/fail_page_alloc/min-order", W_OK))
-		fault_write("fail_page_alloc", "min-order", "0");
-	if (!access("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", W_OK))
-		fault_write("fail_page_alloc", "ignore-gfp-highmem", "0");
-}
-
 static void begin(void)
 {
-	if (access("/sys/kernel/debug/failslab/require-start", W_OK))
-		ksft_skip("no fault injection in this kernel");
-	faults_set(0);
+	faults_need();
 	rig_start_with(1ull << 30, 0);
 }
 
