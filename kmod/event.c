@@ -12,6 +12,7 @@
 #include "netlink.h"
 #include "peer.h"
 #include "router.h"
+#include "trace.h"
 
 /* Client ids are private, and say who is there. */
 const struct genl_multicast_group mqtt_event_groups[1] = {
@@ -103,5 +104,9 @@ void mqtt_event_router(struct net *net, enum mqtt_event_type type)
  */
 void mqtt_event_peer(const struct mqtt_peer *peer, enum mqtt_event_type type)
 {
+	if (type == MQTT_EVENT_TYPE_PEER_ATTACH)
+		trace_mqtt_attach(peer);
+	else if (type == MQTT_EVENT_TYPE_PEER_DETACH || type == MQTT_EVENT_TYPE_PEER_CLOSE)
+		trace_mqtt_detach(peer, type);
 	mqtt_event_send(peer->router->net, type, peer);
 }

@@ -75,7 +75,7 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 
 	if (!port)
 		return -ENOENT;
-	peer = mqtt_peer_new(router, NULL, params);
+	peer = mqtt_peer_new(router, NULL, params, extack);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	mqtt_peer_enter_port(peer, port);

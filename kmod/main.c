@@ -52,7 +52,7 @@ static void __exit mqtt_exit(void)
 	mqtt_router_module_exit();
 	mqtt_socket_module_exit();
 	mqtt_conflate_module_exit();
-	/* No code of ours waits for this, only memory that is being freed. */
+	/* Peers' memory is freed by code of ours. */
 	rcu_barrier();
 }
 

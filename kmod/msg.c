@@ -7,10 +7,14 @@
  * because larger pieces are not to be had reliably in softirq.
  */
 #include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <mqtt/wire.h>
 
 #include "msg.h"
+
+static DEFINE_PER_CPU(u32, mqtt_msg_ids);
 
 static int mqtt_msg_alloc_pages(struct mqtt_msg *msg, gfp_t gfp)
 {
@@ -61,6 +65,9 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 	msg->packets = 1;
 	msg->protocol = protocol;
 	msg->retain = false;
+	msg->source = 0;
+	msg->id = 0;
+	msg->born = 0;
 	msg->nr_pages = 0;
 	msg->owner = NULL;
 	msg->pages = NULL;
@@ -93,6 +100,7 @@ struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 p
 	if (!twin)
 		return NULL;
 	twin->retain = msg->retain;
+	mqtt_msg_descends(twin, msg);
 	if (!msg->nr_pages)
 		return twin;
 	mqtt_msg_hold(owner);
@@ -103,6 +111,21 @@ struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 p
 	twin->longest = twin->len;
 	twin->truesize += owner->truesize;
 	return twin;
+}
+
+/**
+ * mqtt_msg_is_born() - a message is about to be routed
+ * @msg: message, not queued
+ *
+ * Numbers are used again after 2^32 messages, which none of them lives to see
+ * unless a queue stands still.
+ *
+ * Context: bottom halves off.
+ */
+void mqtt_msg_is_born(struct mqtt_msg *msg)
+{
+	msg->id = this_cpu_inc_return(mqtt_msg_ids) * nr_cpu_ids + smp_processor_id();
+	msg->born = local_clock();
 }
 
 /**

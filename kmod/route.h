@@ -19,6 +19,7 @@ struct mqtt_router;
  * @source: peer that it comes from, or NULL
  * @publisher: the same if it can be held up for a receiver: its socket is locked;
  *	or NULL. rx.wait then tells whether it is
+ * @port: it comes from a port
  * @last: what matched the source's last message, if nobody else uses it now; or NULL
  *
  * All is the caller's.
@@ -29,6 +30,7 @@ struct mqtt_publication {
 	const struct mqtt_peer *source;
 	struct mqtt_peer *publisher;
 	struct mqtt_match *last;
+	bool port;
 };
 
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in);

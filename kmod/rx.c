@@ -31,6 +31,7 @@
 #include "router.h"
 #include "rx.h"
 #include "rx_publish.h"
+#include "trace.h"
 
 /*
  * What one run may cost before it lets others in: each packet one, and as much
@@ -72,6 +73,7 @@ static void mqtt_rx_leave(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool 
 	run->end += run->frame.len;
 	run->step = run->frame.len;
 	peer->rx.slow_packets++;
+	trace_mqtt_slow(peer, &run->frame, barrier);
 	mqtt_rx_count(peer, MQTT_A_STATS_RX_SLOW_PACKETS);
 	if (barrier) {
 		WRITE_ONCE(peer->rx.state, MQTT_PEER_STATE_BARRIER);

@@ -56,6 +56,7 @@ struct mqtt_rx {
 	u64 pings;
 	u64 slow_packets;
 	u64 drop_no_memory;
+	u64 drop_denied;
 };
 
 /* mqtt_rx_user_bytes(): TCP's recvmsg may do as it likes */

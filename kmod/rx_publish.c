@@ -11,10 +11,12 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "acl_ask.h"
 #include "msg.h"
 #include "peer.h"
 #include "route.h"
 #include "router.h"
+#include "trace.h"
 #include "rx_publish.h"
 #include "translate.h"
 
@@ -26,6 +28,8 @@
 void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets)
 {
 	peer->rx.drop_no_memory += packets;
+	trace_mqtt_drop(peer->router, peer, peer->id, NULL, MQTT_A_STATS_DROP_NO_MEMORY, packets,
+			true);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, packets);
 }
 
@@ -97,6 +101,8 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 	ret = mqtt_rx_limit(peer, in->msg->len);
 	if (ret <= 0)
 		return ret;
+	if (!mqtt_acl_may_publish(peer, pub->topic, pub->topic_len, 1))
+		return 0;
 	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
 		mqtt_rx_no_memory(peer, 1);
@@ -116,6 +122,8 @@ static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *
 	ret = mqtt_rx_limit(peer, in->msg->len);
 	if (ret <= 0)
 		return ret;
+	if (!mqtt_acl_may_publish(peer, in->pub->topic, in->pub->topic_len, in->msg->packets))
+		return 0;
 	return mqtt_route(peer->router, in);
 }
 

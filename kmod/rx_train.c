@@ -13,6 +13,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "acl_ask.h"
 #include "msg.h"
 #include "peer.h"
 #include "route.h"
@@ -149,6 +150,9 @@ static int mqtt_train_route(struct mqtt_peer *peer, struct mqtt_train *train)
 	};
 	int receivers;
 
+	if (!mqtt_acl_may_publish(peer, train->first.topic, train->first.topic_len,
+				  train->packets))
+		return 0;
 	in.msg = mqtt_msg_alloc(train->len, train->len, peer->protocol, MQTT_RX_GFP);
 	if (unlikely(!in.msg)) {
 		mqtt_rx_no_memory(peer, train->packets);

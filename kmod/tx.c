@@ -22,6 +22,7 @@
  * has seen in the queue stays there while it sends.
  */
 #include <linux/interrupt.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -30,6 +31,7 @@
 #include "peer.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 #include "tx.h"
 
 /* Bytes that TCP may hold unsent before our queue, and its policy, takes over. */
@@ -135,11 +137,20 @@ static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 r
 	return n;
 }
 
+static void mqtt_tx_sent(const struct mqtt_peer *peer, const struct mqtt_msg *msg, u64 now)
+{
+	u64 age = mqtt_msg_age(msg, now);
+
+	mqtt_stats_delay(peer->router->stats, age, msg->packets);
+	trace_mqtt_tx(peer->router, peer, peer->id, 0, msg, age);
+}
+
 /* The consumer: TCP has taken @sent bytes more. Returns messages completed. */
 static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 {
 	struct mqtt_tx *tx = &peer->tx;
 	u32 off = tx->off + sent;
+	u64 now = local_clock();
 	unsigned int n = 0;
 	u64 bytes = 0;
 
@@ -155,13 +166,14 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 		} else {
 			bytes += msg->len;
 			n += msg->packets;
+			mqtt_tx_sent(peer, msg, now);
 		}
 		mqtt_queue_pop(&tx->queue);
 	}
 	tx->full_told &= tx->queue.entries > 0;
+	tx->pinned = off > 0;
 	if (unlikely(tx->pauses.on))
 		mqtt_pauses_look(peer);
-	tx->pinned = off > 0;
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -486,13 +498,14 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 	mqtt_queue_take(&queue, &tx->queue);
 	pings = tx->pings;
 	tx->pings = 0;
-	mqtt_pauses_lift(peer);
 	tx->pinned = 0;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 
 	if (port)
 		mqtt_port_put(port);
+	mqtt_trace_purge(peer->router, &queue, peer);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue) - pings);
 }

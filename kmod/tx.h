@@ -111,6 +111,7 @@ struct mqtt_tx {
 	u64 drop_conflated;
 	u64 drop_slow;
 	u64 drop_router_full;
+	u64 drop_denied;
 };
 
 int mqtt_tx_module_init(void);
@@ -132,7 +133,8 @@ extern struct mqtt_msg *mqtt_tx_pingresp;
 int mqtt_tx_enqueue_init(void);
 void mqtt_tx_enqueue_exit(void);
 bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets);
-void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets);
+void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
+void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
 void mqtt_tx_ping(struct mqtt_peer *peer);
 
 /* tx_host.c */

@@ -9,6 +9,7 @@
 #include "policy.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 #include "tx.h"
 
 /* PINGRESPs in one queue. Who has asked so often gets an answer as it is. */
@@ -117,10 +118,12 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 	else
 		err = mqtt_tx_push(peer, msg, &verdict);
 	if (likely(!err)) {
+		trace_mqtt_enqueue(peer, msg);
 		if (!tx->port)
 			mqtt_tx_make_dirty(peer);
 	} else {
 		why = mqtt_tx_dropped(tx, err, packets);
+		trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
 		verdict.full |= err == -ENOBUFS;
 		verdict.router_full |= err == -EDQUOT;
 		if (verdict.slow)
@@ -139,19 +142,41 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 /**
  * mqtt_tx_too_large() - count packets that are too long for a peer
  * @peer: receiver
+ * @msg: train that they are in
  * @packets: how many
  *
  * Context: as mqtt_tx_enqueue().
  */
-void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets)
+void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets)
 {
 	struct mqtt_tx *tx = &peer->tx;
 	unsigned int why;
 
 	spin_lock(&tx->lock);
 	why = mqtt_tx_dropped(tx, -EMSGSIZE, packets);
+	trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
 	spin_unlock(&tx->lock);
 	mqtt_stats_add(peer->router->stats, why, packets);
+}
+
+/**
+ * mqtt_tx_denied() - count packets that a peer may not get
+ * @peer: whom they would have been for
+ * @msg: message that they are in, or NULL
+ * @packets: how many
+ *
+ * Context: as mqtt_tx_enqueue().
+ */
+void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets)
+{
+	struct mqtt_tx *tx = &peer->tx;
+
+	spin_lock(&tx->lock);
+	tx->drop_denied += packets;
+	trace_mqtt_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_DENIED_RECEIVE,
+			packets, false);
+	spin_unlock(&tx->lock);
+	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_DENIED_RECEIVE, packets);
 }
 
 /**
