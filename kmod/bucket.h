@@ -5,10 +5,11 @@
 #ifndef _MQTT_BUCKET_H
 #define _MQTT_BUCKET_H
 
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 /* Most that may be charged in one go: it times NSEC_PER_SEC is far from S64_MIN. */
-#define MQTT_BUCKET_CHARGE_MAX	(1 << 30)
+#define MQTT_BUCKET_CHARGE_MAX	SZ_1G
 
 /**
  * struct mqtt_bucket - what may pass just now

@@ -184,14 +184,20 @@ static void until_the_time_is_over(void)
 /* The time is the queue's: who comes later waits for the rest of it. */
 static void many_publishers(void)
 {
-	struct rig_peer more[20];
+	struct rig_peer more[5];
+	long long began;
 	unsigned int i;
 
 	start(LONG);
-	publish(&pub, "t/u", 1, 0, HIGH + 1);
-	for (i = 0; i < ARRAY_LEN(more); i++) {
+	for (i = 0; i < ARRAY_LEN(more); i++)
 		rig_open(&more[i]);
+	publish(&pub, "t/u", 1, 0, HIGH - 1);
+	began = ksft_now_ms();
+	publish(&pub, "t/u", 1, HIGH - 1, 2);
+	for (i = 0; i < ARRAY_LEN(more); i++) {
 		publish(&more[i], "t/u", 2 + i, 0, 1);
+		if (ksft_now_ms() - began >= LONG)
+			ksft_skip("this machine is too slow");
 		check_pauses(&more[i], 1);
 		publish(&more[i], "t/v", 2 + i, 0, 2);
 		check_paused(&more[i], 2);
@@ -458,7 +464,7 @@ static void come_and_go(void)
 	static struct rig_peer peers[4];
 	struct traffic t[ARRAY_LEN(peers)] = { 0 };
 	struct loop loops[ARRAY_LEN(peers)] = { 0 };
-	unsigned int i, cycle, cycles = ksft_scale(60, 15);
+	unsigned int i, cycle, cycles = ksft_scale(60, 7);
 
 	rig_start();
 	for (cycle = 0; cycle < cycles; cycle++) {
