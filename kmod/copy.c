@@ -8,8 +8,7 @@
  * something special among their subscriptions are written down as their lists are
  * walked, each with what is found, and served at the end:
  *
- *	peer A: RETAIN, ids ─┐     id 7 <── id 9     peer B: ids ─┐    id 7
- *	                     └──────────────┘                     └─────┘
+ *	peer A: RETAIN, last --> id 9 --> id 7		peer B: last --> id 7
  *
  * There are 32 places per CPU, and more are allocated. Where an entry is, is in the
  * place where the peer remembers the last message (struct mqtt_peer's @stamps): a

@@ -9,6 +9,7 @@
 #ifndef _MQTT_SUB_H
 #define _MQTT_SUB_H
 
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
@@ -40,7 +41,7 @@ static inline u32 mqtt_sub_id(u32 how)
 
 /* Bits of struct mqtt_peer's @special, chosen to be asked for together with @how */
 #define MQTT_SPECIAL_RETAIN	MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED
-#define MQTT_SPECIAL_ID		(1u << MQTT_SUB_ID_SHIFT)
+#define MQTT_SPECIAL_ID		BIT(MQTT_SUB_ID_SHIFT)
 
 /**
  * struct mqtt_peer_sub - one subscription of a peer, or a group's place in the table

@@ -165,6 +165,7 @@ static u8 *props_write(u8 *p, const struct mqtt_publish *pub, const u8 *more, u3
 u32 mqtt_publish_header_write_with(u8 *buf, const struct mqtt_publish *pub, u8 protocol,
 				   const u8 *more, u32 more_len)
 {
+	u32 remaining = variable_header_size(pub, protocol, more_len) + pub->payload_len;
 	u8 flags = pub->qos << QOS_SHIFT;
 	u8 *p = buf;
 
@@ -172,8 +173,7 @@ u32 mqtt_publish_header_write_with(u8 *buf, const struct mqtt_publish *pub, u8 p
 		flags |= MQTT_PUBLISH_DUP;
 	if (pub->retain)
 		flags |= MQTT_PUBLISH_RETAIN;
-	p += mqtt_fixed_header_write(p, MQTT_PKT_PUBLISH << 4 | flags,
-				     variable_header_size(pub, protocol, more_len) + pub->payload_len);
+	p += mqtt_fixed_header_write(p, MQTT_PKT_PUBLISH << 4 | flags, remaining);
 	*p++ = pub->topic_len >> 8;
 	*p++ = pub->topic_len;
 	memcpy(p, pub->topic, pub->topic_len);

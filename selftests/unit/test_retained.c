@@ -276,7 +276,7 @@ static void assert_found(const u8 *filter, size_t len, int want)
 	assert_int_equal(sum, want);
 }
 
-static unsigned int matches_upto(const char *filter, u64 upto)
+static unsigned int matches_newest(const char *filter, u64 newest)
 {
 	struct retained_cursor cursor;
 	struct stored *msgs[50];
@@ -284,7 +284,7 @@ static unsigned int matches_upto(const char *filter, u64 upto)
 	int n, i;
 
 	assert_int_equal(retained_cursor_init(&cursor, (u8 *)filter, strlen(filter)), 0);
-	cursor.upto = upto;
+	cursor.newest = newest;
 	n = retained_next(&retained, &cursor, msgs, 50, &done);
 	assert_true(done);
 	for (i = 0; i < n; i++)
@@ -294,24 +294,24 @@ static unsigned int matches_upto(const char *filter, u64 upto)
 }
 
 /* Those that came behind a subscription have found it. */
-static void test_upto(void **state)
+static void test_newest(void **state)
 {
-	u64 upto;
+	u64 newest;
 
 	(void)state;
 	set("u/1", "x");
 	set("u/2", "x");
-	upto = retained_subscribe_begin(&retained);
+	newest = retained_subscribe_begin(&retained);
 	retained_subscribe_end(&retained);
-	assert_int_equal(matches_upto("u/#", upto), 2);
+	assert_int_equal(matches_newest("u/#", newest), 2);
 	retained_publish_begin(&retained);
 	set("u/2", "y");
 	set("u/3", "x");
 	retained_publish_end(&retained);
-	assert_int_equal(matches_upto("u/#", upto), 1);
-	assert_int_equal(matches_upto("u/1", upto), 1);
+	assert_int_equal(matches_newest("u/#", newest), 1);
+	assert_int_equal(matches_newest("u/1", newest), 1);
 	assert_int_equal(matches("u/#"), 3);
-	assert_int_equal(matches_upto("u/#", retained_subscribe_begin(&retained)), 3);
+	assert_int_equal(matches_newest("u/#", retained_subscribe_begin(&retained)), 3);
 	retained_subscribe_end(&retained);
 }
 
@@ -625,7 +625,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(test_walk),
-		test(test_upto), test(test_longest),
+		test(test_newest), test(test_longest),
 		test(test_levels),
 		test(test_work),
 		test(test_dollar),

@@ -103,6 +103,10 @@ bool dataplane_filter_fits(const u8 *filter, size_t len);
  */
 bool dataplane_decides(const struct config *conf);
 
+/* A subscription in the router's terms. Returns false if the router is not to have it. */
+bool dataplane_describe_filter(const struct config *conf, const struct session_filter *f,
+			       struct mqtt_nl_filter *to);
+
 /* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
 void dataplane_stats(struct worker *worker, struct stats *sum);
 

@@ -261,7 +261,7 @@ bool retained_expire(struct retained *retained)
 int retained_cursor_init(struct retained_cursor *cursor, const u8 *filter, size_t len)
 {
 	*cursor = (struct retained_cursor){
-		.filter = malloc(len), .len = len, .upto = RETAINED_ALL,
+		.filter = malloc(len), .len = len, .newest = RETAINED_ALL,
 	};
 	if (!cursor->filter)
 		return -ENOMEM;
@@ -326,7 +326,7 @@ int retained_next(struct retained *retained, struct retained_cursor *cursor,
 		work += WORK_TOPIC + cursor->len + topic->msg->topic_len;
 		if (topic_scan(cursor->filter, cursor->len, topic->msg->topic,
 			       topic->msg->topic_len, &place) &&
-		    topic->seq <= cursor->upto && !stored_expired(topic->msg, &left))
+		    topic->seq <= cursor->newest && !stored_expired(topic->msg, &left))
 			msgs[n++] = stored_get(topic->msg);
 		topic = advance(retained->tree, topic, &place, &work);
 	}

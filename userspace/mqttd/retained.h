@@ -84,7 +84,7 @@ bool retained_expire(struct retained *retained);
  * @place: where to go on: what the next topic is not less than; owned
  * @place_len: bytes at @place
  * @place_size: bytes it has room for
- * @upto: later messages are passed over
+ * @newest: later messages are passed over
  */
 struct retained_cursor {
 	u8 *filter;
@@ -92,7 +92,7 @@ struct retained_cursor {
 	u8 *place;
 	size_t place_len;
 	size_t place_size;
-	u64 upto;
+	u64 newest;
 };
 
 /* At the first topic, with RETAINED_ALL. 0 or -ENOMEM. */

@@ -292,7 +292,7 @@ static u64 take_back(struct client *client, struct session_filter *filters, size
 static int subscribe_some(struct client *client, struct session_filter *filters, size_t n)
 {
 	struct retained *retained = &client->worker->broker->retained;
-	u64 upto = retained_subscribe_begin(retained);
+	u64 newest = retained_subscribe_begin(retained);
 	int err = -EAGAIN;
 	size_t i;
 
@@ -302,7 +302,7 @@ static int subscribe_some(struct client *client, struct session_filter *filters,
 		err = dataplane_subscribe(client->worker, &client->conn, filters, n);
 	retained_subscribe_end(retained);
 	for (i = 0; i < n; i++)
-		filters[i].retained_upto = err ? RETAINED_ALL : upto;
+		filters[i].retained_newest = err ? RETAINED_ALL : newest;
 	return err;
 }
 

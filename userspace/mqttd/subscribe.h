@@ -26,7 +26,7 @@ struct session;
  *	other options than before; or it is gone
  * @is_new: result: there was none
  * @was: result: what route_restore() needs
- * @retained_upto: result: retained messages up to this one have not found the
+ * @retained_newest: result: retained messages up to this one have not found the
  *	subscription; RETAINED_ALL: that is not known
  */
 struct session_filter {
@@ -38,7 +38,7 @@ struct session_filter {
 	bool changed;
 	bool is_new;
 	u64 was;
-	u64 retained_upto;
+	u64 retained_newest;
 };
 
 /* Any reason not to subscribe, for SUBACK of MQTT 3.1.1. */
