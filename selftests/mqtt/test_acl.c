@@ -310,6 +310,8 @@ static void budget(void)
 static void hosted(void)
 {
 	struct bytes b = { 0 }, record = { 0 };
+	const struct mqtt_port_record *head;
+	unsigned int n;
 
 	start();
 	rig_port_open(&port, 0);
@@ -320,7 +322,10 @@ static void hosted(void)
 	say("b", "x");
 	say("a", "x");
 	wire_message(&b, "a", "x");
-	rig_port_expect(&port, &b, &other);
+	head = rig_port_wait(&port);
+	CHECK(head->packet_len == b.len && !memcmp(rig_port_packet(head), b.p, b.len));
+	CHECK_EQ(rig_port_receivers(head, &n)[0], other.id);
+	CHECK_EQ(n, 1);
 	rig_port_expect_empty(&port);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_DENIED_RECEIVE), 1);
 
