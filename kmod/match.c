@@ -26,16 +26,7 @@ struct keeper {
 
 static bool topic_is(const struct mqtt_match *last, const u8 *topic, size_t len)
 {
-	size_t i;
-
-	if (last->topic_len != len)
-		return false;
-	if (len < 8)
-		return mqtt_word_load_part(last->topic, len) == mqtt_word_load_part(topic, len);
-	for (i = 0; i + 8 < len; i += 8)
-		if (mqtt_word_load(last->topic + i) != mqtt_word_load(topic + i))
-			return false;
-	return mqtt_word_load(last->topic + len - 8) == mqtt_word_load(topic + len - 8);
+	return last->topic_len == len && mqtt_word_equal(last->topic, topic, len);
 }
 
 static void keep(void *ctx, const struct hlist_head *subs)

@@ -65,6 +65,7 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 	msg->packets = 1;
 	msg->protocol = protocol;
 	msg->retain = false;
+	msg->source = 0;
 	msg->id = 0;
 	msg->born = 0;
 	msg->nr_pages = 0;

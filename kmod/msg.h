@@ -23,8 +23,9 @@
  * @nr_pages: number of @pages, all full but the last
  * @truesize: memory that it takes, which queues are charged with
  * @protocol: enum mqtt_protocol that it is framed by
- * @retain: the daemon has injected it with RETAIN, and will see that again if it
- *	comes out of a port. It is no train, and in @head the flag is not set
+ * @retain: the daemon has injected it with RETAIN, and is told so if it comes out of
+ *	a port. It is no train. In @head the flag is only set for receivers that want it
+ * @source: id of the peer that has published it, 0: none
  * @id: number that it, its twins and its parts are known by in traces; some time
  *	later another message may have it
  * @born: when it was routed, local_clock(); 0: never
@@ -44,6 +45,7 @@ struct mqtt_msg {
 	u16 packets;
 	u8 protocol;
 	bool retain;
+	u32 source;
 	u32 id;
 	u64 born;
 	struct mqtt_msg *owner;
@@ -68,6 +70,7 @@ u32 mqtt_msg_packet_len(const struct mqtt_msg *msg, u32 off);
 /* @msg is what @of is, in other words: a twin or a part of it. */
 static inline void mqtt_msg_descends(struct mqtt_msg *msg, const struct mqtt_msg *of)
 {
+	msg->source = of->source;
 	msg->id = of->id;
 	msg->born = of->born;
 }

@@ -60,7 +60,7 @@ extern struct netlink_range_validation mqtt_nl_rate_bytes_range;
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_rate_bytes_range),	\
 	[MQTT_A_PEER_RATE_POLICY] = NLA_POLICY_MAX(NLA_U8, MQTT_RATE_POLICY_DROP)
 
-void mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits);
+bool mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits);
 int mqtt_nl_put_limits(struct sk_buff *skb, const struct mqtt_limits *limits);
 
 /* netlink_peer_set.c */
@@ -92,6 +92,10 @@ int mqtt_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb);
  * @port_id: the port to go on with
  * @sub_seq: its last subscription that was shown
  * @one_peer: shows no other peer than @peer_id
+ * @one_acl: shows no other set of rules than @acl_id
+ * @acls_done: all sets of rules were shown
+ * @acl_id: the set of rules to go on with
+ * @acl_rule: the rule of it
  */
 struct mqtt_nl_dump {
 	struct mqtt_router *router;
@@ -99,6 +103,10 @@ struct mqtt_nl_dump {
 	u32 port_id;
 	u32 sub_seq;
 	bool one_peer;
+	bool one_acl;
+	bool acls_done;
+	u32 acl_id;
+	u32 acl_rule;
 };
 
 static inline struct mqtt_nl_dump *mqtt_nl_dump(struct netlink_callback *cb)

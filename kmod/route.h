@@ -17,6 +17,8 @@ struct mqtt_router;
  * @pub: what it says, or the first packet of a train; a topic name is there,
  *	valid by the standard's rules, but need not stand in @msg
  * @source: peer that it comes from, or NULL
+ * @publisher: the same if it can be held up for a receiver: its socket is locked;
+ *	or NULL. rx.wait then tells whether it is
  * @port: it comes from a port
  * @last: what matched the source's last message, if nobody else uses it now; or NULL
  *
@@ -26,6 +28,7 @@ struct mqtt_publication {
 	struct mqtt_msg *msg;
 	const struct mqtt_publish *pub;
 	const struct mqtt_peer *source;
+	struct mqtt_peer *publisher;
 	struct mqtt_match *last;
 	bool port;
 };

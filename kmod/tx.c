@@ -68,19 +68,18 @@ static void mqtt_tx_schedule(struct mqtt_peer *peer, unsigned long delay)
 }
 
 /**
- * mqtt_tx_make_dirty() - have what is in a peer's queue sent soon
+ * mqtt_tx_wake() - have somebody take a peer's socket soon
  * @peer: receiver
  *
  * Context: bottom halves are off and tx->lock is held, with tx->closed seen
  * false: so the peer has not been put for the last time.
  */
-void mqtt_tx_make_dirty(struct mqtt_peer *peer)
+void mqtt_tx_wake(struct mqtt_peer *peer)
 {
 	struct mqtt_tx_cpu *cpu = this_cpu_ptr(&mqtt_tx_cpus);
 
 	lockdep_assert_held(&peer->tx.lock);
-	if (test_bit(MQTT_TX_BLOCKED, &peer->tx.flags) ||
-	    test_and_set_bit(MQTT_TX_DIRTY, &peer->tx.flags))
+	if (test_and_set_bit(MQTT_TX_DIRTY, &peer->tx.flags))
 		return;
 
 	mqtt_peer_hold(peer);
@@ -88,13 +87,40 @@ void mqtt_tx_make_dirty(struct mqtt_peer *peer)
 		tasklet_schedule(&cpu->tasklet);
 }
 
-/* The consumer: describe what to send next, at most @room bytes and a packet. */
+/**
+ * mqtt_tx_make_dirty() - have what is in a peer's queue sent soon
+ * @peer: receiver
+ *
+ * Context: as mqtt_tx_wake().
+ */
+void mqtt_tx_make_dirty(struct mqtt_peer *peer)
+{
+	if (!test_bit(MQTT_TX_BLOCKED, &peer->tx.flags))
+		mqtt_tx_wake(peer);
+}
+
+/**
+ * mqtt_tx_retry() - have somebody take a peer's socket a bit later
+ * @peer: receiver; the caller has a reference, or the socket
+ *
+ * Context: any but hard interrupt.
+ */
+void mqtt_tx_retry(struct mqtt_peer *peer)
+{
+	mqtt_tx_schedule(peer, MQTT_TX_RETRY);
+}
+
+/*
+ * The consumer: describe what to send next, at most @room bytes and a packet. It
+ * is pinned until mqtt_tx_complete().
+ */
 static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 room,
 				   u32 *bytes)
 {
 	struct mqtt_queue_pos pos;
 	unsigned int n = 0;
 	u32 off = tx->off;
+	u32 entries = 0;
 
 	*bytes = 0;
 	spin_lock_bh(&tx->lock);
@@ -103,7 +129,10 @@ static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 r
 		n += mqtt_msg_bvec(mqtt_queue_msg(&pos), off, bv + n, MQTT_TX_BVECS - n, bytes);
 		pos.i++;
 		off = 0;
+		entries++;
 	}
+	if (n)
+		tx->pinned = entries;
 	spin_unlock_bh(&tx->lock);
 	return n;
 }
@@ -142,6 +171,9 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 		mqtt_queue_pop(&tx->queue);
 	}
 	tx->full_told &= tx->queue.entries > 0;
+	tx->pinned = off > 0;
+	if (unlikely(tx->pauses.on))
+		mqtt_pauses_look(peer);
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -247,12 +279,8 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 			break;
 		}
 		sent = sk_stream_memory_free(sk) ? mqtt_tx_send(sk, bv, n, bytes) : -EAGAIN;
-		if (sent < 0) {
-			mqtt_tx_block(peer);
-			break;
-		}
-		done += mqtt_tx_complete(peer, sent) + sent / MQTT_TX_COST_BYTES;
-		if (sent < bytes) {
+		done += mqtt_tx_complete(peer, max(sent, 0)) + max(sent, 0) / MQTT_TX_COST_BYTES;
+		if (sent < (int)bytes) {
 			mqtt_tx_block(peer);
 			break;
 		}
@@ -280,7 +308,11 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	struct mqtt_tx *tx = &peer->tx;
 	unsigned int done;
 
-	if (tx->running || tx->user_open || tx->held || !peer->hooked)
+	if (tx->running || !peer->hooked)
+		return 0;
+	if (unlikely(READ_ONCE(tx->slow) == MQTT_TX_SLOW_FOUND) && mqtt_tx_connected(peer->sk))
+		mqtt_tx_slow_report(peer);
+	if (tx->user_open || tx->held)
 		return 0;
 	if (unlikely(!mqtt_tx_connected(peer->sk))) {
 		mqtt_tx_close(peer);
@@ -330,9 +362,9 @@ int mqtt_tx_finish(struct mqtt_peer *peer)
 		sent = mqtt_tx_send(sk, bv, n, bytes);
 		WRITE_ONCE(tcp_sk(sk)->notsent_lowat, notsent_lowat);
 		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+		mqtt_tx_complete(peer, max(sent, 0));
 		if (sent <= 0)
 			break;
-		mqtt_tx_complete(peer, sent);
 	}
 	tx->running = false;
 	if (!tx->off || !mqtt_tx_connected(sk))
@@ -433,13 +465,16 @@ static void mqtt_tx_tasklet(struct tasklet_struct *tasklet)
 /**
  * mqtt_tx_init() - prepare the transmit side of a new peer
  * @tx: transmit side, zeroed
+ * @memory: that its queue reserves from
  * @max_packet: bytes of the longest packet that the client takes, 0: any
  */
-void mqtt_tx_init(struct mqtt_tx *tx, u32 max_packet)
+void mqtt_tx_init(struct mqtt_tx *tx, struct mqtt_memory *memory, u32 max_packet)
 {
+	mqtt_queue_init(&tx->queue, memory);
 	spin_lock_init(&tx->lock);
 	mutex_init(&tx->user_lock);
 	INIT_DELAYED_WORK(&tx->work, mqtt_tx_work);
+	mqtt_pauses_init(&tx->pauses);
 	tx->max_packet = max_packet ?: U32_MAX;
 }
 
@@ -460,16 +495,17 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 	tx->closed = true;
 	port = tx->port;
 	tx->port = NULL;
-	queue = tx->queue;
-	tx->queue = (struct mqtt_queue){};
+	mqtt_queue_take(&queue, &tx->queue);
 	pings = tx->pings;
 	tx->pings = 0;
+	tx->pinned = 0;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 
 	if (port)
 		mqtt_port_put(port);
-	mqtt_trace_purge(peer->router, &queue, peer);
+	mqtt_trace_purge(peer->router, &queue, peer, 0, MQTT_A_STATS_DROP_PEER_GONE);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue) - pings);
 }

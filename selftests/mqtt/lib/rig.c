@@ -143,6 +143,40 @@ void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options)
 	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
 }
 
+void rig_sub_id(struct rig_peer *p, const char *filter, unsigned int id)
+{
+	struct mqtt_nl_filter f = {
+		.filter = (const void *)filter, .len = strlen(filter), .id = id,
+	};
+
+	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
+}
+
+static struct mqtt_nl_filter of_group(const char *group, const char *filter)
+{
+	return (struct mqtt_nl_filter){
+		.filter = (const void *)filter,
+		.len = strlen(filter),
+		.group = (const void *)group,
+		.group_len = strlen(group),
+	};
+}
+
+void rig_sub_group(struct rig_peer *p, const char *group, const char *filter, unsigned int id)
+{
+	struct mqtt_nl_filter f = of_group(group, filter);
+
+	f.id = id;
+	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
+}
+
+void rig_unsub_group(struct rig_peer *p, const char *group, const char *filter)
+{
+	struct mqtt_nl_filter f = of_group(group, filter);
+
+	nl_check(mqtt_nl_sub_del(rig_nl, p->id, &f, 1), filter);
+}
+
 void rig_unsub(struct rig_peer *p, const char *filter)
 {
 	struct mqtt_nl_filter f = { .filter = (const void *)filter, .len = strlen(filter) };
@@ -230,9 +264,10 @@ static bool is_balanced(bool racy, bool tell)
 	nl_check(mqtt_nl_peer_dump(rig_nl, count_peer, count), "peer dump");
 	in = rig_stat(MQTT_A_STATS_ENQUEUED);
 	out = rig_stat(MQTT_A_STATS_TX_PACKETS);
-	gone = rig_stat(MQTT_A_STATS_DROP_PEER_GONE);
+	gone = rig_stat(MQTT_A_STATS_DROP_PEER_GONE) + rig_stat(MQTT_A_STATS_DROP_OLD) +
+	       rig_stat(MQTT_A_STATS_DROP_CONFLATED);
 	if (tell)
-		ksft_note("enqueued %llu, sent %llu, peer gone %llu, queued %llu",
+		ksft_note("enqueued %llu, sent %llu, dropped %llu, queued %llu",
 			  in, out, gone, count[1]);
 	if (racy)
 		return in >= out + count[1] && in <= out + gone + count[1];

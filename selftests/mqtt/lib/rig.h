@@ -44,14 +44,18 @@ void rig_close(struct rig_peer *p);	/* both ends */
 
 void rig_sub(struct rig_peer *p, const char *filter);
 void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options);
+/* With a Subscription Identifier; as a member of a group, @id 0: without one. */
+void rig_sub_id(struct rig_peer *p, const char *filter, unsigned int id);
+void rig_sub_group(struct rig_peer *p, const char *group, const char *filter, unsigned int id);
 void rig_unsub(struct rig_peer *p, const char *filter);
+void rig_unsub_group(struct rig_peer *p, const char *group, const char *filter);
 
 /* enum mqtt_{stats,peer,peer_stats}_attr; a peer that is gone fails the case. */
 unsigned long long rig_stat(int attr);
 unsigned long long rig_peer_get(const struct rig_peer *p, int attr);
 unsigned long long rig_peer_stat(const struct rig_peer *p, int attr);
 int rig_peer_count(void);
-/* enqueued == sent + dropped by departure + still queued */
+/* enqueued == sent + dropped later, by departure or for newer ones + still queued */
 void rig_check_balance(void);
 /* The same where receivers leave while others send: one may be gone before. */
 void rig_check_balance_racy(void);
