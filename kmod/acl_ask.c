@@ -7,6 +7,7 @@
 #include "acl_ask.h"
 #include "event.h"
 #include "router.h"
+#include "trace.h"
 
 /* What a set says; RCU read lock. */
 static u8 mqtt_acl_ask(const struct mqtt_acl *acl, u8 access, const u8 *topic, u32 len)
@@ -38,8 +39,11 @@ static bool mqtt_acl_ask_and_keep(struct mqtt_acl_chain *chain, unsigned long ge
 	return allowed;
 }
 
-static void mqtt_acl_denied(struct mqtt_peer *peer, struct mqtt_acl_chain *chain, u32 packets)
+static void mqtt_acl_denied(struct mqtt_peer *peer, struct mqtt_acl_chain *chain,
+			    const u8 *topic, u32 len, u32 packets)
 {
+	trace_mqtt_drop(peer->router, peer, peer->id, 0, topic, len,
+			MQTT_A_STATS_DROP_DENIED_PUBLISH, packets, true);
 	peer->rx.drop_denied += packets;
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_DENIED_PUBLISH, packets);
 	if (time_before(jiffies, chain->told + HZ))
@@ -66,7 +70,7 @@ bool mqtt_acl_ask_publish(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 
 		else
 			allowed = mqtt_acl_ask_and_keep(chain, generation, topic, len);
 		if (!allowed)
-			mqtt_acl_denied(peer, chain, packets);
+			mqtt_acl_denied(peer, chain, topic, len, packets);
 	}
 	rcu_read_unlock();
 	return allowed;

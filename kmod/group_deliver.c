@@ -17,6 +17,7 @@
 #include "port.h"
 #include "route_impl.h"
 #include "router.h"
+#include "trace.h"
 
 /* Members that are asked whether they have room, for one message. */
 #define MQTT_GROUP_PROBES	16
@@ -90,6 +91,14 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 	return best;
 }
 
+/* All members are on their way out. */
+static void mqtt_group_nobody(const struct mqtt_route *route, u32 packets)
+{
+	mqtt_trace_drop(route->router, NULL, 0, route->in->msg, MQTT_A_STATS_DROP_PEER_GONE,
+			packets, false);
+	mqtt_stats_add(route->router->stats, MQTT_A_STATS_DROP_PEER_GONE, packets);
+}
+
 /**
  * mqtt_group_deliver() - give a message to a group
  * @route: message; RCU read lock, bottom halves off
@@ -114,7 +123,7 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 
 		sub = mqtt_group_pick(route, group, members, n);
 		if (!sub)
-			mqtt_stats_add(route->router->stats, MQTT_A_STATS_DROP_PEER_GONE, share);
+			mqtt_group_nobody(route, share);
 		else if (mqtt_copy_give_part(route, sub->peer, READ_ONCE(sub->how), part, parts))
 			mqtt_stats_add(route->router->stats, MQTT_A_STATS_GROUP_DELIVERIES, share);
 	}

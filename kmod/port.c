@@ -285,7 +285,7 @@ static void mqtt_port_close(struct mqtt_port *port)
 	port->closed = true;
 	mqtt_queue_take(&queue, &port->queue);
 	spin_unlock_bh(&port->lock);
-	mqtt_trace_purge(port->router, &queue, NULL);
+	mqtt_trace_purge(port->router, &queue, NULL, 0, MQTT_A_STATS_DROP_PEER_GONE);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue));
 }

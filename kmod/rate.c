@@ -19,6 +19,7 @@
 #include "peer.h"
 #include "rate.h"
 #include "router.h"
+#include "trace.h"
 
 /* Who has not been too fast for so long is told of again. */
 #define MQTT_RATE_QUIET		NSEC_PER_SEC
@@ -159,10 +160,14 @@ bool mqtt_rate_waits(struct mqtt_peer *peer, u32 len)
 /**
  * mqtt_rate_drop() - count packets that mqtt_rate_waits() says are to be dropped
  * @peer: their publisher
+ * @topic: their topic name
+ * @len: bytes of it, 0 if it is not known
  * @packets: how many
  */
-void mqtt_rate_drop(struct mqtt_peer *peer, u32 packets)
+void mqtt_rate_drop(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 packets)
 {
+	trace_mqtt_drop(peer->router, peer, peer->id, 0, topic, len, MQTT_A_STATS_DROP_RATE,
+			packets, true);
 	peer->rx.rate.dropped += packets;
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_RATE, packets);
 }

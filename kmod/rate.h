@@ -48,7 +48,7 @@ void mqtt_rate_begin(struct mqtt_peer *peer);
 bool mqtt_rate_lets(const struct mqtt_rate *rate, u32 len);
 bool mqtt_rate_take(struct mqtt_rate *rate, u32 len);
 bool mqtt_rate_waits(struct mqtt_peer *peer, u32 len);
-void mqtt_rate_drop(struct mqtt_peer *peer, u32 packets);
+void mqtt_rate_drop(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 packets);
 unsigned long mqtt_rate_left(struct mqtt_peer *peer);
 
 #endif /* _MQTT_RATE_H */

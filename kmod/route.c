@@ -231,7 +231,7 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	}
 	trace_mqtt_match(router, in->msg, route.receivers, kept);
 	if (unlikely(err))
-		trace_mqtt_drop(router, in->source, in->source ? in->source->id : 0, in->msg,
+		mqtt_trace_drop(router, in->source, in->source ? in->source->id : 0, in->msg,
 				MQTT_A_STATS_DROP_BUDGET, in->msg->packets, true);
 	rcu_read_unlock();
 	if (route.twin)

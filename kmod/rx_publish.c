@@ -28,7 +28,7 @@
 void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets)
 {
 	peer->rx.drop_no_memory += packets;
-	trace_mqtt_drop(peer->router, peer, peer->id, NULL, MQTT_A_STATS_DROP_NO_MEMORY, packets,
+	mqtt_trace_drop(peer->router, peer, peer->id, NULL, MQTT_A_STATS_DROP_NO_MEMORY, packets,
 			true);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, packets);
 }
@@ -84,7 +84,7 @@ static int mqtt_rx_limit(struct mqtt_peer *peer, u32 len)
 		return 1;
 	if (mqtt_rate_waits(peer, len))
 		return -EBUSY;
-	mqtt_rate_drop(peer, 1);
+	mqtt_rate_drop(peer, NULL, 0, 1);
 	return 0;
 }
 

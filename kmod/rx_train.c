@@ -125,7 +125,7 @@ static int mqtt_train_limit(struct mqtt_peer *peer, struct mqtt_train *train,
 		if (++n < found)
 			len = mqtt_train_packet_len(train, off);
 	} while (n < found && !mqtt_rate_lets(rate, len));
-	mqtt_rate_drop(peer, n - taken->packets);
+	mqtt_rate_drop(peer, train->first.topic, train->first.topic_len, n - taken->packets);
 	*taken = (struct mqtt_taken){ .packets = n, .bytes = off };
 	return 0;
 }

@@ -63,25 +63,28 @@ const char *mqtt_trace_escape(struct trace_seq *to, const u8 *bytes, u32 len)
 }
 
 /**
- * mqtt_trace_purge() - a queue is about to be emptied, as its peer has gone
+ * mqtt_trace_purge() - what is in a queue is about to be dropped
  * @router: its router
- * @queue: queue, of which the caller has the only hold
+ * @queue: queue, which nobody else changes
  * @peer: whose, or NULL: the entries say it
+ * @keep: so many of its first entries stay
+ * @reason: MQTT_A_STATS_DROP_*
  *
  * Context: any but hard interrupt.
  */
 void mqtt_trace_purge(const struct mqtt_router *router, const struct mqtt_queue *queue,
-		      const struct mqtt_peer *peer)
+		      const struct mqtt_peer *peer, u32 keep, u32 reason)
 {
 	struct mqtt_queue_pos pos = mqtt_queue_begin(queue);
+	u32 n;
 
 	if (!trace_mqtt_drop_enabled())
 		return;
-	for (; mqtt_queue_at(&pos); pos.i++) {
+	for (n = 0; mqtt_queue_at(&pos); n++, pos.i++) {
 		const struct mqtt_msg *msg = mqtt_queue_msg(&pos);
 
-		if (msg && msg != mqtt_tx_pingresp)
-			trace_mqtt_drop(router, peer, mqtt_queue_peer(&pos), msg,
-					MQTT_A_STATS_DROP_PEER_GONE, msg->packets, false);
+		if (msg && msg != mqtt_tx_pingresp && n >= keep)
+			mqtt_trace_drop(router, peer, mqtt_queue_peer(&pos), msg, reason,
+					msg->packets, false);
 	}
 }

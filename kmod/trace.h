@@ -33,7 +33,7 @@
 const u8 *mqtt_trace_topic(const struct mqtt_msg *msg, u32 *len);
 const char *mqtt_trace_escape(struct trace_seq *to, const u8 *bytes, u32 len);
 void mqtt_trace_purge(const struct mqtt_router *router, const struct mqtt_queue *queue,
-		      const struct mqtt_peer *peer);
+		      const struct mqtt_peer *peer, u32 keep, u32 reason);
 
 #ifndef _MQTT_TRACE_HELPERS
 #define _MQTT_TRACE_HELPERS
@@ -279,13 +279,13 @@ TRACE_EVENT(mqtt_tx,
 
 /*
  * Packets are lost: for the receiver @peer, or for all of them, if @publisher says
- * that @peer has published it. Without @msg there was none yet.
+ * that @peer has published it. Without @id there was no message yet.
  */
 TRACE_EVENT(mqtt_drop,
 	TP_PROTO(const struct mqtt_router *router, const struct mqtt_peer *peer, u32 peer_id,
-		 const struct mqtt_msg *msg, u32 reason, u32 packets, bool publisher),
+		 u32 id, const u8 *topic, u32 topic_len, u32 reason, u32 packets, bool publisher),
 
-	TP_ARGS(router, peer, peer_id, msg, reason, packets, publisher),
+	TP_ARGS(router, peer, peer_id, id, topic, topic_len, reason, packets, publisher),
 
 	TP_STRUCT__entry(
 		__field(u32, net)
@@ -296,21 +296,20 @@ TRACE_EVENT(mqtt_drop,
 		__field(u32, topic_len)
 		__field(bool, publisher)
 		__dynamic_array(u8, client, mqtt_trace_client_cut(peer))
-		__dynamic_array(u8, topic, mqtt_trace_topic_cut(msg))
+		__dynamic_array(u8, topic, min_t(u32, topic_len, MQTT_TRACE_TOPIC_MAX))
 	),
 
 	TP_fast_assign(
 		__entry->net = mqtt_trace_net(router);
-		__entry->id = msg ? msg->id : 0;
+		__entry->id = id;
 		__entry->peer = peer_id;
 		__entry->reason = reason;
 		__entry->packets = packets;
-		__entry->topic_len = mqtt_trace_topic_len(msg);
+		__entry->topic_len = topic_len;
 		__entry->publisher = publisher;
 		memcpy(__get_dynamic_array(client), mqtt_trace_client(peer),
 		       __get_dynamic_array_len(client));
-		memcpy(__get_dynamic_array(topic), mqtt_trace_topic_bytes(msg),
-		       __get_dynamic_array_len(topic));
+		memcpy(__get_dynamic_array(topic), topic, __get_dynamic_array_len(topic));
 	),
 
 	TP_printk("net=%u id=%u peer=%u client=\"%s\" topic=\"%s\""
@@ -321,6 +320,24 @@ TRACE_EVENT(mqtt_drop,
 		  __entry->topic_len, __entry->packets,
 		  mqtt_trace_show_reason(__entry->reason), __entry->publisher)
 );
+
+#ifndef _MQTT_TRACE_DROP
+#define _MQTT_TRACE_DROP
+/* The same for packets of a message, or of none that is known */
+static inline void mqtt_trace_drop(const struct mqtt_router *router, const struct mqtt_peer *peer,
+				   u32 peer_id, const struct mqtt_msg *msg, u32 reason,
+				   u32 packets, bool publisher)
+{
+	const u8 *topic;
+	u32 len;
+
+	if (!trace_mqtt_drop_enabled() || !packets)
+		return;
+	topic = mqtt_trace_topic(msg, &len);
+	trace_mqtt_drop(router, peer, peer_id, msg ? msg->id : 0, topic, len, reason, packets,
+			publisher);
+}
+#endif /* _MQTT_TRACE_DROP */
 
 /* A packet is left to the daemon, and perhaps all behind it until that has read it. */
 TRACE_EVENT(mqtt_slow,

@@ -505,7 +505,7 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 
 	if (port)
 		mqtt_port_put(port);
-	mqtt_trace_purge(peer->router, &queue, peer);
+	mqtt_trace_purge(peer->router, &queue, peer, 0, MQTT_A_STATS_DROP_PEER_GONE);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue) - pings);
 }

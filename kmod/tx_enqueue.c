@@ -123,7 +123,7 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 			mqtt_tx_make_dirty(peer);
 	} else {
 		why = mqtt_tx_dropped(tx, err, packets);
-		trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
+		mqtt_trace_drop(peer->router, peer, peer->id, msg, why, packets, false);
 		verdict.full |= err == -ENOBUFS;
 		verdict.router_full |= err == -EDQUOT;
 		if (verdict.slow)
@@ -154,7 +154,7 @@ void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 p
 
 	spin_lock(&tx->lock);
 	why = mqtt_tx_dropped(tx, -EMSGSIZE, packets);
-	trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
+	mqtt_trace_drop(peer->router, peer, peer->id, msg, why, packets, false);
 	spin_unlock(&tx->lock);
 	mqtt_stats_add(peer->router->stats, why, packets);
 }
@@ -173,7 +173,7 @@ void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 pack
 
 	spin_lock(&tx->lock);
 	tx->drop_denied += packets;
-	trace_mqtt_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_DENIED_RECEIVE,
+	mqtt_trace_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_DENIED_RECEIVE,
 			packets, false);
 	spin_unlock(&tx->lock);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_DENIED_RECEIVE, packets);

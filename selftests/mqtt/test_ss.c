@@ -10,10 +10,12 @@
 
 static struct rig_peer pub, sub;
 
-/* What ss says of the daemon's end of @p, on one line */
+/* What ss has said last, on one line; a debug kernel is slow to run it */
+static char text[4096];
+
+/* About the daemon's end of @p */
 static const char *ss(const struct rig_peer *p)
 {
-	static char text[4096];
 	struct sockaddr_in addr;
 	socklen_t len = sizeof(addr);
 	char command[256];
@@ -31,29 +33,27 @@ static const char *ss(const struct rig_peer *p)
 	return text;
 }
 
-/* State and queues stand in front. */
+/* Asks; state and queues stand in front. */
 static void expect_queues(const struct rig_peer *p, const char *state, unsigned int rx)
 {
 	char got[32];
 	unsigned int unread;
 
 	if (sscanf(ss(p), "%31s %u", got, &unread) != 2 || strcmp(got, state) || unread != rx)
-		FAIL("not %s with %u bytes: %s", state, rx, ss(p));
+		FAIL("not %s with %u bytes: %s", state, rx, text);
 }
 
-static void expect(const struct rig_peer *p, const char *word, bool wanted)
+static void expect(const char *word, bool wanted)
 {
-	if (!strstr(ss(p), word) == wanted)
-		FAIL("%s %s: %s", wanted ? "no" : "there is", word, ss(p));
+	if (!strstr(text, word) == wanted)
+		FAIL("%s %s: %s", wanted ? "no" : "there is", word, text);
 }
 
-static unsigned long long number(const struct rig_peer *p, const char *name)
+static unsigned long long number(const char *name)
 {
-	const char *at = strstr(ss(p), name);
+	const char *at = strstr(text, name);
 
-	if (!at)
-		FAIL("no %s: %s", name, ss(p));
-	return strtoull(at + strlen(name), NULL, 10);
+	return at ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
 static void start(void)
@@ -69,22 +69,21 @@ static void attached(void)
 	start();
 	rig_connect(&pub, NULL);
 	expect_queues(&pub, "ESTAB", 0);
-	expect(&pub, "cubic", true);
-	expect(&pub, "tcp-ulp-mqtt", false);
+	expect("rto:", true);
+	expect("tcp-ulp-mqtt", false);
 	rig_attach(&pub);
 	rig_open_sub(&sub, "t");
 	expect_queues(&pub, "ESTAB", 0);
-	expect(&pub, "cubic", true);
-	expect(&pub, "rto:", true);
-	expect(&pub, "tcp-ulp-mqtt", true);
+	expect("rto:", true);
+	expect("tcp-ulp-mqtt", true);
 
 	/* What the kernel forwards is received, and is not left in the queue. */
 	wire_message(&b, "t", "hello");
 	rig_send_bytes(&pub, &b);
 	tcp_expect(sub.client, b.p, b.len);
 	expect_queues(&pub, "ESTAB", 0);
-	CHECK_EQ(number(&pub, "bytes_received:"), b.len);
-	WAIT_UNTIL(number(&sub, "bytes_acked:") == b.len);
+	CHECK_EQ(number("bytes_received:"), b.len);
+	WAIT_UNTIL(ss(&sub) && number("bytes_acked:") == b.len);
 	bytes_free(&b);
 
 	/* What is the daemon's is. */
@@ -96,7 +95,7 @@ static void attached(void)
 
 	rig_detach(&pub);
 	expect_queues(&pub, "ESTAB", 0);
-	expect(&pub, "tcp-ulp-mqtt", false);
+	expect("tcp-ulp-mqtt", false);
 }
 
 static void half_closed(void)
@@ -105,7 +104,7 @@ static void half_closed(void)
 	rig_open(&pub);
 	CHECK_SYS(shutdown(pub.client, SHUT_WR));
 	WAIT_UNTIL(!strncmp(ss(&pub), "CLOSE-WAIT", 10));
-	expect(&pub, "tcp-ulp-mqtt", true);
+	expect("tcp-ulp-mqtt", true);
 }
 
 static const struct ksft_case cases[] = {

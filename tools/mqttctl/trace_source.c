@@ -25,6 +25,17 @@
 #define NAME_PREFIX	"mqttctl-"
 #define BUFFER_KB	"4096"		/* per CPU */
 
+static const char *const event_names[TRACE_TYPES] = {
+	[TRACE_RX]	= "mqtt_rx",
+	[TRACE_MATCH]	= "mqtt_match",
+	[TRACE_ENQUEUE]	= "mqtt_enqueue",
+	[TRACE_TX]	= "mqtt_tx",
+	[TRACE_DROP]	= "mqtt_drop",
+	[TRACE_SLOW]	= "mqtt_slow",
+	[TRACE_ATTACH]	= "mqtt_attach",
+	[TRACE_DETACH]	= "mqtt_detach",
+};
+
 struct trace_source {
 	struct tracefs_instance *instance;
 	struct tep_handle *tep;
@@ -134,9 +145,37 @@ static bool put_filter(struct trace_source *source)
 	return put(source, "events/mqtt/filter", text);
 }
 
+static bool learn_format(struct tep_handle *tep, const char *event)
+{
+	char file[128], *format;
+	int size, err;
+
+	snprintf(file, sizeof(file), "events/mqtt/%s/format", event);
+	format = tracefs_instance_file_read(NULL, file, &size);
+	/* How events are printed may be beyond it; fields are all we want. */
+	err = format ? tep_parse_event(tep, format, (unsigned long)size, "mqtt") : -1;
+	free(format);
+	return format && err != TEP_ERRNO__MEM_ALLOC_FAILED;
+}
+
+/* Only what is needed: libtracefs would also read all symbols of the kernel. */
+static bool learn_formats(struct trace_source *source)
+{
+	char *header;
+	int size, err;
+
+	source->tep = tep_alloc();
+	header = tracefs_instance_file_read(NULL, "events/header_page", &size);
+	err = !source->tep || !header ||
+	      tep_parse_header_page(source->tep, header, (unsigned long)size, sizeof(long));
+	free(header);
+	for (unsigned int type = 0; !err && type < TRACE_TYPES; type++)
+		err = !learn_format(source->tep, event_names[type]);
+	return !err;
+}
+
 static bool start(struct trace_source *source, const char *dir)
 {
-	static const char *const systems[] = { "mqtt", NULL };
 	char name[64];
 
 	sweep(dir);
@@ -145,8 +184,7 @@ static bool start(struct trace_source *source, const char *dir)
 	if (!source->instance)
 		return false;
 	source->pin = tracefs_instance_file_open(source->instance, "tracing_on", O_RDWR | O_CLOEXEC);
-	source->tep = tracefs_local_events_system(dir, systems);
-	return source->pin >= 0 && source->tep && put(source, "trace_clock", "mono") &&
+	return source->pin >= 0 && learn_formats(source) && put(source, "trace_clock", "mono") &&
 	       put(source, "buffer_size_kb", BUFFER_KB) && put_filter(source) &&
 	       put(source, "events/mqtt/enable", "1");
 }
@@ -227,20 +265,10 @@ static void text(struct tep_event *event, struct tep_record *record, const char 
 /* The type, or TRACE_TYPES */
 static enum trace_type type_of(const struct tep_event *event)
 {
-	static const char *const names[TRACE_TYPES] = {
-		[TRACE_RX]	= "mqtt_rx",
-		[TRACE_MATCH]	= "mqtt_match",
-		[TRACE_ENQUEUE]	= "mqtt_enqueue",
-		[TRACE_TX]	= "mqtt_tx",
-		[TRACE_DROP]	= "mqtt_drop",
-		[TRACE_SLOW]	= "mqtt_slow",
-		[TRACE_ATTACH]	= "mqtt_attach",
-		[TRACE_DETACH]	= "mqtt_detach",
-	};
 	unsigned int type;
 
 	for (type = 0; type < TRACE_TYPES; type++) {
-		if (!strcmp(event->name, names[type]))
+		if (!strcmp(event->name, event_names[type]))
 			break;
 	}
 	return type;
