@@ -110,7 +110,7 @@ static void hundreds_come_and_go(void)
 	got.fd = witness.client;
 	for (i = 0; i < CHURNERS; i++) {
 		churners[i] = (struct churner){
-			.source = 1 + i, .connections = ksft_scale(400, 30),
+			.source = 1 + i, .connections = ksft_scale(250, 30),
 		};
 		CHECK(!pthread_create(&churners[i].thread, NULL, churner_main, &churners[i]));
 	}
