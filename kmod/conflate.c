@@ -179,7 +179,7 @@ static void mqtt_conflate_insert(struct mqtt_queue *queue, struct mqtt_queue_nod
 static u32 mqtt_conflate_lose(const struct mqtt_peer *peer, const struct mqtt_msg *msg,
 			      u32 packets)
 {
-	trace_mqtt_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_CONFLATED, packets,
+	mqtt_trace_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_CONFLATED, packets,
 			false);
 	return packets;
 }

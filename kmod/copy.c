@@ -354,7 +354,8 @@ void mqtt_copies_deliver(struct mqtt_route *route)
 		if (entry->peer)
 			mqtt_copy_deliver(route, entry);
 	}
-	if (unlikely(copies->n > MQTT_COPY_FIRST))
+	/* With just as many there may be a place for pages, and no page. */
+	if (unlikely(copies->n >= MQTT_COPY_FIRST))
 		mqtt_copy_shrink(copies->n);
 	while (copies->nr_kept)
 		mqtt_route_put(route, copies->kept[--copies->nr_kept].msg);

@@ -86,7 +86,7 @@ static void mqtt_policy_count(struct mqtt_peer *peer, u64 *count, unsigned int a
 static void mqtt_policy_lose(struct mqtt_peer *peer, const struct mqtt_msg *msg, u64 *count,
 			     unsigned int attr, u32 packets)
 {
-	trace_mqtt_drop(peer->router, peer, peer->id, msg, attr, packets, false);
+	mqtt_trace_drop(peer->router, peer, peer->id, msg, attr, packets, false);
 	mqtt_policy_count(peer, count, attr, packets);
 }
 

@@ -205,8 +205,9 @@ static void mqtt_port_trace(const struct mqtt_port *port, const struct mqtt_port
 	if (!trace_mqtt_tx_enabled() || out->msg == mqtt_tx_pingresp)
 		return;
 	delay = mqtt_msg_age(out->msg, local_clock());
-	for (i = 0; i < out->head.nr_peers; i++)
-		trace_mqtt_tx(port->router, NULL, out->peers[i], port->id, out->msg, delay);
+	/* The publisher's place is in front of them. */
+	for (i = 0; i < out->n; i++)
+		trace_mqtt_tx(port->router, NULL, out->peers[1 + i], port->id, out->msg, delay);
 }
 
 static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out *out)

@@ -26,7 +26,7 @@ static void mqtt_tx_slow_trace(struct mqtt_peer *peer)
 		const struct mqtt_msg *msg = mqtt_queue_msg(&pos);
 
 		if (n >= peer->tx.pinned && msg != mqtt_tx_pingresp)
-			trace_mqtt_drop(peer->router, peer, peer->id, msg,
+			mqtt_trace_drop(peer->router, peer, peer->id, msg,
 					MQTT_A_STATS_DROP_SLOW, msg->packets, false);
 	}
 }

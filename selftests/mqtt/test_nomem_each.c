@@ -272,7 +272,8 @@ static void each(const struct op *op)
 				    PLENTY);
 	for (i = 0; i < 3; i++)
 		refused += each_try(op, PLENTY, i);
-	ksft_note("%s: %u bytes, refused %u times of %u", op->name, needs, refused, i + 1 + tries());
+	ksft_note("%s: %u bytes, refused %u times of %u", op->name, needs, refused,
+		  i + 1 + tries());
 }
 
 static void operations_attach(void)

@@ -153,19 +153,19 @@ static void replay_corpus(const char *dir, size_t head)
 	tcp_expect(sub.client, b.p, b.len);
 }
 
-static void framing(void)
+static void of_framing(void)
 {
 	replay_corpus("selftests/fuzz/corpus/framing", 10);
 }
 
-static void packets(void)
+static void of_packets(void)
 {
 	replay_corpus("selftests/fuzz/corpus/packet", 1);
 }
 
 static const struct ksft_case cases[] = {
-	{ "framing", framing },
-	{ "packets", packets },
+	{ "of_framing", of_framing },
+	{ "of_packets", of_packets },
 };
 
 int main(int argc, char **argv)

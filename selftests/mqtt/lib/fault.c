@@ -64,7 +64,7 @@ static void faults_prepare(void)
 		fault_write("fail_page_alloc", "ignore-gfp-highmem", "0");
 }
 
-static void faults_write(int percent, const char *times, const char *spaces[2])
+static void faults_write(int percent, const char *times, const char *const spaces[2])
 {
 	char value[16];
 	size_t i;
@@ -81,7 +81,7 @@ static void faults_write(int percent, const char *times, const char *spaces[2])
 
 void faults_set(int percent)
 {
-	const char *none[] = { "0", "0" };
+	static const char *const none[] = { "0", "0" };
 
 	faults_write(percent, "-1", none);
 }
@@ -89,7 +89,7 @@ void faults_set(int percent)
 void faults_after(unsigned int slab, unsigned int pages, bool once)
 {
 	char bytes[16], number[16];
-	const char *spaces[] = { bytes, number };
+	const char *const spaces[] = { bytes, number };
 
 	snprintf(bytes, sizeof(bytes), "%u", slab);
 	snprintf(number, sizeof(number), "%u", pages);
