@@ -590,7 +590,8 @@ static void shared(struct kunit *test)
 		u64 before = queue->bytes;
 
 		for (j = 0; j < 3; j++)
-			KUNIT_EXPECT_EQ(test, mqtt_queue_push_shared(queue, msg, j + 1, U32_MAX), 0);
+			KUNIT_EXPECT_EQ(test, 0,
+					mqtt_queue_push_shared(queue, msg, j + 1, U32_MAX));
 		KUNIT_EXPECT_LT(test, queue->bytes, before + 2 * msg->truesize +
 				sizeof(struct mqtt_queue_chunk));
 		mqtt_msg_put(msg);
