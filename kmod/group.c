@@ -7,6 +7,7 @@
  * one has left the last one comes in its place before the count says less. Who
  * reads an old count finds a member that is still there for a grace period.
  */
+#include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
