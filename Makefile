@@ -216,6 +216,7 @@ build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) bu
 
 # What these tests do themselves
 build/unit/test_route: LDFLAGS += -Wl,--wrap=session_enqueue,--wrap=session_has_room
+build/unit/test_acl_sets: LDFLAGS += -Wl,--wrap=dataplane_acl_set,--wrap=dataplane_acl_del
 build/unit/test_subscribe: LDFLAGS += -Wl,--wrap=dataplane_subscribe
 
 build/obj/sanitize/%.o: %.c | libraries
@@ -230,6 +231,8 @@ fuzz_parts := $(addprefix userspace/mqttd/,acl.c acl_file.c acl_set.c config.c c
 
 .PHONY: fuzz-programs
 fuzz-programs: $(fuzzers)
+# The kernel's own, over a receive queue that is an array
+fuzz_parts += kmod/framing.c
 build/obj/fuzz/lib.a: $(call objects,fuzz,$(fuzz_parts) $(lib_src))
 build/fuzz/%: build/obj/fuzz/selftests/fuzz/%.o build/obj/fuzz/lib.a
 	@mkdir -p $(@D)

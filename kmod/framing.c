@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What packets are and who handles them, from their first bytes. Takes
- * nothing off the receive queue and keeps no state.
+ * nothing off the receive queue and keeps no state; what it knows of sockets are
+ * the cursor's functions, so that it is tested outside of the kernel as well.
  */
-#include <net/sock.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
 
 #include "framing.h"
 

@@ -6,9 +6,10 @@
 #ifndef _MQTT_RXQ_H
 #define _MQTT_RXQ_H
 
-#include <linux/skbuff.h>
+#include <linux/gfp.h>
 #include <linux/types.h>
 
+struct sk_buff;
 struct sock;
 
 /**

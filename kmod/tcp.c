@@ -34,12 +34,16 @@ static void mqtt_tcp_leave(void)
 
 static void mqtt_tcp_release_cb(struct sock *sk);
 
-/* What the socket had before, or has again. */
+/*
+ * What the socket had before, or has again. Told by its operations alone: a socket
+ * that is given back meanwhile may change its family, too (IPV6_ADDRFORM).
+ */
 static struct proto *mqtt_tcp_base(struct sock *sk)
 {
 	struct proto *prot = READ_ONCE(sk->sk_prot);
 
-	return prot->release_cb == mqtt_tcp_release_cb ? mqtt_proto_of(sk)->base : prot;
+	return prot->release_cb == mqtt_tcp_release_cb ?
+	       container_of(prot, struct mqtt_proto, prot)->base : prot;
 }
 
 static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock,
@@ -49,7 +53,8 @@ static const struct proto_ops *mqtt_tcp_base_ops(struct socket *sock)
 {
 	const struct proto_ops *ops = READ_ONCE(sock->ops);
 
-	return ops->poll == mqtt_tcp_poll ? mqtt_proto_of(sock->sk)->base_ops : ops;
+	return ops->poll == mqtt_tcp_poll ?
+	       container_of(ops, const struct mqtt_proto, ops)->base_ops : ops;
 }
 
 static bool mqtt_tcp_may_read(const struct mqtt_peer *peer)

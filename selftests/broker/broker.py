@@ -73,11 +73,10 @@ class Broker:
         raise Failure('mqttd does not start: ' + self.text())
 
     def text(self):
+        """Not by the file's position, which the one who writes moves, too."""
         self.log.flush()
-        self.log.seek(0)
-        text = self.log.read().decode(errors='replace')
-        self.log.seek(0, os.SEEK_END)
-        return text
+        file = self.log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors='replace')
 
     def last_words(self):
         return '\n'.join(self.text().splitlines()[-50:])

@@ -110,7 +110,7 @@ static void thousands_come_and_go(void)
 	got.fd = witness.client;
 	for (i = 0; i < CHURNERS; i++) {
 		churners[i] = (struct churner){
-			.source = 1 + i, .connections = ksft_scale(1000, 60),
+			.source = 1 + i, .connections = ksft_scale(1000, 30),
 		};
 		CHECK(!pthread_create(&churners[i].thread, NULL, churner_main, &churners[i]));
 	}
@@ -340,7 +340,7 @@ static bool is_balanced(void)
 static void chaos(void)
 {
 	struct traffic t = { .from = &pub, .topic = "t/u", .source = 1, .payload = 100,
-			     .n = ksft_scale(30000, 2500), .batch = 700, .cpu = 1 };
+			     .n = ksft_scale(30000, 1200), .batch = 700, .cpu = 1 };
 	struct worker workers[WORKERS] = { 0 };
 	struct packets got = { 0 };
 	unsigned int steps = 0;
@@ -460,7 +460,7 @@ static void *slow_sender_main(void *arg)
 /* Blocking recv(), of all flags, interrupted: every byte of the daemon's comes once. */
 static void storm_in_recv(bool restart)
 {
-	unsigned int i, n = ksft_scale(3000, 500), interrupted = 0;
+	unsigned int i, n = ksft_scale(3000, 150), interrupted = 0;
 	struct slow_sender s = { 0 };
 	struct packets got = { 0 };
 	struct storm storm;
