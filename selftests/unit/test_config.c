@@ -293,7 +293,7 @@ static const struct {
 	{ "persistent_client_expiration 3dd\n", 1, "is not a number of" },
 	{ "persistent_client_expiration 0d\n", 1, "is not a number of" },
 	{ "persistent_client_expiration 137y\n", 1, "is not a number of" },
-	{ "slow_consumer_policy drop\n", 1, "'drop' is not one of drop-new, drop-old, conflate, disconnect" },
+	{ "slow_consumer_policy drop\n", 1, "'drop' is not one of drop-new, drop-old," },
 	{ "slow_consumer_pause 10001\n", 1, "from 0 to 10000" },
 	{ "rate_policy hold\n", 1, "'hold' is not one of wait, drop" },
 	{ "byte_rate 4294967296\n", 1, "from 0 to 4294967295" },

@@ -57,20 +57,26 @@ struct setting {
 	const char *const *words;
 };
 
-#define AT(member) \
-	.pointer = offsetof(struct mqtt_nl_peer_set, member), \
-	.value = offsetof(struct changes, member), \
-	.size = sizeof(((struct changes *)0)->member)
+#define WHERE(member)	.pointer = offsetof(struct mqtt_nl_peer_set, member)
+#define VALUE(member)	.value = offsetof(struct changes, member)
 
 static const struct setting settings[] = {
-	{ "queue-limit", "BYTES", AT(queue_limit), .max = UINT64_MAX, .bytes = true },
-	{ "queue-packets-limit", "NUMBER", AT(queue_packets), .max = UINT32_MAX },
-	{ "queue-policy", "POLICY", AT(queue_policy), .words = peer_queue_policies },
-	{ "pause", "MILLISECONDS", AT(pause), .max = UINT16_MAX },
-	{ "rate-packets", "NUMBER", AT(rate_packets), .max = UINT32_MAX },
-	{ "rate-bytes", "BYTES", AT(rate_bytes), .max = UINT64_MAX, .bytes = true },
-	{ "rate-policy", "POLICY", AT(rate_policy), .words = peer_rate_policies },
-	{ "keep-alive", "SECONDS", AT(keep_alive), .max = UINT16_MAX },
+	{ "queue-limit", "BYTES", WHERE(queue_limit), VALUE(queue_limit),
+	  .size = 8, .max = UINT64_MAX, .bytes = true },
+	{ "queue-packets-limit", "NUMBER", WHERE(queue_packets), VALUE(queue_packets),
+	  .size = 4, .max = UINT32_MAX },
+	{ "queue-policy", "POLICY", WHERE(queue_policy), VALUE(queue_policy),
+	  .size = 1, .words = peer_queue_policies },
+	{ "pause", "MILLISECONDS", WHERE(pause), VALUE(pause),
+	  .size = 2, .max = UINT16_MAX },
+	{ "rate-packets", "NUMBER", WHERE(rate_packets), VALUE(rate_packets),
+	  .size = 4, .max = UINT32_MAX },
+	{ "rate-bytes", "BYTES", WHERE(rate_bytes), VALUE(rate_bytes),
+	  .size = 8, .max = UINT64_MAX, .bytes = true },
+	{ "rate-policy", "POLICY", WHERE(rate_policy), VALUE(rate_policy),
+	  .size = 1, .words = peer_rate_policies },
+	{ "keep-alive", "SECONDS", WHERE(keep_alive), VALUE(keep_alive),
+	  .size = 2, .max = UINT16_MAX },
 	{ 0 }
 };
 

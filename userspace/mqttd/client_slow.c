@@ -205,7 +205,8 @@ int client_slow_add(struct client *client, struct outq *packet)
 /* @limit may be 0, for none. */
 static bool marked(const struct client *client, size_t bytes, size_t messages, bool half)
 {
-	size_t most = limit_of(client), count = client->worker->broker->conf->slow_consumer_messages;
+	size_t count = client->worker->broker->conf->slow_consumer_messages;
+	size_t most = limit_of(client);
 
 	if (half)
 		return bytes >= most / 2 || (count && messages >= (count + 1) / 2);

@@ -23,6 +23,7 @@ struct mqtt_nl_acl_rule;
 struct mqtt_nl_attach;
 struct mqtt_nl_filter;
 struct mqtt_nl_limits;
+struct mqtt_nl_router;
 struct stats;
 struct worker;
 
@@ -78,6 +79,9 @@ int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *id
 
 /* The configuration has changed. Main thread. */
 void dataplane_reload(struct broker *broker);
+
+/* Below: dataplane_limits.c. What the router is kept to. */
+struct mqtt_nl_router dataplane_router_limits(const struct config *conf);
 
 /*
  * What clients are kept to; and of one that is a peer, anew, after

@@ -22,8 +22,9 @@
  */
 static const char *const live[] = {
 	"byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
-	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total", "max_inflight_bytes",
-	"max_inflight_messages", "max_keepalive", "max_queued_bytes", "max_queued_bytes_total",
+	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
+	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
+	"max_queued_bytes_total",
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
 	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
 	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",

@@ -29,7 +29,7 @@ enum stat {
 	STAT_DROPPED_RATE,		/* of these as the publisher is faster than it may be */
 	STAT_BYTES_RECEIVED,
 	STAT_BYTES_SENT,
-	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate, byte_rate */
+	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate ... */
 	STAT_PAUSES,			/* times that one had to wait: slow_consumer_pause */
 	STAT_CONNECTIONS_ACCEPTED,
 	STAT_CONNECTIONS_REFUSED,	/* what follows, and CONNACK with an error */
