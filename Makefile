@@ -216,6 +216,7 @@ build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) bu
 
 # What these tests do themselves
 build/unit/test_route: LDFLAGS += -Wl,--wrap=session_enqueue,--wrap=session_has_room
+build/unit/test_acl_sets: LDFLAGS += -Wl,--wrap=dataplane_acl_set,--wrap=dataplane_acl_del
 build/unit/test_subscribe: LDFLAGS += -Wl,--wrap=dataplane_subscribe
 
 build/obj/sanitize/%.o: %.c | libraries

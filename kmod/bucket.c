@@ -83,26 +83,30 @@ bool mqtt_bucket_lets(const struct mqtt_bucket *bucket, u32 rate, u32 n)
 /**
  * mqtt_bucket_charge() - so much has passed
  * @bucket: bucket, filled
- * @n: how many things, at most MQTT_BUCKET_CHARGE_MAX
+ * @n: how many things, at most MQTT_BUCKET_CHARGE_MAX; less than 0 if it was less
+ *	than what has been charged
  */
-void mqtt_bucket_charge(struct mqtt_bucket *bucket, u32 n)
+void mqtt_bucket_charge(struct mqtt_bucket *bucket, s32 n)
 {
 	bucket->level -= (s64)n * NSEC_PER_SEC;
 }
 
 /**
- * mqtt_bucket_wait() - when may so much pass?
+ * mqtt_bucket_due() - when may so much pass?
  * @bucket: bucket, filled
  * @rate: its rate, not 0
  * @n: how many things, together
  *
- * Return: nanoseconds from the time it was filled for, rounded up; 0: now.
+ * Who comes later than that fills the bucket for this time, charges it, and fills it
+ * for its own: else what comes in between runs over, and a bucket of one is slow.
+ *
+ * Return: time in nanoseconds, rounded up; not before it was filled.
  */
-u64 mqtt_bucket_wait(const struct mqtt_bucket *bucket, u32 rate, u32 n)
+u64 mqtt_bucket_due(const struct mqtt_bucket *bucket, u32 rate, u32 n)
 {
 	s64 need = mqtt_bucket_need(rate, n);
 
 	if (bucket->level >= need)
-		return 0;
-	return div_u64((u64)(need - bucket->level) + rate - 1, rate);
+		return bucket->at;
+	return bucket->at + div_u64((u64)(need - bucket->level) + rate - 1, rate);
 }

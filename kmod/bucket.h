@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 /* Most that may be charged in one go: it times NSEC_PER_SEC is far from S64_MIN. */
-#define MQTT_BUCKET_CHARGE_MAX	(1U << 30)
+#define MQTT_BUCKET_CHARGE_MAX	(1 << 30)
 
 /**
  * struct mqtt_bucket - what may pass just now
@@ -27,7 +27,7 @@ void mqtt_bucket_init(struct mqtt_bucket *bucket);
 void mqtt_bucket_fill(struct mqtt_bucket *bucket, u32 rate, u64 now);
 u32 mqtt_bucket_has(const struct mqtt_bucket *bucket);
 bool mqtt_bucket_lets(const struct mqtt_bucket *bucket, u32 rate, u32 n);
-void mqtt_bucket_charge(struct mqtt_bucket *bucket, u32 n);
-u64 mqtt_bucket_wait(const struct mqtt_bucket *bucket, u32 rate, u32 n);
+void mqtt_bucket_charge(struct mqtt_bucket *bucket, s32 n);
+u64 mqtt_bucket_due(const struct mqtt_bucket *bucket, u32 rate, u32 n);
 
 #endif /* _MQTT_BUCKET_H */

@@ -60,7 +60,7 @@ extern struct netlink_range_validation mqtt_nl_rate_bytes_range;
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_rate_bytes_range),	\
 	[MQTT_A_PEER_RATE_POLICY] = NLA_POLICY_MAX(NLA_U8, MQTT_RATE_POLICY_DROP)
 
-void mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits);
+bool mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits);
 int mqtt_nl_put_limits(struct sk_buff *skb, const struct mqtt_limits *limits);
 
 /* netlink_peer_set.c */

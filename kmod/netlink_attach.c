@@ -186,6 +186,9 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 /* Point at the attribute that an attach failed for. */
 static void mqtt_nl_attach_bad(struct genl_info *info, struct nlattr **tb, int err)
 {
+	/* One that is known exactly. */
+	if (info->extack && info->extack->bad_attr)
+		return;
 	switch (err) {
 	case 0:
 	case -ENODEV:

@@ -13,9 +13,18 @@ struct netlink_range_validation mqtt_nl_rate_bytes_range = {
  * mqtt_nl_limits_parse() - what a request says about limits
  * @tb: attributes of the peer, by their policy
  * @limits: changed where the request says something
+ *
+ * Return: does it say anything?
  */
-void mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits)
+bool mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits)
 {
+	static const u16 attrs[] = {
+		MQTT_A_PEER_QUEUE_LIMIT, MQTT_A_PEER_QUEUE_PACKETS_LIMIT,
+		MQTT_A_PEER_QUEUE_POLICY, MQTT_A_PEER_PAUSE, MQTT_A_PEER_RATE_PACKETS,
+		MQTT_A_PEER_RATE_BYTES, MQTT_A_PEER_RATE_POLICY,
+	};
+	unsigned int i;
+
 	if (tb[MQTT_A_PEER_QUEUE_LIMIT])
 		limits->queue_bytes = nla_get_u64(tb[MQTT_A_PEER_QUEUE_LIMIT]);
 	if (tb[MQTT_A_PEER_QUEUE_PACKETS_LIMIT])
@@ -30,6 +39,10 @@ void mqtt_nl_limits_parse(struct nlattr **tb, struct mqtt_limits *limits)
 		limits->rate_bytes = nla_get_u64(tb[MQTT_A_PEER_RATE_BYTES]);
 	if (tb[MQTT_A_PEER_RATE_POLICY])
 		limits->rate_policy = nla_get_u8(tb[MQTT_A_PEER_RATE_POLICY]);
+	for (i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (tb[attrs[i]])
+			return true;
+	return false;
 }
 
 /**

@@ -55,8 +55,8 @@ static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
 	}
 	if (tb[MQTT_A_PEER_ACLS])
 		mqtt_acl_chain_replace(peer, acls);
-	mqtt_nl_limits_parse(tb, &limits);
-	mqtt_peer_set_limits(peer, &limits);
+	if (mqtt_nl_limits_parse(tb, &limits))
+		mqtt_peer_set_limits(peer, &limits);
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
 		mqtt_keepalive_set(peer, nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]));
 	return 0;

@@ -287,7 +287,7 @@ static int mqtt_policy_disconnect(struct mqtt_peer *peer, struct mqtt_msg *msg,
 
 	if (err != -ENOBUFS)
 		return err;
-	peer->tx.slow = MQTT_TX_SLOW_FOUND;
+	WRITE_ONCE(peer->tx.slow, MQTT_TX_SLOW_FOUND);
 	verdict->slow = true;
 	return -ECONNABORTED;
 }
@@ -337,5 +337,5 @@ void mqtt_policy_change(struct mqtt_peer *peer, const struct mqtt_limits *limits
 	if (limits->queue_policy != MQTT_QUEUE_POLICY_CONFLATE)
 		mqtt_conflate_end(&peer->tx.queue);
 	if (limits->queue_policy != MQTT_QUEUE_POLICY_DISCONNECT)
-		peer->tx.slow = MQTT_TX_SLOW_NOT;
+		WRITE_ONCE(peer->tx.slow, MQTT_TX_SLOW_NOT);
 }

@@ -43,15 +43,8 @@ static void mqtt_rate_fill(struct mqtt_rate *rate, u64 now)
 		mqtt_bucket_fill(&rate->bytes, rate->byte_rate, now);
 }
 
-/**
- * mqtt_rate_begin() - what the peer publishes is about to be looked at
- * @peer: peer
- *
- * Who changes a rate looks for who waits, see mqtt_rx_kick().
- *
- * Context: the socket is locked.
- */
-void mqtt_rate_begin(struct mqtt_peer *peer)
+/* As they are now: who changes a rate looks for who waits, see mqtt_rx_kick(). */
+static bool mqtt_rate_read(struct mqtt_peer *peer)
 {
 	const struct mqtt_limits *limits = &peer->limits;
 	struct mqtt_rate *rate = &peer->rx.rate;
@@ -61,8 +54,29 @@ void mqtt_rate_begin(struct mqtt_peer *peer)
 	rate->on = rate->packet_rate || rate->byte_rate;
 	if (unlikely(rate->on)) {
 		rate->policy = READ_ONCE(limits->rate_policy);
-		mqtt_rate_fill(rate, ktime_get_ns());
+		return true;
 	}
+	return false;
+}
+
+/**
+ * mqtt_rate_begin() - what the peer publishes is about to be looked at
+ * @peer: peer
+ *
+ * Context: the socket is locked.
+ */
+void mqtt_rate_begin(struct mqtt_peer *peer)
+{
+	if (mqtt_rate_read(peer))
+		mqtt_rate_fill(&peer->rx.rate, ktime_get_ns());
+}
+
+static void mqtt_rate_charge(struct mqtt_rate *rate, s32 packets, s32 bytes)
+{
+	if (rate->packet_rate)
+		mqtt_bucket_charge(&rate->packets, packets);
+	if (rate->byte_rate)
+		mqtt_bucket_charge(&rate->bytes, bytes);
 }
 
 /**
@@ -85,12 +99,15 @@ bool mqtt_rate_lets(const struct mqtt_rate *rate, u32 len)
  */
 bool mqtt_rate_take(struct mqtt_rate *rate, u32 len)
 {
+	if (rate->paid) {
+		/* A local sender may have changed the packet while it waited. */
+		mqtt_rate_charge(rate, 0, len - rate->need);
+		rate->paid = false;
+		return true;
+	}
 	if (!mqtt_rate_lets(rate, len))
 		return false;
-	if (rate->packet_rate)
-		mqtt_bucket_charge(&rate->packets, 1);
-	if (rate->byte_rate)
-		mqtt_bucket_charge(&rate->bytes, len);
+	mqtt_rate_charge(rate, 1, len);
 	return true;
 }
 
@@ -105,15 +122,15 @@ static void mqtt_rate_over(struct mqtt_peer *peer)
 	rate->quiet_until = now + MQTT_RATE_QUIET;
 }
 
-/* How long until the packet that waits may pass, in nanoseconds */
-static u64 mqtt_rate_wait(const struct mqtt_rate *rate)
+/* When the packet that waits may pass, in nanoseconds */
+static u64 mqtt_rate_due(const struct mqtt_rate *rate)
 {
 	u64 packets = 0, bytes = 0;
 
 	if (rate->packet_rate)
-		packets = mqtt_bucket_wait(&rate->packets, rate->packet_rate, 1);
+		packets = mqtt_bucket_due(&rate->packets, rate->packet_rate, 1);
 	if (rate->byte_rate)
-		bytes = mqtt_bucket_wait(&rate->bytes, rate->byte_rate, rate->need);
+		bytes = mqtt_bucket_due(&rate->bytes, rate->byte_rate, rate->need);
 	return max(packets, bytes);
 }
 
@@ -154,7 +171,7 @@ void mqtt_rate_drop(struct mqtt_peer *peer, u32 packets)
  * mqtt_rate_left() - how long has a packet to wait still?
  * @peer: its publisher
  *
- * By the rates as they are now.
+ * By the rates as they are now. When its time has come it is charged.
  *
  * Context: the socket is locked.
  * Return: jiffies until the next look; 0 if it may pass.
@@ -162,13 +179,18 @@ void mqtt_rate_drop(struct mqtt_peer *peer, u32 packets)
 unsigned long mqtt_rate_left(struct mqtt_peer *peer)
 {
 	struct mqtt_rate *rate = &peer->rx.rate;
-	u64 ns;
+	u64 now = ktime_get_ns();
 
-	mqtt_rate_begin(peer);
-	ns = mqtt_rate_wait(rate);
-	if (ns && rate->policy == MQTT_RATE_POLICY_WAIT)
-		return min_t(u64, nsecs_to_jiffies64(ns) + 1, MQTT_RATE_SLEEP_MAX);
+	if (mqtt_rate_read(peer) && rate->policy == MQTT_RATE_POLICY_WAIT) {
+		u64 due = mqtt_rate_due(rate);
+
+		if (now < due)
+			return min_t(u64, nsecs_to_jiffies64(due - now) + 1, MQTT_RATE_SLEEP_MAX);
+		mqtt_rate_fill(rate, due);
+		mqtt_rate_charge(rate, 1, rate->need);
+		rate->paid = true;
+	}
 	/* It was too fast until now. */
-	rate->quiet_until = ktime_get_ns() + MQTT_RATE_QUIET;
+	rate->quiet_until = now + MQTT_RATE_QUIET;
 	return 0;
 }

@@ -19,7 +19,9 @@ struct mqtt_peer;
  * @byte_rate: likewise
  * @policy: likewise, enum mqtt_rate_policy
  * @on: there is a rate
- * @need: bytes of the packet that waits
+ * @need: bytes of the packet that waits, or is @paid for
+ * @paid: the next packet has been charged: when its time came, not when somebody
+ *	looked
  * @quiet_until: it has been told before this time, in nanoseconds, that the
  *	client is too fast, or would have been
  * @waits: how often packets had to wait
@@ -34,6 +36,7 @@ struct mqtt_rate {
 	u32 byte_rate;
 	u8 policy;
 	bool on;
+	bool paid;
 	u32 need;
 	u64 quiet_until;
 	u64 waits;

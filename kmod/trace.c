@@ -35,6 +35,34 @@ const u8 *mqtt_trace_topic(const struct mqtt_msg *msg, u32 *len)
 }
 
 /**
+ * mqtt_trace_escape() - a stranger's bytes, for people
+ * @to: where to append them; what is there is not printed
+ * @bytes: bytes
+ * @len: how many
+ *
+ * What stands between quotation marks cannot be taken for anything else, and does
+ * nothing to a terminal.
+ *
+ * Context: process.
+ * Return: the text, in @to.
+ */
+const char *mqtt_trace_escape(struct trace_seq *to, const u8 *bytes, u32 len)
+{
+	const char *text = trace_seq_buffer_ptr(to);
+
+	for (; len; bytes++, len--) {
+		if (*bytes == '"' || *bytes == '\\')
+			trace_seq_putc(to, '\\');
+		if (*bytes < 0x20 || *bytes > 0x7e)
+			trace_seq_printf(to, "\\x%02x", *bytes);
+		else
+			trace_seq_putc(to, *bytes);
+	}
+	trace_seq_putc(to, '\0');
+	return text;
+}
+
+/**
  * mqtt_trace_purge() - a queue is about to be emptied, as its peer has gone
  * @router: its router
  * @queue: queue, of which the caller has the only hold

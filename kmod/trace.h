@@ -14,6 +14,7 @@
 #if !defined(_MQTT_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _MQTT_TRACE_H
 
+#include <linux/trace_seq.h>
 #include <linux/tracepoint.h>
 #include <linux/mqtt.h>
 #include <net/net_namespace.h>
@@ -30,6 +31,7 @@
 
 /* trace.c */
 const u8 *mqtt_trace_topic(const struct mqtt_msg *msg, u32 *len);
+const char *mqtt_trace_escape(struct trace_seq *to, const u8 *bytes, u32 len);
 void mqtt_trace_purge(const struct mqtt_router *router, const struct mqtt_queue *queue,
 		      const struct mqtt_peer *peer);
 
@@ -73,6 +75,10 @@ static inline u32 mqtt_trace_client_cut(const struct mqtt_peer *peer)
 	return strnlen(mqtt_trace_client(peer), MQTT_TRACE_CLIENT_MAX);
 }
 #endif /* _MQTT_TRACE_HELPERS */
+
+/* @p is what the text is printed into, where the kernel's own helpers have it, too. */
+#define mqtt_trace_show_text(field)					\
+	mqtt_trace_escape(p, __get_dynamic_array(field), __get_dynamic_array_len(field))
 
 TRACE_DEFINE_ENUM(MQTT_A_STATS_DROP_QUEUE_FULL);
 TRACE_DEFINE_ENUM(MQTT_A_STATS_DROP_NO_MEMORY);
@@ -146,10 +152,11 @@ TRACE_EVENT(mqtt_rx,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u packets=%u bytes=%u port=%d",
+	TP_printk("net=%u id=%u peer=%u client=\"%s\" topic=\"%s\""
+		  " topic_len=%u packets=%u bytes=%u port=%d",
 		  __entry->net, __entry->id, __entry->peer,
-		  __get_dynamic_array_len(client), __get_dynamic_array(client),
-		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
+		  mqtt_trace_show_text(client),
+		  mqtt_trace_show_text(topic),
 		  __entry->topic_len, __entry->packets, __entry->bytes, __entry->port)
 );
 
@@ -179,8 +186,8 @@ TRACE_EVENT(mqtt_match,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("net=%u id=%u topic=\"%*pE\" topic_len=%u receivers=%u cached=%d",
-		  __entry->net, __entry->id, __get_dynamic_array_len(topic), __get_dynamic_array(topic),
+	TP_printk("net=%u id=%u topic=\"%s\" topic_len=%u receivers=%u cached=%d",
+		  __entry->net, __entry->id, mqtt_trace_show_text(topic),
 		  __entry->topic_len, __entry->receivers, __entry->cached)
 );
 
@@ -215,10 +222,11 @@ TRACE_EVENT(mqtt_enqueue,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u port=%u queue_bytes=%llu",
+	TP_printk("net=%u id=%u peer=%u client=\"%s\" topic=\"%s\""
+		  " topic_len=%u port=%u queue_bytes=%llu",
 		  __entry->net, __entry->id, __entry->peer,
-		  __get_dynamic_array_len(client), __get_dynamic_array(client),
-		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
+		  mqtt_trace_show_text(client),
+		  mqtt_trace_show_text(topic),
 		  __entry->topic_len, __entry->port, __entry->queue_bytes)
 );
 
@@ -260,10 +268,11 @@ TRACE_EVENT(mqtt_tx,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u port=%u packets=%u bytes=%u delay=%llu",
+	TP_printk("net=%u id=%u peer=%u client=\"%s\" topic=\"%s\""
+		  " topic_len=%u port=%u packets=%u bytes=%u delay=%llu",
 		  __entry->net, __entry->id, __entry->peer,
-		  __get_dynamic_array_len(client), __get_dynamic_array(client),
-		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
+		  mqtt_trace_show_text(client),
+		  mqtt_trace_show_text(topic),
 		  __entry->topic_len, __entry->port, __entry->packets, __entry->bytes,
 		  __entry->delay)
 );
@@ -304,10 +313,11 @@ TRACE_EVENT(mqtt_drop,
 		       __get_dynamic_array_len(topic));
 	),
 
-	TP_printk("net=%u id=%u peer=%u client=\"%*pE\" topic=\"%*pE\" topic_len=%u packets=%u reason=%s publisher=%d",
+	TP_printk("net=%u id=%u peer=%u client=\"%s\" topic=\"%s\""
+		  " topic_len=%u packets=%u reason=%s publisher=%d",
 		  __entry->net, __entry->id, __entry->peer,
-		  __get_dynamic_array_len(client), __get_dynamic_array(client),
-		  __get_dynamic_array_len(topic), __get_dynamic_array(topic),
+		  mqtt_trace_show_text(client),
+		  mqtt_trace_show_text(topic),
 		  __entry->topic_len, __entry->packets,
 		  mqtt_trace_show_reason(__entry->reason), __entry->publisher)
 );
@@ -339,9 +349,9 @@ TRACE_EVENT(mqtt_slow,
 		       __get_dynamic_array_len(client));
 	),
 
-	TP_printk("net=%u peer=%u client=\"%*pE\" type=%s flags=0x%x bytes=%u barrier=%d",
+	TP_printk("net=%u peer=%u client=\"%s\" type=%s flags=0x%x bytes=%u barrier=%d",
 		  __entry->net, __entry->peer,
-		  __get_dynamic_array_len(client), __get_dynamic_array(client),
+		  mqtt_trace_show_text(client),
 		  __print_symbolic(__entry->type, { 1, "CONNECT" }, { 3, "PUBLISH" },
 				   { 4, "PUBACK" }, { 5, "PUBREC" }, { 6, "PUBREL" },
 				   { 7, "PUBCOMP" }, { 8, "SUBSCRIBE" }, { 10, "UNSUBSCRIBE" },
@@ -372,9 +382,9 @@ TRACE_EVENT(mqtt_attach,
 		       __get_dynamic_array_len(client));
 	),
 
-	TP_printk("net=%u peer=%u client=\"%*pE\" protocol=%u port=%u",
+	TP_printk("net=%u peer=%u client=\"%s\" protocol=%u port=%u",
 		  __entry->net, __entry->peer,
-		  __get_dynamic_array_len(client), __get_dynamic_array(client),
+		  mqtt_trace_show_text(client),
 		  __entry->protocol, __entry->port)
 );
 
@@ -399,9 +409,9 @@ TRACE_EVENT(mqtt_detach,
 		       __get_dynamic_array_len(client));
 	),
 
-	TP_printk("net=%u peer=%u client=\"%*pE\" reason=%s",
+	TP_printk("net=%u peer=%u client=\"%s\" reason=%s",
 		  __entry->net, __entry->peer,
-		  __get_dynamic_array_len(client), __get_dynamic_array(client),
+		  mqtt_trace_show_text(client),
 		  mqtt_trace_show_end(__entry->reason))
 );
 

@@ -29,7 +29,7 @@ void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port)
 	tx->closed = false;
 	tx->pings = 0;
 	tx->pinned = 0;
-	tx->slow = MQTT_TX_SLOW_NOT;
+	WRITE_ONCE(tx->slow, MQTT_TX_SLOW_NOT);
 	tx->full_told = false;
 	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);

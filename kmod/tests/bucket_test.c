@@ -40,7 +40,7 @@ static bool take(struct clocked *c, u32 n)
 
 static u64 wait_for(const struct clocked *c, u32 n)
 {
-	return mqtt_bucket_wait(&c->bucket, c->rate, n);
+	return mqtt_bucket_due(&c->bucket, c->rate, n) - c->now;
 }
 
 /* How many ones pass before the next has to wait */
@@ -80,7 +80,7 @@ static void bucket_wait(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(rates); i++) {
 		struct clocked c = clocked(rates[i]);
 
-		mqtt_bucket_charge(&c.bucket, min(rates[i], MQTT_BUCKET_CHARGE_MAX));
+		mqtt_bucket_charge(&c.bucket, min_t(u32, rates[i], MQTT_BUCKET_CHARGE_MAX));
 		c.bucket.level = min_t(s64, c.bucket.level, 0);
 		for (n = 1; n < 10; n++) {
 			u64 wait = wait_for(&c, n);
@@ -102,7 +102,7 @@ static void bucket_wait(struct kunit *test)
 /* However it is looked at, exactly the rate passes: nothing is lost to rounding. */
 static void bucket_no_drift(struct kunit *test)
 {
-	static const u32 rates[] = { 1, 3, 7, 997, 65537 };
+	static const u32 rates[] = { 2, 3, 7, 997, 65537 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(rates); i++) {
@@ -117,6 +117,39 @@ static void bucket_no_drift(struct kunit *test)
 			step = step * 5 % 9999991 + 1;
 		}
 		KUNIT_EXPECT_EQ(test, passed, 7 * rates[i]);
+	}
+}
+
+/* Whoever waits passes at its time, also if somebody only looks a bit later. */
+static void bucket_late(struct kunit *test)
+{
+	static const u32 rates[] = { 1, 2, 3, 37 };
+	static const u32 sizes[] = { 1, 2, 5, 3000 };
+	unsigned int i, k, n;
+
+	for (i = 0; i < ARRAY_SIZE(rates); i++) {
+		for (k = 0; k < ARRAY_SIZE(sizes); k++) {
+			struct clocked c = clocked(rates[i]);
+			u64 due = c.now, start = c.now;
+			u64 charged = 0;
+
+			for (n = 0; n < 100; n++) {
+				due = mqtt_bucket_due(&c.bucket, c.rate, sizes[k]);
+				mqtt_bucket_fill(&c.bucket, c.rate, due);
+				KUNIT_ASSERT_TRUE(test, take(&c, sizes[k]));
+				charged += sizes[k];
+				c.now = max(c.now, due + n % 7 * 1000);
+				mqtt_bucket_fill(&c.bucket, c.rate, c.now);
+			}
+			/*
+			 * The last one has passed when all before it were paid for; each
+			 * may have waited for the end of a nanosecond.
+			 */
+			charged -= max(sizes[k], rates[i]);
+			KUNIT_EXPECT_GE(test, due - start, div_u64(charged * SECOND, rates[i]));
+			KUNIT_EXPECT_LE(test, due - start,
+					div_u64(charged * SECOND, rates[i]) + n);
+		}
 	}
 }
 
@@ -203,6 +236,7 @@ static struct kunit_case bucket_cases[] = {
 	KUNIT_CASE(bucket_burst),
 	KUNIT_CASE(bucket_wait),
 	KUNIT_CASE(bucket_no_drift),
+	KUNIT_CASE(bucket_late),
 	KUNIT_CASE(bucket_in_time),
 	KUNIT_CASE(bucket_debt),
 	KUNIT_CASE(bucket_debt_average),

@@ -223,12 +223,96 @@ static void twin_of_a_twin(struct kunit *test)
 	}
 }
 
+/* With properties of the receiver's behind those of the message, and RETAIN. */
+static void with_more(struct kunit *test)
+{
+	static const char wanted[] = HEAD_3 "\x04\x0b\x05\x0b\x06";
+	struct mqtt_rewrite how = {
+		.more = "\x0b\x05\x0b\x06", .more_len = 4,
+		.protocol = MQTT_PROTOCOL_V5, .retain = true,
+	};
+	struct mqtt_publish pub;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct mqtt_msg *msg = message_new(test, MQTT_PROTOCOL_V311, sizes[i], &pub);
+		struct mqtt_msg *twin = mqtt_rewrite(msg, &pub, &how, GFP_KERNEL);
+
+		mqtt_msg_put(msg);
+		KUNIT_EXPECT_NOT_NULL(test, twin);
+		if (!twin)
+			continue;
+		KUNIT_EXPECT_EQ(test, twin->head[0], 0x31);
+		twin->head[0] = 0x30;
+		check_twin(test, twin, wanted, sizeof(wanted) - 1, sizes[i]);
+		mqtt_msg_put(twin);
+	}
+}
+
+/* What a train's packets are when it is dealt out to @parts. */
+static const struct train_part {
+	u16 first;
+	u16 step;
+	const char *payloads;
+} train_parts[] = {
+	{ 0, 0, "abcde" }, { 0, 1, "abcde" }, { 0, 2, "ace" }, { 1, 2, "bd" },
+	{ 0, 5, "a" }, { 4, 5, "e" }, { 2, 3, "c" },
+};
+
+static void parts_of_a_train(struct kunit *test)
+{
+	static const char packet[] = "\x30\x04\x00\x01t?";
+	static const char wanted[] = "\x30\x07\x00\x01t\x02\x0b\x09?";
+	const u32 len = sizeof(packet) - 1, wanted_len = sizeof(wanted) - 1;
+	struct mqtt_msg *train = mqtt_msg_alloc(5 * len, 5 * len, MQTT_PROTOCOL_V311, GFP_KERNEL);
+	struct mqtt_publish pub;
+	size_t i, k;
+
+	KUNIT_ASSERT_NOT_NULL(test, train);
+	for (k = 0; k < 5; k++) {
+		memcpy(train->head + k * len, packet, len);
+		train->head[k * len + len - 1] = 'a' + k;
+	}
+	train->packets = 5;
+	train->longest = len;
+	train->source = 3;
+	KUNIT_EXPECT_EQ(test, mqtt_publish_parse(train->head + 2, 4, 0x30, MQTT_PROTOCOL_V311,
+						 &pub), 0);
+	for (i = 0; i < ARRAY_SIZE(train_parts); i++) {
+		const struct train_part *part = &train_parts[i];
+		struct mqtt_rewrite how = {
+			.more = "\x0b\x09", .more_len = 2, .protocol = MQTT_PROTOCOL_V5,
+			.first = part->first, .step = part->step,
+		};
+		struct mqtt_msg *twin = mqtt_rewrite(train, &pub, &how, GFP_KERNEL);
+		size_t n = strlen(part->payloads);
+
+		KUNIT_EXPECT_NOT_NULL(test, twin);
+		if (!twin)
+			continue;
+		KUNIT_EXPECT_EQ(test, twin->packets, n);
+		KUNIT_EXPECT_EQ(test, twin->longest, wanted_len);
+		KUNIT_EXPECT_EQ(test, twin->source, 3);
+		KUNIT_EXPECT_EQ(test, twin->len, n * wanted_len);
+		for (k = 0; k < n && twin->len == n * wanted_len; k++) {
+			const u8 *p = twin->head + k * wanted_len;
+
+			KUNIT_EXPECT_MEMEQ(test, p, wanted, wanted_len - 1);
+			KUNIT_EXPECT_EQ(test, p[wanted_len - 1], part->payloads[k]);
+		}
+		mqtt_msg_put(twin);
+	}
+	mqtt_msg_put(train);
+}
+
 static struct kunit_case msg_cases[] = {
 	KUNIT_CASE(aliases_step_by_step),
 	KUNIT_CASE(to_5),
 	KUNIT_CASE(to_3),
 	KUNIT_CASE(without_alias),
 	KUNIT_CASE(twin_of_a_twin),
+	KUNIT_CASE(with_more),
+	KUNIT_CASE(parts_of_a_train),
 	{}
 };
 

@@ -34,6 +34,7 @@ class Broker:
     def __init__(self, program, dataplane, settings='', files=()):
         self.address = ('127.0.0.1', free_port())
         self.program = program
+        self.dataplane = dataplane
         # Others write to it while it is read from its beginning
         self.log = tempfile.TemporaryFile('a+b')
         # The daemon may have given up root's rights when it comes there
@@ -72,11 +73,10 @@ class Broker:
         raise Failure('mqttd does not start: ' + self.text())
 
     def text(self):
+        """Not by the file's position, which the one who writes moves, too."""
         self.log.flush()
-        self.log.seek(0)
-        text = self.log.read().decode(errors='replace')
-        self.log.seek(0, os.SEEK_END)
-        return text
+        file = self.log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors='replace')
 
     def last_words(self):
         return '\n'.join(self.text().splitlines()[-50:])

@@ -14,7 +14,9 @@ NUMBERS = ['bytes/received', 'bytes/sent', 'clients/active', 'clients/connected'
            'messages/stored', 'publish/bytes/received', 'publish/bytes/sent',
            'publish/messages/dropped', 'publish/messages/received', 'publish/messages/sent',
            'retained messages/count', 'shared_subscriptions/count', 'store/messages/bytes',
-           'store/messages/count', 'subscriptions/count']
+           'store/messages/count', 'subscriptions/count', 'clients/held/pause', 'clients/held/rate',
+           *(f'publish/messages/dropped/{why}' for why in
+             ('conflated', 'disconnected', 'old', 'rate', 'total'))]
 
 
 class Tree:
@@ -50,7 +52,7 @@ class Tree:
 
 
 def own_sys_tree(broker):
-    """All names of mosquitto, retained, and later what has changed."""
+    """All names of mosquitto and more, retained, and later what has changed."""
     with broker('sys_interval 1\n') as b, Tree(b.address) as tree:
         tree.wait('all names', lambda n: {'uptime', 'version', *LOADS, *NUMBERS} <= set(tree.values))
         check(tree.values['version'].startswith('mqttd version '), True, 'version')

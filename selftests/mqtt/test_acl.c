@@ -648,9 +648,22 @@ static size_t peer_five(struct bytes *b)
 	return peer_of(b, (unsigned int [5]){ 1, 2, 3, 4, 5 }, 20);
 }
 
+static size_t attach_unknown(struct bytes *b)
+{
+	size_t at, nest = rawnl_nest(b, MQTT_A_PEER);
+
+	rawnl_put_u32(b, MQTT_A_PEER_FD, other.fd);
+	rawnl_put(b, MQTT_A_PEER_CLIENT_ID, "c", 2);
+	rawnl_put_u8(b, MQTT_A_PEER_PROTOCOL, MQTT_PROTOCOL_V311);
+	at = rawnl_put(b, MQTT_A_PEER_ACLS, (unsigned int [2]){ 1, 77 }, 8);
+	rawnl_nest_end(b, nest);
+	return at;
+}
+
 static void errors(void)
 {
 	start();
+	rig_connect(&other, NULL);
 	rawnl_open(&raw);
 	SET_ACL(1, PASS, rule("a", ALLOW, PUB));
 	SET_ACL(2, PASS, rule("a", ALLOW, PUB));
@@ -672,6 +685,8 @@ static void errors(void)
 	refused("peer: zero", ERANGE, "id 0", MQTT_CMD_PEER_SET, peer_zero);
 	refused("peer: odd", EINVAL, "32-bit", MQTT_CMD_PEER_SET, peer_odd);
 	refused("peer: five", ERANGE, "", MQTT_CMD_PEER_SET, peer_five);
+	refused("attach: unknown set", ENOENT, "no set of rules", MQTT_CMD_PEER_ATTACH,
+		attach_unknown);
 	/* none of it has changed anything */
 	CHECK_EQ(give(&pub, 1, 0, 0, 0), 0);
 	say("a", "x");

@@ -9,7 +9,7 @@
 
 #include "lib/fault.h"
 #include "lib/packets.h"
-#include "lib/rig.h"
+#include "lib/port.h"
 
 static struct rig_peer pub, sub;
 
@@ -135,6 +135,82 @@ static void long_messages(void)
 	traffic_with_faults(20000, ksft_scale(2000, 300));
 }
 
+/*
+ * A full queue under each policy: to cut trains, and to find messages by their
+ * topics, takes memory. All are accounted for, and each topic is in order.
+ */
+static void full_queues(void)
+{
+	static const uint8_t policies[] = {
+		MQTT_QUEUE_POLICY_DROP_NEW, MQTT_QUEUE_POLICY_DROP_OLD,
+		MQTT_QUEUE_POLICY_CONFLATE,
+	};
+	unsigned int i, n = ksft_scale(3000, 600), source, got = 0, queued;
+	struct rig_peer subs[ARRAY_LEN(policies)];
+	const uint32_t packets = 100;
+	const uint8_t yes = 1;
+	struct bytes b = { 0 };
+	char topic[16];
+
+	begin();
+	rig_open(&pub);
+	for (i = 0; i < ARRAY_LEN(subs); i++) {
+		const struct mqtt_nl_peer_set set = {
+			.tx_hold = &yes, .queue_policy = &policies[i], .queue_packets = &packets,
+		};
+
+		rig_open_sub(&subs[i], "t/#");
+		CHECK_EQ(mqtt_nl_peer_set(rig_nl, subs[i].id, &set), 0);
+	}
+	faults_set(20);
+	for (i = 0; i < n; i++) {
+		snprintf(topic, sizeof(topic), "t/%u", i / 3 % 20);
+		wire_numbered(&b, 0x30, topic, 1, i, 20);
+		if (ksft_random(4) && i + 1 < n)
+			continue;
+		rig_send_bytes(&pub, &b);
+		b.len = 0;
+	}
+	WAIT_UNTIL(!tcp_unread(pub.fd));
+	faults_set(0);
+	for (i = 0; i < ARRAY_LEN(subs); i++) {
+		struct packets in = { .fd = subs[i].client };
+		long number, last[20];
+
+		memset(last, -1, sizeof(last));
+		queued = rig_peer_get(&subs[i], MQTT_A_PEER_QUEUE_PACKETS);
+		CHECK(queued <= packets);
+		got += queued;
+		rig_release(&subs[i]);
+		while (queued) {
+			number = packets_take_any(&in, &source);
+			if (number < 0) {
+				packets_wait(&in);
+				continue;
+			}
+			CHECK(number > last[number / 3 % 20]);
+			last[number / 3 % 20] = number;
+			queued--;
+		}
+		rig_fence(&subs[i]);
+	}
+	ksft_note("full %llu, old %llu, conflated %llu, no memory %llu",
+		  rig_stat(MQTT_A_STATS_DROP_QUEUE_FULL), rig_stat(MQTT_A_STATS_DROP_OLD),
+		  rig_stat(MQTT_A_STATS_DROP_CONFLATED), rig_stat(MQTT_A_STATS_DROP_NO_MEMORY));
+	CHECK(rig_stat(MQTT_A_STATS_DROP_NO_MEMORY) > 0);
+	for (i = 0; i < ARRAY_LEN(subs); i++) {
+		CHECK(rig_peer_get(&subs[i], MQTT_A_PEER_QUEUE_BYTES) == 0);
+		got += rig_peer_stat(&subs[i], MQTT_A_PEER_STATS_DROP_QUEUE_FULL) +
+		       rig_peer_stat(&subs[i], MQTT_A_PEER_STATS_DROP_OLD) +
+		       rig_peer_stat(&subs[i], MQTT_A_PEER_STATS_DROP_CONFLATED) +
+		       rig_peer_stat(&subs[i], MQTT_A_PEER_STATS_DROP_NO_MEMORY);
+	}
+	/* What could not be received was for all of them. */
+	got += 3 * rig_peer_stat(&pub, MQTT_A_PEER_STATS_DROP_NO_MEMORY);
+	CHECK_EQ(got, 3 * n);
+	rig_check_balance();
+}
+
 /* PINGREQ, slow packets and the daemon's own bytes. */
 static void pings(void)
 {
@@ -161,6 +237,7 @@ static const struct ksft_case cases[] = {
 	{ "control", control },
 	{ "short_messages", short_messages },
 	{ "long_messages", long_messages },
+	{ "full_queues", full_queues },
 	{ "pings", pings },
 };
 

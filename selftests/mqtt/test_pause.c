@@ -4,8 +4,8 @@
  * and what lets them go.
  *
  * The subscriber's queue grows because the daemon keeps its socket to itself
- * (tx-hold); it has room for eight packets, so that its high-water mark is at six and
- * its low-water mark at four.
+ * (tx-hold); it has room for 40 packets, so that its high-water mark is at 30 and its
+ * low-water mark at 20.
  */
 #include <poll.h>
 #include <sys/socket.h>
@@ -16,8 +16,8 @@
 #include "lib/reader.h"
 #include "lib/rig.h"
 
-#define QUEUE 8
-#define HIGH 6
+#define QUEUE 40
+#define HIGH 30
 #define LONG 10000	/* milliseconds, the longest there is */
 #define SHORT 30
 
@@ -114,15 +114,15 @@ static void until_it_is_read(void)
 {
 	start(LONG);
 	CHECK_EQ(rig_peer_get(&sub, MQTT_A_PEER_PAUSE), LONG);
-	publish(&pub, "t/u", 1, 0, 20);
-	check_paused(&pub, 20 - HIGH);
+	publish(&pub, "t/u", 1, 0, HIGH + 10);
+	check_paused(&pub, 10);
 	CHECK_EQ(queued(&sub), HIGH);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_PAUSES), 1);
 	check_pauses(&pub, 1);
 	check_pauses(&sub, 0);
 	CHECK_EQ(rig_peer_get(&pub, MQTT_A_PEER_STATE), MQTT_PEER_STATE_FAST);
 	rig_release(&sub);
-	expect_messages(&sub, 1, 20);
+	expect_messages(&sub, 1, HIGH + 10);
 	WAIT_UNTIL(!tcp_unread(pub.fd));
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_QUEUE_FULL), 0);
 	rig_check_balance();
@@ -135,20 +135,20 @@ static void train(void)
 	int i;
 
 	start(LONG);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < HIGH - 3; i++)
 		wire_numbered(&all, 0x30, "t/u", 1, i, 10);
 	wire_message(&all, "t/v", "ends it");
-	for (i = 3; i < 8; i++)
+	for (; i < HIGH + 2; i++)
 		wire_numbered(&all, 0x30, "t/u", 1, i, 10);
 	wire_message(&all, "t/v", "ends it");
 	wire_message(&all, "t/v", "waits");
 	rig_send_bytes(&pub, &all);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_PAUSES), 1);
 	CHECK(tcp_unread(pub.fd) > 0);
-	CHECK_EQ(rig_peer_stat(&pub, MQTT_A_PEER_STATS_RX_PACKETS), 9);
+	CHECK_EQ(rig_peer_stat(&pub, MQTT_A_PEER_STATS_RX_PACKETS), HIGH + 3);
 	rig_release(&sub);
 	WAIT_UNTIL(!tcp_unread(pub.fd));
-	expect_messages(&sub, 1, 8);
+	expect_messages(&sub, 1, HIGH + 2);
 }
 
 /* The time is over, and then there is no other before the queue was short again. */
@@ -163,6 +163,10 @@ static void until_the_time_is_over(void)
 	publish(&pub, "t/u", 1, HIGH, 1);
 	WAIT_UNTIL(!tcp_unread(pub.fd));
 	CHECK(ksft_now_ms() - began + 1 >= SHORT);
+	/* nor does a change of something else begin it anew */
+	CHECK_EQ(mqtt_nl_peer_set(rig_nl, sub.id, &(struct mqtt_nl_peer_set){
+		.keep_alive = &(uint16_t){ 0 },
+	}), 0);
 	publish(&pub, "t/u", 1, HIGH + 1, 1);
 	CHECK_EQ(tcp_unread(pub.fd), 0);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_PAUSES), 1);
@@ -442,7 +446,7 @@ static void reopen(struct rig_peer *p)
 	rig_connect(p, NULL);
 	rig_attach_with(p, &(struct mqtt_nl_attach){
 		.limits = { .queue_packets = 2 + ksft_random(QUEUE),
-			    .rate_packets = ksft_random(2) * 10000,
+			    .rate_packets = ksft_random(2) * 500,
 			    .pause = ksft_random(2) ? LONG : 1 + ksft_random(SHORT) },
 	});
 	rig_sub(p, "t/#");
@@ -465,6 +469,7 @@ static void come_and_go(void)
 			/* its thread ends by the error */
 			CHECK_SYS(shutdown(peers[i].client, SHUT_RDWR));
 			traffic_stop(&t[i]);
+			traffic_join(&t[i]);
 			__atomic_store_n(&loops[i].stop, true, __ATOMIC_RELAXED);
 			CHECK(!pthread_join(loops[i].thread, NULL));
 			rig_close(&peers[i]);
@@ -485,6 +490,9 @@ static void come_and_go(void)
 	for (i = 0; i < ARRAY_LEN(peers); i++) {
 		CHECK_SYS(shutdown(peers[i].client, SHUT_RDWR));
 		traffic_stop(&t[i]);
+		traffic_join(&t[i]);
+		__atomic_store_n(&loops[i].stop, true, __ATOMIC_RELAXED);
+		CHECK(!pthread_join(loops[i].thread, NULL));
 		rig_close(&peers[i]);
 	}
 	WAIT_UNTIL(!rig_peer_count());

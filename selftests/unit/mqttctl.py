@@ -106,6 +106,15 @@ def main():
             ('peer -S', "option '-S' needs a value"),
             ('-j', 'which object'),
             ('pe s', "'s' is ambiguous"),
+            ('peer set 1 queue-p 3', "'queue-p' is ambiguous"),
+            ('peer set 1 queues 3', "'peer set' does not know 'queues'"),
+            ('peer set 1 queue-policy old', "queue-policy cannot be 'old'"),
+            ('peer set 1 rate-policy drop-new', "rate-policy cannot be 'drop-new'"),
+            ('peer set 1 pause 65536', "'65536' is not a number up to 65535"),
+            ('peer set 1 rate-packets x', "'x' is not a number up to 4294967295"),
+            ('peer set 1 rate-bytes 1x', "'1x' is not a number of bytes"),
+            ('peer set 1 pause', "'pause' needs a value"),
+            ('router set memory-limit 0', "'0' is not a number of bytes"),
     ):
         expect(words, mqttctl(*words.split()), 2, sentence)
     with tempfile.TemporaryDirectory() as directory:

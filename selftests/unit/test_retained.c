@@ -276,6 +276,45 @@ static void assert_found(const u8 *filter, size_t len, int want)
 	assert_int_equal(sum, want);
 }
 
+static unsigned int matches_upto(const char *filter, u64 upto)
+{
+	struct retained_cursor cursor;
+	struct stored *msgs[50];
+	bool done;
+	int n, i;
+
+	assert_int_equal(retained_cursor_init(&cursor, (u8 *)filter, strlen(filter)), 0);
+	cursor.upto = upto;
+	n = retained_next(&retained, &cursor, msgs, 50, &done);
+	assert_true(done);
+	for (i = 0; i < n; i++)
+		stored_put(msgs[i]);
+	retained_cursor_free(&cursor);
+	return n;
+}
+
+/* Those that came behind a subscription have found it. */
+static void test_upto(void **state)
+{
+	u64 upto;
+
+	(void)state;
+	set("u/1", "x");
+	set("u/2", "x");
+	upto = retained_subscribe_begin(&retained);
+	retained_subscribe_end(&retained);
+	assert_int_equal(matches_upto("u/#", upto), 2);
+	retained_publish_begin(&retained);
+	set("u/2", "y");
+	set("u/3", "x");
+	retained_publish_end(&retained);
+	assert_int_equal(matches_upto("u/#", upto), 1);
+	assert_int_equal(matches_upto("u/1", upto), 1);
+	assert_int_equal(matches("u/#"), 3);
+	assert_int_equal(matches_upto("u/#", retained_subscribe_begin(&retained)), 3);
+	retained_subscribe_end(&retained);
+}
+
 static void test_longest(void **state)
 {
 	u8 *text = malloc(LONGEST);
@@ -586,7 +625,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(test_walk),
-		test(test_longest),
+		test(test_upto), test(test_longest),
 		test(test_levels),
 		test(test_work),
 		test(test_dollar),

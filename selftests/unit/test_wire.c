@@ -352,9 +352,40 @@ static void test_publish_header_long(void **state)
 	assert_memory_equal(buf, "\x30\xff\xff\xff\x7f\0\1a\0", 9);
 }
 
+/* With properties behind those of the packet, for whose length there may be more bytes. */
+static void test_publish_header_with(void **state)
+{
+	static const u8 more[] = { 0x0b, 1, 0x0b, 0xff, 0x7f };
+	struct mqtt_publish pub;
+	u8 body[5 + 125] = {}, buf[200];
+
+	(void)state;
+	assert_int_equal(mqtt_publish_parse((const u8 *)"\0\1a\5\x23\0\1\1\0", 9, 0x30, 5, &pub),
+			 0);
+	assert_int_equal(mqtt_publish_header_size_with(&pub, 5, sizeof(more)), 13);
+	assert_int_equal(mqtt_publish_header_write_with(buf, &pub, 5, more, sizeof(more)), 13);
+	assert_memory_equal(buf, "\x30\x0b\0\1a\7\1\0\x0b\1\x0b\xff\x7f", 13);
+	/* Not in 3.1.1 */
+	assert_int_equal(mqtt_publish_header_size_with(&pub, 4, sizeof(more)), 5);
+	assert_int_equal(mqtt_publish_header_write_with(buf, &pub, 4, more, sizeof(more)), 5);
+	assert_memory_equal(buf, "\x30\3\0\1a", 5);
+	/* 125 bytes of properties, 130 with them */
+	memcpy(body, "\0\1a\x7d\x09\0\x7a", 7);
+	assert_int_equal(mqtt_publish_parse(body, 4 + 125, 0x30, 5, &pub), 0);
+	assert_int_equal(mqtt_publish_header_size_with(&pub, 5, sizeof(more)), 3 + 3 + 2 + 130);
+	assert_int_equal(mqtt_publish_header_write_with(buf, &pub, 5, more, sizeof(more)), 138);
+	assert_memory_equal(buf, "\x30\x87\1\0\1a\x82\1\x09\0\x7a", 11);
+	assert_memory_equal(buf + 138 - sizeof(more), more, sizeof(more));
+	pub.payload_len = MQTT_REMAINING_MAX - 3 - 2 - 130;
+	assert_int_equal(mqtt_publish_header_size_with(&pub, 5, sizeof(more)), 5 + 3 + 2 + 130);
+	pub.payload_len++;
+	assert_int_equal(mqtt_publish_header_size_with(&pub, 5, sizeof(more)), -EMSGSIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_publish_header_with),
 		cmocka_unit_test(test_header_parse),
 		cmocka_unit_test(test_header_write),
 		cmocka_unit_test(test_header_round),

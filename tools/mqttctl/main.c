@@ -15,6 +15,7 @@ static const struct command objects[] = {
 	{ "router", router_main, "the router and its limits" },
 	{ "peer", peer_main, "connected clients in the kernel" },
 	{ "sub", sub_main, "their subscriptions" },
+	{ "acl", acl_main, "sets of rules: who may publish and get what" },
 	{ "stat", stat_main, "counters" },
 	{ "port", port_main, "ways between mqttd and the router" },
 	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
@@ -121,14 +122,17 @@ int ctl_port_id(const char *word, uint32_t *id)
 	return id_parse(word, "port", id);
 }
 
-int ctl_seconds(const char *word, uint16_t *seconds)
+int ctl_acl_id(const char *word, uint32_t *id)
 {
-	uint64_t number;
+	return id_parse(word, "set", id);
+}
+
+int ctl_number(const char *word, uint64_t max, uint64_t *number)
+{
 	char *end;
 
-	if (!number_parse(word, &number, &end) || *end || number > UINT16_MAX)
-		return ctl_usage("'%s' is not a number of seconds up to %u", word, UINT16_MAX);
-	*seconds = (uint16_t)number;
+	if (!number_parse(word, number, &end) || *end || *number > max)
+		return ctl_usage("'%s' is not a number up to %llu", word, (unsigned long long)max);
 	return 0;
 }
 

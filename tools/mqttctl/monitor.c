@@ -64,6 +64,10 @@ static const char *event_name(const struct nlattr *attr)
 		[MQTT_EVENT_TYPE_PEER_MALFORMED]	= "peer-malformed",
 		[MQTT_EVENT_TYPE_PEER_URGENT]		= "peer-urgent",
 		[MQTT_EVENT_TYPE_PEER_KEEP_ALIVE]	= "peer-keep-alive",
+		[MQTT_EVENT_TYPE_PEER_SLOW]		= "peer-slow",
+		[MQTT_EVENT_TYPE_PEER_RATE]		= "peer-rate",
+		[MQTT_EVENT_TYPE_PEER_DENIED]		= "peer-denied",
+		[MQTT_EVENT_TYPE_ROUTER_FULL]		= "router-full",
 	};
 
 	if (!attr || nla_get_u8(attr) >= sizeof(names) / sizeof(names[0]))

@@ -40,7 +40,9 @@ struct command {
 int router_main(struct ctl *ctl, int argc, char **argv);
 int peer_main(struct ctl *ctl, int argc, char **argv);
 int sub_main(struct ctl *ctl, int argc, char **argv);
+int acl_main(struct ctl *ctl, int argc, char **argv);
 int stat_main(struct ctl *ctl, int argc, char **argv);
+int stat_delay(struct ctl *ctl, int argc, char **argv);
 int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
 int session_main(struct ctl *ctl, int argc, char **argv);
@@ -93,8 +95,9 @@ int ctl_list_close(struct ctl *ctl, int err);
 /* An argument's number. Return: 0, or USAGE after a sentence on stderr. */
 int ctl_peer_id(const char *word, uint32_t *id);
 int ctl_port_id(const char *word, uint32_t *id);
+int ctl_acl_id(const char *word, uint32_t *id);
 int ctl_bytes(const char *word, uint64_t *bytes);
-int ctl_seconds(const char *word, uint16_t *seconds);
+int ctl_number(const char *word, uint64_t max, uint64_t *number);
 int ctl_count(const char *word, uint64_t *count);	/* from 1 on */
 
 /*
@@ -103,11 +106,29 @@ int ctl_count(const char *word, uint64_t *count);	/* from 1 on */
  */
 int ctl_signals_open(void);
 
+/**
+ * struct ctl_field - an attribute that is a number, of any width
+ * @attr: its place; 0 with a @name: the next line of the text begins
+ * @name: what it is called; NULL ends a list
+ * @bytes: that is what it counts
+ */
+struct ctl_field {
+	int attr;
+	const char *name;
+	bool bytes;
+};
+
+#define CTL_COUNT(place, what)	{ .attr = (place), .name = (what) }
+#define CTL_BYTES(place, what)	{ .attr = (place), .name = (what), .bytes = true }
+#define CTL_LINE		{ .name = "" }
+
 /* Attributes as values; nothing is printed for one that the kernel left out. */
-void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr);
+void ctl_show_fields(struct ctl *ctl, struct nlattr **attrs, const struct ctl_field *fields);
+/* A number as one of @words, which end with NULL. */
+void ctl_show_word(struct ctl *ctl, const char *name, const struct nlattr *attr,
+		   const char *const *words);
 void ctl_show_u32(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_u64(struct ctl *ctl, const char *name, const struct nlattr *attr);
-void ctl_show_bytes32(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_bytes64(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_string(struct ctl *ctl, const char *name, const struct nlattr *attr);
 void ctl_show_address(struct ctl *ctl, const char *name, const struct nlattr *attr);

@@ -6,6 +6,7 @@
 #include <linux/mqtt.h>
 
 #include "mqttctl.h"
+#include "peer.h"
 
 /* Which peers of a dump to show, and how many there were. */
 struct filter {
@@ -16,49 +17,101 @@ struct filter {
 
 static void show_state(struct ctl *ctl, const struct nlattr *attr)
 {
-	static const char * const states[] = {
+	static const char *const states[] = {
 		[MQTT_PEER_STATE_FAST]		= "fast",
 		[MQTT_PEER_STATE_BARRIER]	= "barrier",
 		[MQTT_PEER_STATE_RAW]		= "raw",
 		[MQTT_PEER_STATE_HOSTED]	= "hosted",
+		NULL
 	};
-	uint32_t state;
 
-	if (!attr)
-		return;
-	state = nla_get_u32(attr);
-	out_word(&ctl->out, "state",
-		 state < sizeof(states) / sizeof(states[0]) ? states[state] : "unknown");
+	ctl_show_word(ctl, "state", attr, states);
 }
 
 static void show_stats(struct ctl *ctl, struct nlattr *nest)
 {
+	static const struct ctl_field fields[] = {
+		CTL_COUNT(MQTT_A_PEER_STATS_RX_PACKETS, "rx-packets"),
+		CTL_BYTES(MQTT_A_PEER_STATS_RX_BYTES, "rx-bytes"),
+		CTL_COUNT(MQTT_A_PEER_STATS_RX_SLOW_PACKETS, "rx-slow-packets"),
+		CTL_COUNT(MQTT_A_PEER_STATS_RX_PINGS, "rx-pings"),
+		CTL_COUNT(MQTT_A_PEER_STATS_RX_RATE_WAITS, "rx-rate-waits"),
+		CTL_COUNT(MQTT_A_PEER_STATS_RX_PAUSES, "rx-pauses"),
+		CTL_COUNT(MQTT_A_PEER_STATS_TX_PACKETS, "tx-packets"),
+		CTL_BYTES(MQTT_A_PEER_STATS_TX_BYTES, "tx-bytes"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_QUEUE_FULL, "drop-queue-full"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_OLD, "drop-old"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_CONFLATED, "drop-conflated"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_SLOW, "drop-slow"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_ROUTER_FULL, "drop-router-full"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_TOO_LARGE, "drop-too-large"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_NO_MEMORY, "drop-no-memory"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_RATE, "drop-rate"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_DENIED_PUBLISH, "drop-denied-publish"),
+		CTL_COUNT(MQTT_A_PEER_STATS_DROP_DENIED_RECEIVE, "drop-denied-receive"),
+		{ 0 }
+	};
 	struct nlattr *attrs[MQTT_A_PEER_STATS_MAX + 1] = { NULL };
 
 	if (!nest || mqtt_nl_peer_stats(nest, attrs))
 		return;
 	out_object_begin(&ctl->out, "stats", OUT_COLUMN);
-	ctl_show_u64(ctl, "rx-packets", attrs[MQTT_A_PEER_STATS_RX_PACKETS]);
-	ctl_show_bytes64(ctl, "rx-bytes", attrs[MQTT_A_PEER_STATS_RX_BYTES]);
-	ctl_show_u64(ctl, "rx-slow-packets", attrs[MQTT_A_PEER_STATS_RX_SLOW_PACKETS]);
-	ctl_show_u64(ctl, "rx-pings", attrs[MQTT_A_PEER_STATS_RX_PINGS]);
-	ctl_show_u64(ctl, "tx-packets", attrs[MQTT_A_PEER_STATS_TX_PACKETS]);
-	ctl_show_bytes64(ctl, "tx-bytes", attrs[MQTT_A_PEER_STATS_TX_BYTES]);
-	ctl_show_u64(ctl, "drop-queue-full", attrs[MQTT_A_PEER_STATS_DROP_QUEUE_FULL]);
-	ctl_show_u64(ctl, "drop-too-large", attrs[MQTT_A_PEER_STATS_DROP_TOO_LARGE]);
-	ctl_show_u64(ctl, "drop-no-memory", attrs[MQTT_A_PEER_STATS_DROP_NO_MEMORY]);
+	ctl_show_fields(ctl, attrs, fields);
 	out_object_end(&ctl->out);
+}
+
+static void show_acls(struct ctl *ctl, const struct nlattr *attr)
+{
+	char text[MQTT_PEER_ACLS_MAX * sizeof("4294967295,")] = "";
+	size_t len = 0, i, n;
+	uint32_t id;
+
+	n = attr ? (size_t)nla_len(attr) / sizeof(id) : 0;
+	for (i = 0; i < n && i < MQTT_PEER_ACLS_MAX; i++) {
+		memcpy(&id, (char *)nla_data(attr) + i * sizeof(id), sizeof(id));
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u", len ? "," : "",
+					id);
+	}
+	if (len)
+		out_word(&ctl->out, "acls", text);
+}
+
+static void show_limits(struct ctl *ctl, struct nlattr **attrs)
+{
+	static const struct ctl_field queue[] = {
+		CTL_BYTES(MQTT_A_PEER_QUEUE_LIMIT, "queue-limit"),
+		CTL_COUNT(MQTT_A_PEER_QUEUE_PACKETS_LIMIT, "queue-packets-limit"),
+		CTL_COUNT(MQTT_A_PEER_PAUSE, "pause"),
+		{ 0 }
+	}, rate[] = {
+		CTL_COUNT(MQTT_A_PEER_RATE_PACKETS, "rate-packets"),
+		CTL_BYTES(MQTT_A_PEER_RATE_BYTES, "rate-bytes"),
+		{ 0 }
+	};
+
+	out_line(&ctl->out);
+	ctl_show_fields(ctl, attrs, queue);
+	ctl_show_word(ctl, "queue-policy", attrs[MQTT_A_PEER_QUEUE_POLICY], peer_queue_policies);
+	out_line(&ctl->out);
+	ctl_show_fields(ctl, attrs, rate);
+	ctl_show_word(ctl, "rate-policy", attrs[MQTT_A_PEER_RATE_POLICY], peer_rate_policies);
+	show_acls(ctl, attrs[MQTT_A_PEER_ACLS]);
 }
 
 static void show_details(struct ctl *ctl, struct nlattr **attrs)
 {
+	static const struct ctl_field fields[] = {
+		CTL_COUNT(MQTT_A_PEER_KEEP_ALIVE, "keep-alive"),
+		CTL_COUNT(MQTT_A_PEER_TOPIC_ALIAS_MAX, "topic-alias-max"),
+		CTL_BYTES(MQTT_A_PEER_MAX_PACKET, "max-packet"),
+		{ 0 }
+	};
+
 	out_line(&ctl->out);
 	ctl_show_address(ctl, "local", attrs[MQTT_A_PEER_LOCAL]);
 	ctl_show_protocol(ctl, attrs[MQTT_A_PEER_PROTOCOL]);
-	ctl_show_u16(ctl, "keep-alive", attrs[MQTT_A_PEER_KEEP_ALIVE]);
-	ctl_show_u16(ctl, "topic-alias-max", attrs[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
-	ctl_show_bytes32(ctl, "max-packet", attrs[MQTT_A_PEER_MAX_PACKET]);
-	ctl_show_bytes64(ctl, "queue-limit", attrs[MQTT_A_PEER_QUEUE_LIMIT]);
+	ctl_show_fields(ctl, attrs, fields);
+	show_limits(ctl, attrs);
 	show_stats(ctl, attrs[MQTT_A_PEER_STATS]);
 }
 
@@ -156,52 +209,12 @@ static int peer_detach(struct ctl *ctl, int argc, char **argv)
 	return ctl_result(ctl, mqtt_nl_peer_detach(ctl->nl, id));
 }
 
-/* What 'peer set' changes, and where its values are. */
-struct changes {
-	struct mqtt_nl_peer_set set;
-	uint64_t queue_limit;
-	uint16_t keep_alive;
-};
-
-static int set_attribute(struct changes *changes, const char *name, const char *value)
-{
-	if (ctl_is(name, "queue-limit")) {
-		changes->set.queue_limit = &changes->queue_limit;
-		return ctl_bytes(value, &changes->queue_limit);
-	}
-	if (ctl_is(name, "keep-alive")) {
-		changes->set.keep_alive = &changes->keep_alive;
-		return ctl_seconds(value, &changes->keep_alive);
-	}
-	return ctl_usage("'peer set' does not know '%s'", name);
-}
-
-static int peer_set(struct ctl *ctl, int argc, char **argv)
-{
-	struct changes changes = { 0 };
-	uint32_t id;
-
-	if (argc < 2)
-		return ctl_usage("'peer set' needs a peer id, and what to change");
-	if (ctl_peer_id(argv[0], &id))
-		return USAGE;
-	for (argc--, argv++; argc; argc -= 2, argv += 2) {
-		if (argc == 1)
-			return ctl_usage("'%s' needs a value", argv[0]);
-		if (set_attribute(&changes, argv[0], argv[1]))
-			return USAGE;
-	}
-	if (ctl_open(ctl))
-		return FAILED;
-	return ctl_result(ctl, mqtt_nl_peer_set(ctl->nl, id, &changes.set));
-}
-
 int peer_main(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct command commands[] = {
+	const struct command commands[] = {
 		{ "show", peer_show, "[ ID | client CLIENT-ID ]" },
 		{ "detach", peer_detach, "ID" },
-		{ "set", peer_set, "ID [ queue-limit BYTES ] [ keep-alive SECONDS ]" },
+		{ "set", peer_set, peer_set_help() },
 		{ 0 }
 	};
 

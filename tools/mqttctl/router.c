@@ -8,17 +8,25 @@
 
 static int show(struct nlattr **attrs, void *arg)
 {
+	static const struct ctl_field fields[] = {
+		CTL_BYTES(MQTT_A_ROUTER_QUEUE_LIMIT, "queue-limit"),
+		CTL_BYTES(MQTT_A_ROUTER_OFFLOAD_MAX_PACKET, "offload-max-packet"),
+		CTL_LINE,
+		CTL_BYTES(MQTT_A_ROUTER_MEMORY_LIMIT, "memory-limit"),
+		CTL_BYTES(MQTT_A_ROUTER_MEMORY_BYTES, "memory-bytes"),
+		CTL_LINE,
+		CTL_COUNT(MQTT_A_ROUTER_PEERS, "peers"),
+		CTL_COUNT(MQTT_A_ROUTER_SUBSCRIPTIONS, "subscriptions"),
+		CTL_COUNT(MQTT_A_ROUTER_PORTS, "ports"),
+		CTL_COUNT(MQTT_A_ROUTER_ACLS, "acls"),
+		CTL_COUNT(MQTT_A_ROUTER_NODES, "nodes"),
+		CTL_COUNT(MQTT_A_ROUTER_OWNER_PORTID, "owner-portid"),
+		{ 0 }
+	};
 	struct ctl *ctl = arg;
 
 	out_object_begin(&ctl->out, NULL, OUT_ROW);
-	ctl_show_bytes64(ctl, "queue-limit", attrs[MQTT_A_ROUTER_QUEUE_LIMIT]);
-	ctl_show_bytes32(ctl, "offload-max-packet", attrs[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET]);
-	out_line(&ctl->out);
-	ctl_show_u32(ctl, "peers", attrs[MQTT_A_ROUTER_PEERS]);
-	ctl_show_u32(ctl, "subscriptions", attrs[MQTT_A_ROUTER_SUBSCRIPTIONS]);
-	ctl_show_u32(ctl, "ports", attrs[MQTT_A_ROUTER_PORTS]);
-	ctl_show_u32(ctl, "nodes", attrs[MQTT_A_ROUTER_NODES]);
-	ctl_show_u32(ctl, "owner-portid", attrs[MQTT_A_ROUTER_OWNER_PORTID]);
+	ctl_show_fields(ctl, attrs, fields);
 	out_object_end(&ctl->out);
 	return 0;
 }
@@ -41,6 +49,10 @@ static int set_limit(struct mqtt_nl_router *router, const char *name, const char
 		return USAGE;
 	if (ctl_is(name, "queue-limit")) {
 		router->queue_limit = bytes;
+		return DONE;
+	}
+	if (ctl_is(name, "memory-limit")) {
+		router->memory_limit = bytes;
 		return DONE;
 	}
 	if (!ctl_is(name, "offload-max-packet"))
@@ -72,7 +84,8 @@ int router_main(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{ "show", router_show, "" },
-		{ "set", router_set, "[ queue-limit BYTES ] [ offload-max-packet BYTES ]" },
+		{ "set", router_set,
+		  "[ queue-limit BYTES ] [ offload-max-packet BYTES ] [ memory-limit BYTES ]" },
 		{ 0 }
 	};
 

@@ -41,7 +41,8 @@ static const struct field show_fields[] = {
 static const struct field drop_fields[] = {
 	{ "max-queued-messages", COUNT }, { "max-queued-bytes", COUNT }, { "total", COUNT },
 	{ "no-memory", COUNT }, { "expired", COUNT }, { "too-long", COUNT }, { "denied", COUNT },
-	{ "not-reading", COUNT }, { }
+	{ "not-reading", COUNT }, { "old", COUNT }, { "conflated", COUNT },
+	{ "above-rate", COUNT }, { }
 };
 
 static const struct field incident_fields[] = {

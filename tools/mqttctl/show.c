@@ -10,10 +10,44 @@
 
 #include "mqttctl.h"
 
-void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr)
+static uint64_t number(const struct nlattr *attr)
 {
-	if (attr)
-		out_count(&ctl->out, name, nla_get_u16(attr));
+	switch (nla_len(attr)) {
+	case sizeof(uint8_t):
+		return nla_get_u8(attr);
+	case sizeof(uint16_t):
+		return nla_get_u16(attr);
+	case sizeof(uint32_t):
+		return nla_get_u32(attr);
+	default:
+		return nla_get_u64(attr);
+	}
+}
+
+void ctl_show_fields(struct ctl *ctl, struct nlattr **attrs, const struct ctl_field *fields)
+{
+	for (; fields->name; fields++) {
+		const struct nlattr *attr = attrs[fields->attr];
+
+		if (!fields->attr)
+			out_line(&ctl->out);
+		else if (attr && fields->bytes)
+			out_bytes(&ctl->out, fields->name, number(attr));
+		else if (attr)
+			out_count(&ctl->out, fields->name, number(attr));
+	}
+}
+
+void ctl_show_word(struct ctl *ctl, const char *name, const struct nlattr *attr,
+		   const char *const *words)
+{
+	uint64_t n = 0;
+
+	if (!attr)
+		return;
+	while (words[n] && n < number(attr))
+		n++;
+	out_word(&ctl->out, name, words[n] ? words[n] : "unknown");
 }
 
 void ctl_show_u32(struct ctl *ctl, const char *name, const struct nlattr *attr)
@@ -26,12 +60,6 @@ void ctl_show_u64(struct ctl *ctl, const char *name, const struct nlattr *attr)
 {
 	if (attr)
 		out_count(&ctl->out, name, nla_get_u64(attr));
-}
-
-void ctl_show_bytes32(struct ctl *ctl, const char *name, const struct nlattr *attr)
-{
-	if (attr)
-		out_bytes(&ctl->out, name, nla_get_u32(attr));
 }
 
 void ctl_show_bytes64(struct ctl *ctl, const char *name, const struct nlattr *attr)

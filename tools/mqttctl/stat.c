@@ -4,61 +4,61 @@
 
 #include "mqttctl.h"
 
-static void show_rx(struct ctl *ctl, struct nlattr **attrs)
-{
-	ctl_show_u64(ctl, "rx-packets", attrs[MQTT_A_STATS_RX_PACKETS]);
-	ctl_show_bytes64(ctl, "rx-bytes", attrs[MQTT_A_STATS_RX_BYTES]);
-	ctl_show_u64(ctl, "rx-pings", attrs[MQTT_A_STATS_RX_PINGS]);
-	ctl_show_u64(ctl, "rx-slow-packets", attrs[MQTT_A_STATS_RX_SLOW_PACKETS]);
-	out_line(&ctl->out);
-	ctl_show_u64(ctl, "rx-barriers", attrs[MQTT_A_STATS_RX_BARRIERS]);
-	ctl_show_u64(ctl, "rx-malformed", attrs[MQTT_A_STATS_RX_MALFORMED]);
-	ctl_show_u64(ctl, "rx-urgent", attrs[MQTT_A_STATS_RX_URGENT]);
-	ctl_show_u64(ctl, "rx-no-buffer", attrs[MQTT_A_STATS_RX_NO_BUFFER]);
-	ctl_show_u64(ctl, "keep-alive-expired", attrs[MQTT_A_STATS_KEEP_ALIVE_EXPIRED]);
-}
-
-static void show_match(struct ctl *ctl, struct nlattr **attrs)
-{
-	ctl_show_u64(ctl, "matched", attrs[MQTT_A_STATS_MATCHED]);
-	ctl_show_u64(ctl, "unmatched", attrs[MQTT_A_STATS_UNMATCHED]);
-	ctl_show_u64(ctl, "enqueued", attrs[MQTT_A_STATS_ENQUEUED]);
-	ctl_show_u64(ctl, "translated", attrs[MQTT_A_STATS_TRANSLATED]);
-}
-
-static void show_tx(struct ctl *ctl, struct nlattr **attrs)
-{
-	ctl_show_u64(ctl, "tx-packets", attrs[MQTT_A_STATS_TX_PACKETS]);
-	ctl_show_bytes64(ctl, "tx-bytes", attrs[MQTT_A_STATS_TX_BYTES]);
-	ctl_show_u64(ctl, "tx-pings", attrs[MQTT_A_STATS_TX_PINGS]);
-	ctl_show_u64(ctl, "tx-retries", attrs[MQTT_A_STATS_TX_RETRIES]);
-	out_line(&ctl->out);
-	ctl_show_u64(ctl, "port-rx-packets", attrs[MQTT_A_STATS_PORT_RX_PACKETS]);
-	ctl_show_u64(ctl, "port-tx-packets", attrs[MQTT_A_STATS_PORT_TX_PACKETS]);
-}
-
-static void show_drops(struct ctl *ctl, struct nlattr **attrs)
-{
-	ctl_show_u64(ctl, "drop-queue-full", attrs[MQTT_A_STATS_DROP_QUEUE_FULL]);
-	ctl_show_u64(ctl, "drop-too-large", attrs[MQTT_A_STATS_DROP_TOO_LARGE]);
-	ctl_show_u64(ctl, "drop-port-full", attrs[MQTT_A_STATS_DROP_PORT_FULL]);
-	ctl_show_u64(ctl, "drop-no-memory", attrs[MQTT_A_STATS_DROP_NO_MEMORY]);
-	ctl_show_u64(ctl, "drop-peer-gone", attrs[MQTT_A_STATS_DROP_PEER_GONE]);
-	ctl_show_u64(ctl, "drop-budget", attrs[MQTT_A_STATS_DROP_BUDGET]);
-}
+/* In rows; a counter without a name begins the next one. */
+static const struct ctl_field fields[] = {
+	CTL_COUNT(MQTT_A_STATS_RX_PACKETS, "rx-packets"),
+	CTL_BYTES(MQTT_A_STATS_RX_BYTES, "rx-bytes"),
+	CTL_COUNT(MQTT_A_STATS_RX_PINGS, "rx-pings"),
+	CTL_COUNT(MQTT_A_STATS_RX_SLOW_PACKETS, "rx-slow-packets"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_RX_BARRIERS, "rx-barriers"),
+	CTL_COUNT(MQTT_A_STATS_RX_MALFORMED, "rx-malformed"),
+	CTL_COUNT(MQTT_A_STATS_RX_URGENT, "rx-urgent"),
+	CTL_COUNT(MQTT_A_STATS_RX_NO_BUFFER, "rx-no-buffer"),
+	CTL_COUNT(MQTT_A_STATS_KEEP_ALIVE_EXPIRED, "keep-alive-expired"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_RX_RATE_WAITS, "rx-rate-waits"),
+	CTL_COUNT(MQTT_A_STATS_RX_PAUSES, "rx-pauses"),
+	CTL_BYTES(MQTT_A_STATS_RX_SHARED_BYTES, "rx-shared-bytes"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_MATCHED, "matched"),
+	CTL_COUNT(MQTT_A_STATS_UNMATCHED, "unmatched"),
+	CTL_COUNT(MQTT_A_STATS_ENQUEUED, "enqueued"),
+	CTL_COUNT(MQTT_A_STATS_TRANSLATED, "translated"),
+	CTL_COUNT(MQTT_A_STATS_GROUP_DELIVERIES, "group-deliveries"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_TX_PACKETS, "tx-packets"),
+	CTL_BYTES(MQTT_A_STATS_TX_BYTES, "tx-bytes"),
+	CTL_COUNT(MQTT_A_STATS_TX_PINGS, "tx-pings"),
+	CTL_COUNT(MQTT_A_STATS_TX_RETRIES, "tx-retries"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_PORT_RX_PACKETS, "port-rx-packets"),
+	CTL_COUNT(MQTT_A_STATS_PORT_TX_PACKETS, "port-tx-packets"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_DROP_QUEUE_FULL, "drop-queue-full"),
+	CTL_COUNT(MQTT_A_STATS_DROP_OLD, "drop-old"),
+	CTL_COUNT(MQTT_A_STATS_DROP_CONFLATED, "drop-conflated"),
+	CTL_COUNT(MQTT_A_STATS_DROP_SLOW, "drop-slow"),
+	CTL_COUNT(MQTT_A_STATS_DROP_ROUTER_FULL, "drop-router-full"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_DROP_TOO_LARGE, "drop-too-large"),
+	CTL_COUNT(MQTT_A_STATS_DROP_PORT_FULL, "drop-port-full"),
+	CTL_COUNT(MQTT_A_STATS_DROP_NO_MEMORY, "drop-no-memory"),
+	CTL_COUNT(MQTT_A_STATS_DROP_PEER_GONE, "drop-peer-gone"),
+	CTL_COUNT(MQTT_A_STATS_DROP_BUDGET, "drop-budget"),
+	CTL_LINE,
+	CTL_COUNT(MQTT_A_STATS_DROP_RATE, "drop-rate"),
+	CTL_COUNT(MQTT_A_STATS_DROP_DENIED_PUBLISH, "drop-denied-publish"),
+	CTL_COUNT(MQTT_A_STATS_DROP_DENIED_RECEIVE, "drop-denied-receive"),
+	{ 0 }
+};
 
 static int show(struct nlattr **attrs, void *arg)
 {
 	struct ctl *ctl = arg;
 
 	out_object_begin(&ctl->out, NULL, ctl->statistics ? OUT_COLUMN : OUT_ROW);
-	show_rx(ctl, attrs);
-	out_line(&ctl->out);
-	show_match(ctl, attrs);
-	out_line(&ctl->out);
-	show_tx(ctl, attrs);
-	out_line(&ctl->out);
-	show_drops(ctl, attrs);
+	ctl_show_fields(ctl, attrs, fields);
 	out_object_end(&ctl->out);
 	return 0;
 }
@@ -76,6 +76,7 @@ int stat_main(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{ "show", stat_show, "" },
+		{ "delay", stat_delay, "" },
 		{ 0 }
 	};
 

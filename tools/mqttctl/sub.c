@@ -7,7 +7,13 @@
 /* Nothing for a subscription without options */
 static void show_options(struct ctl *ctl, const struct nlattr *attr)
 {
-	if (attr && nla_get_u8(attr) & MQTT_SUB_OPTION_NO_LOCAL)
+	uint8_t options = attr ? nla_get_u8(attr) : 0;
+	bool no_local = options & MQTT_SUB_OPTION_NO_LOCAL;
+
+	if (options & MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED)
+		out_word(&ctl->out, "options", no_local ? "no-local,retain-as-published" :
+							  "retain-as-published");
+	else if (no_local)
 		out_word(&ctl->out, "options", "no-local");
 }
 
@@ -20,7 +26,9 @@ static int show(struct nlattr **attrs, void *arg)
 	ctl_show_u32(ctl, "peer-id", attrs[MQTT_A_SUB_PEER_ID]);
 	if (ctl->statistics)
 		ctl_show_u32(ctl, "seq", attrs[MQTT_A_SUB_SEQ]);
+	ctl_show_string(ctl, "group", attrs[MQTT_A_SUB_GROUP]);
 	ctl_show_string(ctl, "filter", attrs[MQTT_A_SUB_FILTER]);
+	ctl_show_u32(ctl, "id", attrs[MQTT_A_SUB_ID]);
 	show_options(ctl, attrs[MQTT_A_SUB_OPTIONS]);
 	out_object_end(&ctl->out);
 	return 0;

@@ -12,6 +12,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_needs.h"
+#include "client_slow.h"
 #include "control.h"
 #include "control_sessions.h"
 #include "incidents.h"
@@ -120,7 +121,8 @@ static json_t *describe(struct session *session)
 
 static json_int_t drops_sum(const struct session *session)
 {
-	json_int_t sum = session->history.not_reading;
+	const struct session_history *history = &session->history;
+	json_int_t sum = (json_int_t)history->not_reading + history->old + history->conflated;
 	int i;
 
 	for (i = 0; i < DROP_COUNT; i++)
@@ -176,6 +178,9 @@ static json_t *describe_drops(const struct session *session)
 	for (i = 0; i < DROP_COUNT; i++)
 		put_count(object, names[i], session->drops[i]);
 	put_count(object, "not-reading", session->history.not_reading);
+	put_count(object, "old", session->history.old);
+	put_count(object, "conflated", session->history.conflated);
+	put_count(object, "above-rate", session->history.above_rate);
 	return object;
 }
 
@@ -235,7 +240,7 @@ static void describe_client(json_t *object, const struct client *client)
 	if (client->terms.max_packet)
 		put_count(object, "max-packet", client->terms.max_packet);
 	put_count(object, "window", client->session->window);
-	put_count(object, "output-bytes", client->out.bytes);
+	put_count(object, "output-bytes", client->out.bytes + client_slow_bytes(client));
 	put_words(object, "needs", client_needs(client), NEED_COUNT, need_word);
 }
 

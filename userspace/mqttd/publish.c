@@ -19,15 +19,23 @@ static int retain(struct worker *worker, struct message *msg)
 	return stored ? retained_set(&worker->broker->retained, stored) : -ENOMEM;
 }
 
-/*
- * Retained first: who subscribes in between gets the message in one way or the
- * other, or in both.
- */
+/* Who subscribes gets the message in one of the two ways. */
+static int publish_retained(struct worker *worker, struct message *msg)
+{
+	struct retained *retained = &worker->broker->retained;
+	int ret;
+
+	retained_publish_begin(retained);
+	ret = retain(worker, msg);
+	if (!ret)
+		ret = route_publish(worker, msg);
+	retained_publish_end(retained);
+	return ret;
+}
+
 int publish_message(struct worker *worker, struct message *msg)
 {
-	int err = msg->retain ? retain(worker, msg) : 0;
-
-	return err ? err : route_publish(worker, msg);
+	return msg->retain ? publish_retained(worker, msg) : route_publish(worker, msg);
 }
 
 void publish_stored(struct worker *worker, struct stored *stored, bool retain,

@@ -292,6 +292,7 @@ void reload(struct broker *broker, const struct arguments *args)
 		config_derive(broker->conf);
 		process_limit_memory(broker->conf->memory_limit);
 		broker_reload(broker);
+		log_printf(LOG_TYPE_INFORMATION, "The configuration is in force.");
 	}
 	config_free(&fresh);
 }

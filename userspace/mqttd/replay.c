@@ -98,6 +98,7 @@ static struct replay *replay_new(const struct session_filter *filter)
 		free(replay);
 		return NULL;
 	}
+	replay->cursor.upto = filter->retained_upto;
 	replay->id = filter->id;
 	replay->options = filter->options;
 	return replay;
@@ -279,6 +280,7 @@ static bool matches_any(struct retained *retained, const struct replay *replay)
 
 	if (retained_cursor_init(&cursor, replay->cursor.filter, replay->cursor.len))
 		return true;
+	cursor.upto = replay->cursor.upto;
 	n = retained_next(retained, &cursor, &msg, 1, &done);
 	if (n > 0)
 		stored_put(msg);

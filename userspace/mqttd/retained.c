@@ -3,7 +3,7 @@
  * Retained messages: a tree of topics in the order of topic_scan.h, and one of
  * those among them that expire, by time.
  *
- * Lock order: store_begin(), the lock of the messages, what the store has.
+ * Lock order: store_begin(), the gate, the lock of the messages, what the store has.
  */
 #include <bsd/sys/tree.h>
 #include <errno.h>
@@ -29,6 +29,7 @@ struct retained_topic {
 	RB_ENTRY(retained_topic) by_topic;
 	RB_ENTRY(retained_topic) by_expiry;
 	struct stored *msg;
+	u64 seq;
 };
 
 RB_HEAD(topics, retained_topic);
@@ -91,6 +92,7 @@ int retained_init(struct retained *retained, struct store *store)
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&retained->lock, &attr);
+	pthread_rwlock_init(&retained->gate, &attr);
 	pthread_rwlockattr_destroy(&attr);
 	return 0;
 }
@@ -111,6 +113,28 @@ void retained_destroy(struct retained *retained)
 	free(retained->tree);
 	retained->tree = NULL;
 	pthread_rwlock_destroy(&retained->lock);
+	pthread_rwlock_destroy(&retained->gate);
+}
+
+void retained_publish_begin(struct retained *retained)
+{
+	pthread_rwlock_rdlock(&retained->gate);
+}
+
+void retained_publish_end(struct retained *retained)
+{
+	pthread_rwlock_unlock(&retained->gate);
+}
+
+u64 retained_subscribe_begin(struct retained *retained)
+{
+	pthread_rwlock_wrlock(&retained->gate);
+	return retained->seq;
+}
+
+void retained_subscribe_end(struct retained *retained)
+{
+	pthread_rwlock_unlock(&retained->gate);
 }
 
 static void count(struct retained *retained, const struct stored *msg, int n)
@@ -133,6 +157,7 @@ static struct stored *take(struct retained *retained, struct retained_topic *top
 static void give(struct retained *retained, struct retained_topic *topic, struct stored *msg)
 {
 	topic->msg = stored_get(msg);
+	topic->seq = ++retained->seq;
 	if (msg->expires)
 		RB_INSERT(expiries, &retained->tree->expiries, topic);
 	count(retained, msg, 1);
@@ -235,7 +260,9 @@ bool retained_expire(struct retained *retained)
 
 int retained_cursor_init(struct retained_cursor *cursor, const u8 *filter, size_t len)
 {
-	*cursor = (struct retained_cursor){ .filter = malloc(len), .len = len };
+	*cursor = (struct retained_cursor){
+		.filter = malloc(len), .len = len, .upto = RETAINED_ALL,
+	};
 	if (!cursor->filter)
 		return -ENOMEM;
 	memcpy(cursor->filter, filter, len);
@@ -299,7 +326,7 @@ int retained_next(struct retained *retained, struct retained_cursor *cursor,
 		work += WORK_TOPIC + cursor->len + topic->msg->topic_len;
 		if (topic_scan(cursor->filter, cursor->len, topic->msg->topic,
 			       topic->msg->topic_len, &place) &&
-		    !stored_expired(topic->msg, &left))
+		    topic->seq <= cursor->upto && !stored_expired(topic->msg, &left))
 			msgs[n++] = stored_get(topic->msg);
 		topic = advance(retained->tree, topic, &place, &work);
 	}

@@ -18,20 +18,28 @@ struct stored;
 
 /**
  * struct retained - the retained messages
+ * @gate: a message is stored and handed to subscribers as one, with regard to who
+ *	subscribes: see retained_subscribe_begin(). Within store_begin(), outside of @lock
  * @lock: protects the rest; it is held while changes are given to @store, so that
  *	they are the same there
  * @store: where they are kept as well
  * @count: messages; anybody may read it
  * @bytes: stored_size() of all; likewise
  * @tree: them
+ * @seq: number of the latest one
  */
 struct retained {
+	pthread_rwlock_t gate;
 	pthread_rwlock_t lock;
 	struct store *store;
 	size_t count;
 	size_t bytes;
 	struct retained_tree *tree;
+	u64 seq;
 };
+
+/* What all have a number below that is not this. */
+#define RETAINED_ALL UINT64_MAX
 
 int retained_init(struct retained *retained, struct store *store);	/* 0 or -ENOMEM */
 
@@ -44,6 +52,21 @@ void retained_destroy(struct retained *retained);
  * Returns 0 or -ENOMEM, and nothing has changed.
  */
 int retained_set(struct retained *retained, struct stored *msg);
+
+/*
+ * Around retained_set() and the delivery to all who have subscribed. Any thread, not in
+ * itself.
+ */
+void retained_publish_begin(struct retained *retained);
+void retained_publish_end(struct retained *retained);
+
+/*
+ * Around all that makes a subscription: to a message it comes before or after. Returns the
+ * number of the latest one that comes before: these are for retained_next(), and later
+ * ones find the subscription. Any thread, within store_begin() and store_end().
+ */
+u64 retained_subscribe_begin(struct retained *retained);
+void retained_subscribe_end(struct retained *retained);
 
 /* At the start: as retained_set(), but the store has it already. */
 int retained_load(struct retained *retained, struct stored *msg);
@@ -61,6 +84,7 @@ bool retained_expire(struct retained *retained);
  * @place: where to go on: what the next topic is not less than; owned
  * @place_len: bytes at @place
  * @place_size: bytes it has room for
+ * @upto: later messages are passed over
  */
 struct retained_cursor {
 	u8 *filter;
@@ -68,9 +92,10 @@ struct retained_cursor {
 	u8 *place;
 	size_t place_len;
 	size_t place_size;
+	u64 upto;
 };
 
-/* At the first topic. 0 or -ENOMEM. */
+/* At the first topic, with RETAINED_ALL. 0 or -ENOMEM. */
 int retained_cursor_init(struct retained_cursor *cursor, const u8 *filter, size_t len);
 void retained_cursor_free(struct retained_cursor *cursor);
 

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "packet.h"
 #include "reason.h"
+#include "retained.h"
 #include "route.h"
 #include "session.h"
 #include "store.h"
@@ -284,27 +285,55 @@ static u64 take_back(struct client *client, struct session_filter *filters, size
 	return ticket;
 }
 
-u64 session_subscribe(struct client *client, struct session_filter *filters, size_t n)
+/*
+ * In the daemon and in the kernel, and with regard to messages that are to be
+ * retained at once. Returns 0, or -errno of the kernel's; -EAGAIN: it is not asked yet.
+ */
+static int subscribe_some(struct client *client, struct session_filter *filters, size_t n)
 {
-	struct group group = group_begin(client);
-	u64 ticket;
+	struct retained *retained = &client->worker->broker->retained;
+	u64 upto = retained_subscribe_begin(retained);
+	int err = -EAGAIN;
 	size_t i;
+
+	for (i = 0; i < n; i++)
+		subscribe_one(client, &filters[i]);
+	if (client_plane_settle(client))
+		err = dataplane_subscribe(client->worker, &client->conn, filters, n);
+	retained_subscribe_end(retained);
+	for (i = 0; i < n; i++)
+		filters[i].retained_upto = err ? RETAINED_ALL : upto;
+	return err;
+}
+
+/* Returns the last change. */
+static u64 subscribe_group(struct client *client, struct session_filter *filters, size_t n)
+{
+	struct store *store = client->worker->broker->store;
+	u64 ticket;
 	int err;
 
-	for (i = 0; i < n; i++) {
-		subscribe_one(client, &filters[i]);
-		group_next(&group);
-	}
-	ticket = group_end(&group);
-	if (!client_plane_settle(client))
-		return ticket;
-	err = dataplane_subscribe(client->worker, &client->conn, filters, n);
-	if (!err)
+	store_begin(store);
+	err = subscribe_some(client, filters, n);
+	ticket = store_end(store);
+	if (!err || err == -EAGAIN)
 		return ticket;
 	log_limited(LOG_TYPE_WARNING, "Warning: Client %s: the kernel cannot subscribe: %s.",
 		    client_name(client), strerror(-err));
 	ticket = take_back(client, filters, n) ?: ticket;
 	client_plane_settle(client);
+	return ticket;
+}
+
+u64 session_subscribe(struct client *client, struct session_filter *filters, size_t n)
+{
+	u64 ticket = 0;
+	size_t i, some;
+
+	for (i = 0; i < n; i += some) {
+		some = n - i < GROUP_SIZE ? n - i : GROUP_SIZE;
+		ticket = subscribe_group(client, filters + i, some) ?: ticket;
+	}
 	return ticket;
 }
 

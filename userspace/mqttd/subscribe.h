@@ -26,6 +26,8 @@ struct session;
  *	other options than before; or it is gone
  * @is_new: result: there was none
  * @was: result: what route_restore() needs
+ * @retained_upto: result: retained messages up to this one have not found the
+ *	subscription; RETAINED_ALL: that is not known
  */
 struct session_filter {
 	const u8 *filter;
@@ -36,6 +38,7 @@ struct session_filter {
 	bool changed;
 	bool is_new;
 	u64 was;
+	u64 retained_upto;
 };
 
 /* Any reason not to subscribe, for SUBACK of MQTT 3.1.1. */

@@ -143,6 +143,40 @@ void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options)
 	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
 }
 
+void rig_sub_id(struct rig_peer *p, const char *filter, unsigned int id)
+{
+	struct mqtt_nl_filter f = {
+		.filter = (const void *)filter, .len = strlen(filter), .id = id,
+	};
+
+	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
+}
+
+static struct mqtt_nl_filter of_group(const char *group, const char *filter)
+{
+	return (struct mqtt_nl_filter){
+		.filter = (const void *)filter,
+		.len = strlen(filter),
+		.group = (const void *)group,
+		.group_len = strlen(group),
+	};
+}
+
+void rig_sub_group(struct rig_peer *p, const char *group, const char *filter, unsigned int id)
+{
+	struct mqtt_nl_filter f = of_group(group, filter);
+
+	f.id = id;
+	nl_check(mqtt_nl_sub_add(rig_nl, p->id, &f, 1), filter);
+}
+
+void rig_unsub_group(struct rig_peer *p, const char *group, const char *filter)
+{
+	struct mqtt_nl_filter f = of_group(group, filter);
+
+	nl_check(mqtt_nl_sub_del(rig_nl, p->id, &f, 1), filter);
+}
+
 void rig_unsub(struct rig_peer *p, const char *filter)
 {
 	struct mqtt_nl_filter f = { .filter = (const void *)filter, .len = strlen(filter) };

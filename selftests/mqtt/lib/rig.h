@@ -44,7 +44,11 @@ void rig_close(struct rig_peer *p);	/* both ends */
 
 void rig_sub(struct rig_peer *p, const char *filter);
 void rig_sub_with(struct rig_peer *p, const char *filter, unsigned int options);
+/* With a Subscription Identifier; as a member of a group, @id 0: without one. */
+void rig_sub_id(struct rig_peer *p, const char *filter, unsigned int id);
+void rig_sub_group(struct rig_peer *p, const char *group, const char *filter, unsigned int id);
 void rig_unsub(struct rig_peer *p, const char *filter);
+void rig_unsub_group(struct rig_peer *p, const char *group, const char *filter);
 
 /* enum mqtt_{stats,peer,peer_stats}_attr; a peer that is gone fails the case. */
 unsigned long long rig_stat(int attr);
