@@ -396,7 +396,7 @@ static void receive_hosted(struct receiver *r)
 	const struct mqtt_port_record *record;
 
 	while ((record = rig_port_next(&port)))
-		r->got += record->nr_peers;
+		r->got += record->nr_peers - !!(record->flags & MQTT_PORT_RECORD_SOURCE);
 }
 
 /* Nothing is on its way to anybody. */
