@@ -5,9 +5,10 @@
 #ifndef _MQTT_MSG_H
 #define _MQTT_MSG_H
 
-#include <linux/bvec.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
+
+#include "payload.h"
 
 /* A packet up to this long is kept in one piece with the structure. */
 #define MQTT_MSG_INLINE_MAX	2048
@@ -19,14 +20,12 @@
  * @len: bytes of the packet or the train
  * @longest: bytes of the longest packet
  * @packets: how many there are. All of a train is in @head
- * @head_len: bytes of it in @head; the rest is in @pages
- * @nr_pages: number of @pages, all full but the last
+ * @head_len: bytes of it in @head; the rest is in @payload
  * @truesize: memory that it takes, which queues are charged with
  * @protocol: enum mqtt_protocol that it is framed by
  * @retain: the daemon has injected it with RETAIN, and will see that again if it
  *	comes out of a port. It is no train, and in @head the flag is not set
- * @owner: held; message whose are @pages, or NULL: they are this one's
- * @pages: payload, or none for a packet that fits into @head
+ * @payload: held, perhaps by others too; NULL for a packet that fits into @head
  * @head: fixed and variable header, perhaps payload
  *
  * Immutable once it is queued.
@@ -35,14 +34,12 @@ struct mqtt_msg {
 	refcount_t refs;
 	u32 len;
 	u32 head_len;
-	u32 nr_pages;
 	u32 truesize;
 	u32 longest;
 	u16 packets;
 	u8 protocol;
 	bool retain;
-	struct mqtt_msg *owner;
-	struct page **pages;
+	struct mqtt_payload *payload;
 	u8 head[];
 };
 
@@ -51,6 +48,8 @@ struct mqtt_msg {
 #define MQTT_TRAIN_PACKETS_MAX	64
 
 struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp);
+struct mqtt_msg *mqtt_msg_alloc_with(struct mqtt_payload *payload, u32 payload_len, u32 head_len,
+				     u8 protocol, gfp_t gfp);
 struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 protocol,
 					gfp_t gfp);
 void mqtt_msg_free(struct mqtt_msg *msg);

@@ -14,6 +14,7 @@
 #include <net/sock.h>
 
 #include "event.h"
+#include "payload.h"
 #include "peer.h"
 #include "router.h"
 #include "socket.h"
@@ -28,6 +29,7 @@ void mqtt_peer_free(struct mqtt_peer *peer)
 {
 	mqtt_tx_close(peer);
 	mqtt_alias_forget(&peer->aliases);
+	mqtt_pins_put(peer->pins);
 	if (peer->sk)
 		sock_put(peer->sk);
 	mqtt_router_put(peer->router);

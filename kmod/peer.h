@@ -18,6 +18,7 @@
 #include "tx.h"
 
 struct mqtt_router;
+struct mqtt_pins;
 struct mqtt_port;
 struct mqtt_proto;
 struct netlink_ext_ack;
@@ -41,6 +42,7 @@ struct sock;
  * @protocol: enum mqtt_protocol
  * @limits: its limits; changed under @router->lock and @tx.lock
  * @aliases: topic aliases of what it publishes
+ * @pins: counts what shared payloads of its pin, or NULL; under the socket's lock
  * @match: who was to get what it published last; under the socket's lock
  * @rx: receive side
  * @tx: transmit side
@@ -70,6 +72,7 @@ struct mqtt_peer {
 
 	struct mqtt_limits limits;
 	struct mqtt_aliases aliases;
+	struct mqtt_pins *pins;
 	struct mqtt_match match;
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;
