@@ -161,7 +161,6 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 		params.protocol = nla_get_u8(tb[MQTT_A_PEER_PROTOCOL]);
 	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX])
 		params.topic_alias_max = nla_get_u16(tb[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
-	params.limits.queue_bytes = router->queue_limit;
 	mqtt_nl_limits_parse(tb, &params.limits);
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
 		params.keep_alive = nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]);

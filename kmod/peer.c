@@ -63,6 +63,8 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	peer->aliases.max = params->topic_alias_max;
 	mqtt_rx_init(&peer->rx);
 	peer->limits = params->limits;
+	if (!peer->limits.queue_bytes)
+		peer->limits.queue_bytes = router->queue_limit;
 	mqtt_tx_init(&peer->tx, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 

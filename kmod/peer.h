@@ -115,7 +115,7 @@ struct mqtt_peer_sub {
 /* What a daemon says about a client at attach. */
 struct mqtt_peer_params {
 	const char *client_id;
-	struct mqtt_limits limits;
+	struct mqtt_limits limits;	/* queue_bytes may be 0: the router's */
 	u32 max_packet;			/* bytes, 0: any */
 	u16 keep_alive;			/* seconds, 0: for ever */
 	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
