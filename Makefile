@@ -17,7 +17,8 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libcrypto libargon2 libbsd libsystemd libcap-ng
+PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libcrypto libargon2 libbsd libsystemd libcap-ng \
+	    libtracefs libtraceevent
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.
@@ -30,7 +31,7 @@ libs = $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
 harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # Pure code, the same file in the module and in the programs
-pure_src := $(wildcard kmod/wire.c kmod/property.c kmod/topic.c kmod/utf8.c kmod/trie.c kmod/trie_match.c kmod/match.c)
+pure_src := $(wildcard kmod/wire.c kmod/property.c kmod/topic.c kmod/utf8.c kmod/trie.c kmod/trie_match.c kmod/match.c kmod/acl_rules.c)
 lib_src := $(wildcard userspace/lib/*.c) $(pure_src)
 mqttd_src := $(wildcard userspace/mqttd/*.c userspace/mqttd/*/*.c)
 mqttctl_src := $(wildcard tools/mqttctl/*.c)
@@ -208,9 +209,10 @@ broker-programs: build/mqttd $(clients)
 # What is not a test is a helper of all tests; the daemon is there but for main()
 unit_helpers := $(call objects,sanitize,$(filter-out selftests/unit/test_%,$(unit_src)))
 daemon_parts := $(filter-out userspace/mqttd/main.c,$(mqttd_src))
+mqttctl_parts := $(addprefix tools/mqttctl/,trace_filter.c trace_show.c)
 mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
-build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttperf_parts) $(lib_src))
+build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttctl_parts) $(mqttperf_parts) $(lib_src))
 wrapped := malloc realloc calloc store_begin store_end store_message_put store_message_del \
 	   store_retained_put store_retained_del stored_get stored_put stored_expired
 build/unit/test_retained: libs += $(wrapped:%=-Wl,--wrap=%)
@@ -273,5 +275,5 @@ libraries:
 
 -include $(patsubst %.c,build/obj/user/%.d,$(lib_src) $(mqttd_src) $(mqttctl_src) \
 	   $(mqttperf_src) $(bench_src) $(kselftest_src) $(kselftest_lib_src) $(client_src))
--include $(patsubst %.c,build/obj/sanitize/%.d,$(lib_src) $(mqttd_src) $(mqttperf_src) $(unit_src))
+-include $(patsubst %.c,build/obj/sanitize/%.d,$(lib_src) $(mqttd_src) $(mqttctl_parts) $(mqttperf_src) $(unit_src))
 -include $(patsubst %.c,build/obj/fuzz/%.d,$(lib_src) $(fuzz_parts) $(fuzz_src))

@@ -12,6 +12,7 @@
 #include "netlink.h"
 #include "peer.h"
 #include "router.h"
+#include "trace.h"
 
 /* Client ids are private, and say who is there. */
 const struct genl_multicast_group mqtt_event_groups[1] = {
@@ -39,10 +40,10 @@ static int mqtt_event_put_peer(struct sk_buff *skb, enum mqtt_event_type type,
 		return -EMSGSIZE;
 	/*
 	 * A hosted peer's connection is the daemon's. When one has just been given
-	 * back it is still there; a full queue is told of at any time.
+	 * back it is still there; a full queue, and a slow peer, is told of at any time.
 	 */
-	if (type == MQTT_EVENT_TYPE_PEER_QUEUE_FULL ? !smp_load_acquire(&peer->hooked) :
-	    !peer->sk)
+	if (type == MQTT_EVENT_TYPE_PEER_QUEUE_FULL || type == MQTT_EVENT_TYPE_PEER_SLOW ?
+	    !smp_load_acquire(&peer->hooked) : !peer->sk)
 		return 0;
 	return mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_EVENT_LOCAL, MQTT_A_EVENT_REMOTE);
 }
@@ -103,5 +104,9 @@ void mqtt_event_router(struct net *net, enum mqtt_event_type type)
  */
 void mqtt_event_peer(const struct mqtt_peer *peer, enum mqtt_event_type type)
 {
+	if (type == MQTT_EVENT_TYPE_PEER_ATTACH)
+		trace_mqtt_attach(peer);
+	else if (type == MQTT_EVENT_TYPE_PEER_DETACH || type == MQTT_EVENT_TYPE_PEER_CLOSE)
+		trace_mqtt_detach(peer, type);
 	mqtt_event_send(peer->router->net, type, peer);
 }

@@ -75,7 +75,7 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 
 	if (!port)
 		return -ENOENT;
-	peer = mqtt_peer_new(router, NULL, params);
+	peer = mqtt_peer_new(router, NULL, params, extack);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	mqtt_peer_enter_port(peer, port);
@@ -93,7 +93,7 @@ static bool mqtt_peer_settled(struct mqtt_peer *peer)
 	flush_rcu_work(&peer->forget);
 	if (cancel_delayed_work_sync(&peer->tx.work))
 		mqtt_peer_put(peer);
-	if (cancel_work_sync(&peer->rx.work))
+	if (cancel_delayed_work_sync(&peer->rx.work))
 		mqtt_peer_put(peer);
 	if (del_timer_sync(&peer->keepalive.timer))
 		mqtt_peer_put(peer);

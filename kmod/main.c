@@ -8,6 +8,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "conflate.h"
 #include "keepalive.h"
 #include "netlink.h"
 #include "router.h"
@@ -19,9 +20,12 @@ static int __init mqtt_init(void)
 {
 	int err;
 
-	err = mqtt_tx_module_init();
+	err = mqtt_conflate_module_init();
 	if (err)
 		return err;
+	err = mqtt_tx_module_init();
+	if (err)
+		goto err_tx;
 	err = mqtt_router_module_init();
 	if (err)
 		goto err_router;
@@ -34,6 +38,8 @@ err_netlink:
 	mqtt_router_module_exit();
 err_router:
 	mqtt_tx_module_exit();
+err_tx:
+	mqtt_conflate_module_exit();
 	return err;
 }
 
@@ -45,7 +51,8 @@ static void __exit mqtt_exit(void)
 	mqtt_tx_module_exit();
 	mqtt_router_module_exit();
 	mqtt_socket_module_exit();
-	/* No code of ours waits for this, only memory that is being freed. */
+	mqtt_conflate_module_exit();
+	/* Peers' memory is freed by code of ours. */
 	rcu_barrier();
 }
 

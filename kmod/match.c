@@ -26,16 +26,7 @@ struct keeper {
 
 static bool topic_is(const struct mqtt_match *last, const u8 *topic, size_t len)
 {
-	size_t i;
-
-	if (last->topic_len != len)
-		return false;
-	if (len < 8)
-		return mqtt_word_load_part(last->topic, len) == mqtt_word_load_part(topic, len);
-	for (i = 0; i + 8 < len; i += 8)
-		if (mqtt_word_load(last->topic + i) != mqtt_word_load(topic + i))
-			return false;
-	return mqtt_word_load(last->topic + len - 8) == mqtt_word_load(topic + len - 8);
+	return last->topic_len == len && mqtt_word_equal(last->topic, topic, len);
 }
 
 static void keep(void *ctx, const struct hlist_head *subs)
@@ -63,6 +54,21 @@ static int match_and_keep(const struct mqtt_trie *trie, struct mqtt_match *last,
 		last->generation = generation;
 	}
 	return err;
+}
+
+/**
+ * mqtt_match_is_kept() - would mqtt_match() know without a look at the table?
+ * @trie: see mqtt_match()
+ * @last: see mqtt_match()
+ * @topic: see mqtt_match()
+ * @len: see mqtt_match()
+ *
+ * Context: as mqtt_match().
+ */
+bool mqtt_match_is_kept(const struct mqtt_trie *trie, const struct mqtt_match *last,
+			const u8 *topic, size_t len)
+{
+	return last && last->generation == mqtt_trie_generation(trie) && topic_is(last, topic, len);
 }
 
 /**

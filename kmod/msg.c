@@ -7,10 +7,14 @@
  * because larger pieces are not to be had reliably in softirq.
  */
 #include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <mqtt/wire.h>
 
 #include "msg.h"
+
+static DEFINE_PER_CPU(u32, mqtt_msg_ids);
 
 /**
  * mqtt_msg_alloc_with() - room for the header of a packet
@@ -38,6 +42,9 @@ struct mqtt_msg *mqtt_msg_alloc_with(struct mqtt_payload *payload, u32 payload_l
 	msg->packets = 1;
 	msg->protocol = protocol;
 	msg->retain = false;
+	msg->source = 0;
+	msg->id = 0;
+	msg->born = 0;
 	msg->payload = payload ? mqtt_payload_hold(payload) : NULL;
 	msg->truesize = ksize(msg) + (payload ? payload->truesize : 0);
 	return msg;
@@ -85,9 +92,26 @@ struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 p
 	struct mqtt_msg *twin = mqtt_msg_alloc_with(msg->payload, msg->len - msg->head_len,
 						    head_len, protocol, gfp);
 
-	if (twin)
-		twin->retain = msg->retain;
+	if (!twin)
+		return NULL;
+	twin->retain = msg->retain;
+	mqtt_msg_descends(twin, msg);
 	return twin;
+}
+
+/**
+ * mqtt_msg_is_born() - a message is about to be routed
+ * @msg: message, not queued
+ *
+ * Numbers are used again after 2^32 messages, which none of them lives to see
+ * unless a queue stands still.
+ *
+ * Context: bottom halves off.
+ */
+void mqtt_msg_is_born(struct mqtt_msg *msg)
+{
+	msg->id = this_cpu_inc_return(mqtt_msg_ids) * nr_cpu_ids + smp_processor_id();
+	msg->born = local_clock();
 }
 
 /**

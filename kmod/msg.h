@@ -23,8 +23,12 @@
  * @head_len: bytes of it in @head; the rest is in @payload
  * @truesize: memory that it takes, which queues are charged with
  * @protocol: enum mqtt_protocol that it is framed by
- * @retain: the daemon has injected it with RETAIN, and will see that again if it
- *	comes out of a port. It is no train, and in @head the flag is not set
+ * @retain: the daemon has injected it with RETAIN, and is told so if it comes out of
+ *	a port. It is no train. In @head the flag is only set for receivers that want it
+ * @source: id of the peer that has published it, 0: none
+ * @id: number that it, its twins and its parts are known by in traces; some time
+ *	later another message may have it
+ * @born: when it was routed, local_clock(); 0: never
  * @payload: held, perhaps by others too; NULL for a packet that fits into @head
  * @head: fixed and variable header, perhaps payload
  *
@@ -39,6 +43,9 @@ struct mqtt_msg {
 	u16 packets;
 	u8 protocol;
 	bool retain;
+	u32 source;
+	u32 id;
+	u64 born;
 	struct mqtt_payload *payload;
 	u8 head[];
 };
@@ -53,10 +60,25 @@ struct mqtt_msg *mqtt_msg_alloc_with(struct mqtt_payload *payload, u32 payload_l
 struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 protocol,
 					gfp_t gfp);
 void mqtt_msg_free(struct mqtt_msg *msg);
+void mqtt_msg_is_born(struct mqtt_msg *msg);
 unsigned int mqtt_msg_bvec(const struct mqtt_msg *msg, u32 off, struct bio_vec *bv,
 			   unsigned int room, u32 *bytes);
 
 u32 mqtt_msg_packet_len(const struct mqtt_msg *msg, u32 off);
+
+/* @msg is what @of is, in other words: a twin or a part of it. */
+static inline void mqtt_msg_descends(struct mqtt_msg *msg, const struct mqtt_msg *of)
+{
+	msg->source = of->source;
+	msg->id = of->id;
+	msg->born = of->born;
+}
+
+/* Nanoseconds since @msg was routed; clocks of two CPUs may differ by a little. */
+static inline u64 mqtt_msg_age(const struct mqtt_msg *msg, u64 now)
+{
+	return now > msg->born ? now - msg->born : 0;
+}
 
 static inline void mqtt_msg_hold(struct mqtt_msg *msg)
 {

@@ -10,9 +10,11 @@
 #include <linux/module.h>
 #include <net/sock.h>
 
+#include "acl.h"
 #include "compat/compat.h"
 #include "event.h"
 #include "netlink.h"
+#include "netlink_acl.h"
 #include "peer.h"
 #include "router.h"
 
@@ -173,11 +175,17 @@ static struct netlink_range_validation mqtt_nl_max_packet_range = {
 	.max = MQTT_OFFLOAD_MAX_PACKET_MAX,
 };
 
+static struct netlink_range_validation mqtt_nl_memory_range = {
+	.min = MQTT_MEMORY_LIMIT_MIN,
+	.max = U64_MAX,
+};
+
 static const struct nla_policy mqtt_nl_router_nest[MQTT_A_ROUTER_MAX + 1] = {
 	[MQTT_A_ROUTER_QUEUE_LIMIT] =
 		NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_queue_limit_range),
 	[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_max_packet_range),
+	[MQTT_A_ROUTER_MEMORY_LIMIT] = NLA_POLICY_FULL_RANGE(NLA_U64, &mqtt_nl_memory_range),
 };
 
 static const struct nla_policy mqtt_nl_router_policy[MQTT_A_ROUTER + 1] = {
@@ -203,6 +211,8 @@ static int mqtt_nl_router_params(struct mqtt_router *router, struct genl_info *i
 	if (tb[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET])
 		WRITE_ONCE(router->offload_max_packet,
 			   nla_get_u32(tb[MQTT_A_ROUTER_OFFLOAD_MAX_PACKET]));
+	if (tb[MQTT_A_ROUTER_MEMORY_LIMIT])
+		WRITE_ONCE(router->memory.limit, nla_get_u64(tb[MQTT_A_ROUTER_MEMORY_LIMIT]));
 	mutex_unlock(&router->lock);
 	return 0;
 }
@@ -236,11 +246,16 @@ static int mqtt_nl_router_put_attrs(struct sk_buff *skb, struct mqtt_router *rou
 	mutex_lock(&router->lock);
 	err = nla_put_u64_64bit(skb, MQTT_A_ROUTER_QUEUE_LIMIT, router->queue_limit,
 				MQTT_A_ROUTER_PAD) ||
+	      nla_put_u64_64bit(skb, MQTT_A_ROUTER_MEMORY_LIMIT, router->memory.limit,
+				MQTT_A_ROUTER_PAD) ||
+	      nla_put_u64_64bit(skb, MQTT_A_ROUTER_MEMORY_BYTES,
+				atomic64_read(&router->memory.used), MQTT_A_ROUTER_PAD) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_OFFLOAD_MAX_PACKET, router->offload_max_packet) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_PEERS, router->nr_peers) ||
-	      nla_put_u32(skb, MQTT_A_ROUTER_SUBSCRIPTIONS, router->trie.subs) ||
+	      nla_put_u32(skb, MQTT_A_ROUTER_SUBSCRIPTIONS, router->nr_subs) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_NODES, router->trie.nodes) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_PORTS, router->nr_ports) ||
+	      nla_put_u32(skb, MQTT_A_ROUTER_ACLS, router->acls.nr) ||
 	      nla_put_u32(skb, MQTT_A_ROUTER_OWNER_PORTID, router->owner_portid);
 	mutex_unlock(&router->lock);
 	if (err)
@@ -397,6 +412,23 @@ static const struct genl_ops mqtt_genl_ops[] = {
 		.done = mqtt_nl_dump_done,
 		.policy = mqtt_nl_port_id_policy,
 		.maxattr = MQTT_A_PORT,
+	}, {
+		.cmd = MQTT_CMD_ACL_SET,
+		.doit = mqtt_nl_acl_set,
+		.policy = mqtt_nl_acl_set_policy,
+		.maxattr = MQTT_A_ACL_RULE,
+	}, {
+		.cmd = MQTT_CMD_ACL_DEL,
+		.doit = mqtt_nl_acl_del,
+		.policy = mqtt_nl_acl_id_policy,
+		.maxattr = MQTT_A_ACL,
+	}, {
+		.cmd = MQTT_CMD_ACL_GET,
+		.start = mqtt_nl_acl_dump_start,
+		.dumpit = mqtt_nl_acl_dump,
+		.done = mqtt_nl_dump_done,
+		.policy = mqtt_nl_acl_id_policy,
+		.maxattr = MQTT_A_ACL,
 	},
 };
 
@@ -413,13 +445,27 @@ struct genl_family mqtt_genl_family __ro_after_init = {
 	.resv_start_op = MQTT_CMD_UNSPEC + 1,
 };
 
+/* What a socket has begun to send ends with it. */
+static void mqtt_nl_forget(struct net *net, u32 portid)
+{
+	const struct mqtt_acl_sender sender = { .portid = portid };
+	struct mqtt_router *router = mqtt_router_get(net);
+
+	if (!router)
+		return;
+	mqtt_acl_stage_drop(router, &sender);
+	mqtt_router_put(router);
+}
+
 /* A router dies with the socket that made it. Nobody's socket is waited for here. */
 static int mqtt_nl_notify(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct netlink_notify *notify = ptr;
 
-	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC && notify->portid)
+	if (event == NETLINK_URELEASE && notify->protocol == NETLINK_GENERIC && notify->portid) {
+		mqtt_nl_forget(notify->net, notify->portid);
 		mqtt_router_end_later(notify->net, notify->portid);
+	}
 	return NOTIFY_DONE;
 }
 

@@ -92,6 +92,10 @@ int mqtt_nl_port_dump(struct sk_buff *skb, struct netlink_callback *cb);
  * @port_id: the port to go on with
  * @sub_seq: its last subscription that was shown
  * @one_peer: shows no other peer than @peer_id
+ * @one_acl: shows no other set of rules than @acl_id
+ * @acls_done: all sets of rules were shown
+ * @acl_id: the set of rules to go on with
+ * @acl_rule: the rule of it
  */
 struct mqtt_nl_dump {
 	struct mqtt_router *router;
@@ -99,6 +103,10 @@ struct mqtt_nl_dump {
 	u32 port_id;
 	u32 sub_seq;
 	bool one_peer;
+	bool one_acl;
+	bool acls_done;
+	u32 acl_id;
+	u32 acl_rule;
 };
 
 static inline struct mqtt_nl_dump *mqtt_nl_dump(struct netlink_callback *cb)

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "netlink.h"
+#include "netlink_acl.h"
 #include "peer.h"
 #include "router.h"
 #include "socket.h"
@@ -26,6 +27,7 @@ static const struct nla_policy mqtt_nl_attach_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, MQTT_PROTOCOL_V31, MQTT_PROTOCOL_V5),
 	[MQTT_A_PEER_RX_RESIDUE] = { .type = NLA_BINARY, .len = MQTT_RX_RESIDUE_MAX },
 	MQTT_NL_LIMITS_POLICY,
+	MQTT_NL_PEER_ACLS_POLICY,
 	[MQTT_A_PEER_PORT] = NLA_POLICY_MIN(NLA_U32, 1),
 	[MQTT_A_PEER_RX_SKIP] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_rx_skip_range),
 	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 1),
@@ -55,6 +57,7 @@ static struct nlattr *mqtt_nl_attach_new_only(struct nlattr **tb)
 		MQTT_A_PEER_KEEP_ALIVE, MQTT_A_PEER_TOPIC_ALIAS_MAX, MQTT_A_PEER_MAX_PACKET,
 		MQTT_A_PEER_QUEUE_PACKETS_LIMIT, MQTT_A_PEER_QUEUE_POLICY, MQTT_A_PEER_PAUSE,
 		MQTT_A_PEER_RATE_PACKETS, MQTT_A_PEER_RATE_BYTES, MQTT_A_PEER_RATE_POLICY,
+		MQTT_A_PEER_ACLS,
 	};
 	unsigned int i;
 
@@ -162,6 +165,7 @@ static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struc
 	if (tb[MQTT_A_PEER_TOPIC_ALIAS_MAX])
 		params.topic_alias_max = nla_get_u16(tb[MQTT_A_PEER_TOPIC_ALIAS_MAX]);
 	mqtt_nl_limits_parse(tb, &params.limits);
+	params.acls = tb[MQTT_A_PEER_ACLS];
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])
 		params.keep_alive = nla_get_u16(tb[MQTT_A_PEER_KEEP_ALIVE]);
 	if (tb[MQTT_A_PEER_MAX_PACKET])

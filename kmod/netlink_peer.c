@@ -6,6 +6,7 @@
 #include <net/ipv6.h>
 
 #include "netlink.h"
+#include "netlink_acl.h"
 #include "peer.h"
 #include "port.h"
 #include "router.h"
@@ -141,32 +142,41 @@ static int mqtt_nl_put_place(struct sk_buff *skb, const struct mqtt_peer *peer)
 	       mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_PEER_LOCAL, MQTT_A_PEER_REMOTE);
 }
 
-static int mqtt_nl_put_stat(struct sk_buff *skb, int attr, u64 n)
-{
-	return nla_put_u64_64bit(skb, attr, n, MQTT_A_PEER_STATS_PAD);
-}
-
+/* Numbers change meanwhile: each is right by itself. */
 static int mqtt_nl_put_stats(struct sk_buff *skb, const struct mqtt_peer *peer)
 {
 	struct nlattr *nest = nla_nest_start(skb, MQTT_A_PEER_STATS);
 	const struct mqtt_rx *rx = &peer->rx;
 	const struct mqtt_tx *tx = &peer->tx;
+	const u64 counts[MQTT_A_PEER_STATS_MAX + 1] = {
+		[MQTT_A_PEER_STATS_RX_PACKETS] = READ_ONCE(rx->packets),
+		[MQTT_A_PEER_STATS_RX_BYTES] = READ_ONCE(rx->bytes),
+		[MQTT_A_PEER_STATS_RX_SLOW_PACKETS] = READ_ONCE(rx->slow_packets),
+		[MQTT_A_PEER_STATS_TX_PACKETS] = READ_ONCE(tx->sent_packets),
+		[MQTT_A_PEER_STATS_TX_BYTES] = READ_ONCE(tx->sent_bytes),
+		[MQTT_A_PEER_STATS_DROP_QUEUE_FULL] = READ_ONCE(tx->drop_queue_full),
+		[MQTT_A_PEER_STATS_DROP_NO_MEMORY] =
+			READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory),
+		[MQTT_A_PEER_STATS_DROP_TOO_LARGE] = READ_ONCE(tx->drop_too_large),
+		[MQTT_A_PEER_STATS_RX_PINGS] = READ_ONCE(rx->pings),
+		[MQTT_A_PEER_STATS_DROP_OLD] = READ_ONCE(tx->drop_old),
+		[MQTT_A_PEER_STATS_DROP_CONFLATED] = READ_ONCE(tx->drop_conflated),
+		[MQTT_A_PEER_STATS_DROP_ROUTER_FULL] = READ_ONCE(tx->drop_router_full),
+		[MQTT_A_PEER_STATS_DROP_SLOW] = READ_ONCE(tx->drop_slow),
+		[MQTT_A_PEER_STATS_DROP_DENIED_PUBLISH] = READ_ONCE(rx->drop_denied),
+		[MQTT_A_PEER_STATS_DROP_DENIED_RECEIVE] = READ_ONCE(tx->drop_denied),
+		[MQTT_A_PEER_STATS_DROP_RATE] = READ_ONCE(rx->rate.dropped),
+		[MQTT_A_PEER_STATS_RX_RATE_WAITS] = READ_ONCE(rx->rate.waits),
+		[MQTT_A_PEER_STATS_RX_PAUSES] = READ_ONCE(rx->pause.times),
+	};
+	unsigned int attr;
 
-	if (!nest ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PACKETS, READ_ONCE(rx->packets)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_BYTES, READ_ONCE(rx->bytes)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_SLOW_PACKETS,
-			     READ_ONCE(rx->slow_packets)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_TX_PACKETS, READ_ONCE(tx->sent_packets)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_TX_BYTES, READ_ONCE(tx->sent_bytes)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_QUEUE_FULL,
-			     READ_ONCE(tx->drop_queue_full)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_NO_MEMORY,
-			     READ_ONCE(tx->drop_no_memory) + READ_ONCE(rx->drop_no_memory)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_DROP_TOO_LARGE,
-			     READ_ONCE(tx->drop_too_large)) ||
-	    mqtt_nl_put_stat(skb, MQTT_A_PEER_STATS_RX_PINGS, READ_ONCE(rx->pings)))
+	if (!nest)
 		return -EMSGSIZE;
+	for (attr = 1; attr <= MQTT_A_PEER_STATS_MAX; attr++)
+		if (attr != MQTT_A_PEER_STATS_PAD &&
+		    nla_put_u64_64bit(skb, attr, counts[attr], MQTT_A_PEER_STATS_PAD))
+			return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
@@ -198,7 +208,7 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    nla_put_string(skb, MQTT_A_PEER_CLIENT_ID, peer->client_id) ||
 	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
 	    mqtt_nl_put_topic_alias_max(skb, peer) ||
-	    mqtt_nl_put_limits(skb, &peer->limits) ||
+	    mqtt_nl_put_limits(skb, &peer->limits) || mqtt_nl_put_peer_acls(skb, peer) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
 	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||

@@ -4,12 +4,14 @@
  */
 #include "keepalive.h"
 #include "netlink.h"
+#include "netlink_acl.h"
 #include "peer.h"
 #include "router.h"
 
 static const struct nla_policy mqtt_nl_peer_set_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	MQTT_NL_LIMITS_POLICY,
+	MQTT_NL_PEER_ACLS_POLICY,
 	[MQTT_A_PEER_KEEP_ALIVE] = { .type = NLA_U16 },
 	[MQTT_A_PEER_TX_HOLD] = NLA_POLICY_MAX(NLA_U8, 1),
 };
@@ -38,13 +40,21 @@ static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
 			       struct netlink_ext_ack *extack)
 {
 	struct mqtt_limits limits = peer->limits;
+	struct mqtt_acl_chain *acls;
 	int err = 0;
 
-	/* Alone in being able to fail. */
+	/* These can fail: before anything has changed. */
+	acls = mqtt_nl_peer_acls(peer->router, tb[MQTT_A_PEER_ACLS], extack);
+	if (IS_ERR(acls))
+		return PTR_ERR(acls);
 	if (tb[MQTT_A_PEER_TX_HOLD])
 		err = mqtt_nl_peer_hold(peer, nla_get_u8(tb[MQTT_A_PEER_TX_HOLD]), extack);
-	if (err)
+	if (err) {
+		mqtt_acl_chain_put(acls);
 		return err;
+	}
+	if (tb[MQTT_A_PEER_ACLS])
+		mqtt_acl_chain_replace(peer, acls);
 	mqtt_nl_limits_parse(tb, &limits);
 	mqtt_peer_set_limits(peer, &limits);
 	if (tb[MQTT_A_PEER_KEEP_ALIVE])

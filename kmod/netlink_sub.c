@@ -3,18 +3,30 @@
  * Generic netlink: subscriptions.
  */
 #include <mqtt/topic.h>
+#include <mqtt/utf8.h>
 
+#include "group.h"
 #include "netlink.h"
 #include "peer.h"
 #include "router.h"
 
+#define MQTT_NL_SUB_ID_MAX	268435455	/* MQTT 5.0 3.8.2.1.2 */
+
+static struct netlink_range_validation mqtt_nl_sub_id_range = {
+	.min = 1,
+	.max = MQTT_NL_SUB_ID_MAX,
+};
+
 static const struct nla_policy mqtt_nl_sub_add_nest[MQTT_A_SUB_MAX + 1] = {
 	[MQTT_A_SUB_FILTER] = { .type = NLA_BINARY, .len = MQTT_FILTER_MAX },
-	[MQTT_A_SUB_OPTIONS] = NLA_POLICY_MASK(NLA_U8, MQTT_SUB_OPTION_NO_LOCAL),
+	[MQTT_A_SUB_OPTIONS] = NLA_POLICY_MASK(NLA_U8, MQTT_SUB_OPTIONS),
+	[MQTT_A_SUB_ID] = NLA_POLICY_FULL_RANGE(NLA_U32, &mqtt_nl_sub_id_range),
+	[MQTT_A_SUB_GROUP] = NLA_POLICY_RANGE(NLA_BINARY, 1, MQTT_GROUP_MAX),
 };
 
 static const struct nla_policy mqtt_nl_sub_del_nest[MQTT_A_SUB_MAX + 1] = {
 	[MQTT_A_SUB_FILTER] = { .type = NLA_BINARY, .len = MQTT_FILTER_MAX },
+	[MQTT_A_SUB_GROUP] = NLA_POLICY_RANGE(NLA_BINARY, 1, MQTT_GROUP_MAX),
 };
 
 const struct nla_policy mqtt_nl_sub_add_policy[MQTT_A_SUB + 1] = {
@@ -30,18 +42,57 @@ const struct nla_policy mqtt_nl_sub_del_policy[MQTT_A_SUB + 1] = {
 /* What a nest says, after its policy was found kept: the filter may be missing */
 struct mqtt_nl_sub {
 	const struct nlattr *filter;
-	u8 options;
+	const struct nlattr *options;
+	const struct nlattr *id;
+	const struct nlattr *group;
 };
 
 static struct mqtt_nl_sub mqtt_nl_sub_parse(const struct nlattr *nest)
 {
-	const struct nlattr *options = nla_find_nested(nest, MQTT_A_SUB_OPTIONS);
-	struct mqtt_nl_sub sub = {
+	return (struct mqtt_nl_sub){
 		.filter = nla_find_nested(nest, MQTT_A_SUB_FILTER),
-		.options = options ? nla_get_u8(options) : 0,
+		.options = nla_find_nested(nest, MQTT_A_SUB_OPTIONS),
+		.id = nla_find_nested(nest, MQTT_A_SUB_ID),
+		.group = nla_find_nested(nest, MQTT_A_SUB_GROUP),
 	};
+}
 
-	return sub;
+static u8 mqtt_nl_sub_options(const struct mqtt_nl_sub *sub)
+{
+	return sub->options ? nla_get_u8(sub->options) : 0;
+}
+
+/* Of a nest that was found good. */
+static struct mqtt_sub_desc mqtt_nl_sub_desc(const struct nlattr *nest)
+{
+	struct mqtt_nl_sub sub = mqtt_nl_sub_parse(nest);
+
+	return (struct mqtt_sub_desc){
+		.filter = nla_data(sub.filter),
+		.len = nla_len(sub.filter),
+		.group = sub.group ? nla_data(sub.group) : NULL,
+		.group_len = sub.group ? nla_len(sub.group) : 0,
+		.how = mqtt_sub_how(mqtt_nl_sub_options(&sub), sub.id ? nla_get_u32(sub.id) : 0),
+	};
+}
+
+/* MQTT 5.0 4.8.2 */
+static bool mqtt_nl_group_check(const struct mqtt_nl_sub *sub, struct netlink_ext_ack *extack)
+{
+	const u8 *name = nla_data(sub->group);
+	u32 len = nla_len(sub->group);
+
+	if (!mqtt_utf8_valid(name, len) || memchr(name, '/', len) || memchr(name, '+', len) ||
+	    memchr(name, '#', len)) {
+		NL_SET_ERR_MSG_ATTR(extack, sub->group, "not a valid ShareName");
+		return false;
+	}
+	if (mqtt_nl_sub_options(sub) & MQTT_SUB_OPTION_NO_LOCAL) {
+		NL_SET_ERR_MSG_ATTR(extack, sub->options,
+				    "a shared subscription cannot be no-local");
+		return false;
+	}
+	return true;
 }
 
 static bool mqtt_nl_sub_check(const struct nlattr *nest, struct netlink_ext_ack *extack)
@@ -62,7 +113,7 @@ static bool mqtt_nl_sub_check(const struct nlattr *nest, struct netlink_ext_ack 
 		NL_SET_ERR_MSG_ATTR(extack, sub.filter, "the topic filter has too many levels");
 		return false;
 	}
-	return true;
+	return !sub.group || mqtt_nl_group_check(&sub, extack);
 }
 
 /* The request's next subscription behind @prev, or its first, or NULL */
@@ -96,20 +147,39 @@ static int mqtt_nl_subs_check(struct genl_info *info)
 	return 0;
 }
 
+/* Does the peer's protocol have what is asked for? */
+static int mqtt_nl_subs_fit(const struct mqtt_peer *peer, struct genl_info *info)
+{
+	const struct nlattr *attr, *id;
+
+	if (peer->protocol == MQTT_PROTOCOL_V5)
+		return 0;
+	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
+		id = nla_find_nested(attr, MQTT_A_SUB_ID);
+		if (id) {
+			NL_SET_ERR_MSG_ATTR(info->extack, id,
+					    "only MQTT 5.0 has Subscription Identifiers");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 /* The router's lock is held. All or none. */
 static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 {
 	u32 before = peer->next_sub_seq;
-	struct mqtt_nl_sub sub;
+	struct mqtt_sub_desc desc;
 	struct nlattr *attr;
 	bool all_new = true;
+	int ret;
 
+	ret = mqtt_nl_subs_fit(peer, info);
+	if (ret)
+		return ret;
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
-		int ret;
-
-		sub = mqtt_nl_sub_parse(attr);
-		ret = mqtt_peer_sub_add(peer, nla_data(sub.filter), nla_len(sub.filter),
-					sub.options);
+		desc = mqtt_nl_sub_desc(attr);
+		ret = mqtt_peer_sub_add(peer, &desc);
 		if (ret < 0) {
 			mqtt_peer_sub_undo(peer, before);
 			return ret;
@@ -120,8 +190,8 @@ static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 		return 0;
 	/* From here on nothing fails. */
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
-		sub = mqtt_nl_sub_parse(attr);
-		mqtt_peer_sub_set(peer, nla_data(sub.filter), nla_len(sub.filter), sub.options);
+		desc = mqtt_nl_sub_desc(attr);
+		mqtt_peer_sub_set(peer, &desc);
 	}
 	return 0;
 }
@@ -129,21 +199,21 @@ static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 /* The router's lock is held. All or none. */
 static int mqtt_nl_subs_del(struct mqtt_peer *peer, struct genl_info *info)
 {
-	const struct nlattr *filter;
+	struct mqtt_sub_desc desc;
 	struct nlattr *attr;
 
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
-		filter = mqtt_nl_sub_parse(attr).filter;
-		if (!mqtt_peer_sub_exists(peer, nla_data(filter), nla_len(filter))) {
-			NL_SET_ERR_MSG_ATTR(info->extack, filter,
+		desc = mqtt_nl_sub_desc(attr);
+		if (!mqtt_peer_sub_exists(peer, &desc)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, mqtt_nl_sub_parse(attr).filter,
 					    "the peer has no such subscription");
 			return -ENOENT;
 		}
 	}
 	/* The same filter twice is gone the second time, which is as good. */
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
-		filter = mqtt_nl_sub_parse(attr).filter;
-		mqtt_peer_sub_del(peer, nla_data(filter), nla_len(filter));
+		desc = mqtt_nl_sub_desc(attr);
+		mqtt_peer_sub_del(peer, &desc);
 	}
 	return 0;
 }
@@ -183,20 +253,39 @@ int mqtt_nl_sub_del(struct sk_buff *skb, struct genl_info *info)
 	return mqtt_nl_subs_change(skb, info, mqtt_nl_subs_del);
 }
 
+static int mqtt_nl_put_sub_filter(struct sk_buff *skb, const struct mqtt_sub *place)
+{
+	size_t len = mqtt_trie_filter(place, NULL, 0);
+	struct nlattr *filter = nla_reserve(skb, MQTT_A_SUB_FILTER, len);
+
+	if (!filter)
+		return -EMSGSIZE;
+	mqtt_trie_filter(place, nla_data(filter), len);
+	return 0;
+}
+
+/* What most do not have is there only if it is. */
+static int mqtt_nl_put_sub_how(struct sk_buff *skb, const struct mqtt_peer_sub *sub)
+{
+	u32 id = mqtt_sub_id(sub->how);
+
+	if (nla_put_u8(skb, MQTT_A_SUB_OPTIONS, sub->how & MQTT_SUB_OPTIONS) ||
+	    (id && nla_put_u32(skb, MQTT_A_SUB_ID, id)))
+		return -EMSGSIZE;
+	if (!(sub->how & MQTT_SUB_MEMBER))
+		return 0;
+	return nla_put(skb, MQTT_A_SUB_GROUP, sub->group->name_len, sub->group->name);
+}
+
 static int mqtt_nl_put_sub(struct sk_buff *skb, const struct mqtt_peer_sub *sub)
 {
+	const struct mqtt_peer_sub *place = sub->how & MQTT_SUB_MEMBER ? &sub->group->entry : sub;
 	struct nlattr *nest = nla_nest_start(skb, MQTT_A_SUB);
-	size_t len = mqtt_trie_filter(&sub->trie, NULL, 0);
-	struct nlattr *filter;
 
 	if (!nest || nla_put_u32(skb, MQTT_A_SUB_PEER_ID, sub->peer->id) ||
 	    nla_put_u32(skb, MQTT_A_SUB_SEQ, sub->seq) ||
-	    nla_put_u8(skb, MQTT_A_SUB_OPTIONS, sub->options))
+	    mqtt_nl_put_sub_how(skb, sub) || mqtt_nl_put_sub_filter(skb, &place->trie))
 		return -EMSGSIZE;
-	filter = nla_reserve(skb, MQTT_A_SUB_FILTER, len);
-	if (!filter)
-		return -EMSGSIZE;
-	mqtt_trie_filter(&sub->trie, nla_data(filter), len);
 	nla_nest_end(skb, nest);
 	return 0;
 }

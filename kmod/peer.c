@@ -14,10 +14,22 @@
 #include <net/sock.h>
 
 #include "event.h"
+#include "netlink_acl.h"
 #include "payload.h"
 #include "peer.h"
+#include "policy.h"
 #include "router.h"
 #include "socket.h"
+#include "trace.h"
+
+/* Readers that have found a subscription still may want to name its peer. */
+static void mqtt_peer_free_rcu(struct rcu_head *rcu)
+{
+	struct mqtt_peer *peer = container_of(rcu, struct mqtt_peer, rcu);
+
+	kfree(peer->client_id);
+	kfree(peer);
+}
 
 /**
  * mqtt_peer_free() - free a peer whose last reference is gone
@@ -30,11 +42,11 @@ void mqtt_peer_free(struct mqtt_peer *peer)
 	mqtt_tx_close(peer);
 	mqtt_alias_forget(&peer->aliases);
 	mqtt_pins_put(peer->pins);
+	mqtt_acl_chain_put(rcu_dereference_protected(peer->acls, true));
 	if (peer->sk)
 		sock_put(peer->sk);
 	mqtt_router_put(peer->router);
-	kfree(peer->client_id);
-	kfree_rcu(peer, rcu);
+	call_rcu(&peer->rcu, mqtt_peer_free_rcu);
 }
 
 static void mqtt_peer_forget_work(struct work_struct *work)
@@ -65,7 +77,7 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	peer->limits = params->limits;
 	if (!peer->limits.queue_bytes)
 		peer->limits.queue_bytes = router->queue_limit;
-	mqtt_tx_init(&peer->tx, params->max_packet);
+	mqtt_tx_init(&peer->tx, &router->memory, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 
 	if (sk)
@@ -81,20 +93,29 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
  * @router: whose; its lock is held and it is not dead
  * @sk: its socket, of which it takes a reference; NULL if it is to be hosted
  * @params: what the daemon says of it; copied
+ * @extack: is told what is wrong
  *
- * Return: the peer with one reference, for mqtt_peer_list();
- * ERR_PTR(-ENOMEM); ERR_PTR(-ENOSPC) if no id is free.
+ * Return: the peer with one reference, for mqtt_peer_list(); what
+ * mqtt_nl_peer_acls() returns; ERR_PTR(-ENOMEM); ERR_PTR(-ENOSPC) if no id is free.
  */
 struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
-				const struct mqtt_peer_params *params)
+				const struct mqtt_peer_params *params,
+				struct netlink_ext_ack *extack)
 {
+	struct mqtt_acl_chain *acls;
 	struct mqtt_peer *peer;
 	int err;
 
 	lockdep_assert_held(&router->lock);
+	acls = mqtt_nl_peer_acls(router, params->acls, extack);
+	if (IS_ERR(acls))
+		return ERR_CAST(acls);
 	peer = mqtt_peer_alloc(router, sk, params);
-	if (!peer)
+	if (!peer) {
+		mqtt_acl_chain_put(acls);
 		return ERR_PTR(-ENOMEM);
+	}
+	RCU_INIT_POINTER(peer->acls, acls);
 	err = xa_alloc_cyclic(&router->peers, &peer->id, peer, XA_LIMIT(1, INT_MAX),
 			      &router->next_id, GFP_KERNEL_ACCOUNT);
 	if (err < 0) {
@@ -114,6 +135,7 @@ void mqtt_peer_list(struct mqtt_peer *peer)
 {
 	peer->listed = true;
 	peer->router->nr_peers++;
+	mqtt_acl_chain_count(rcu_dereference_protected(peer->acls, true), 1);
 }
 
 /**
@@ -121,7 +143,7 @@ void mqtt_peer_list(struct mqtt_peer *peer)
  * @peer: peer
  * @limits: all of them, as the attributes of a peer may be; copied
  *
- * What is in its queue already stays.
+ * What is in its queue already stays. Whoever is held up by the old limits goes on.
  *
  * Context: its router's lock is held.
  */
@@ -129,18 +151,12 @@ void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limi
 {
 	lockdep_assert_held(&peer->router->lock);
 	spin_lock_bh(&peer->tx.lock);
+	mqtt_policy_change(peer, limits);
 	peer->limits = *limits;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&peer->tx.lock);
-}
-
-static void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)
-{
-	struct mqtt_peer *peer = sub->peer;
-
-	mqtt_trie_del(&peer->router->trie, &sub->trie);
-	list_del(&sub->list);
-	peer->nr_subs--;
-	kfree_rcu(sub, rcu);
+	if (!mqtt_peer_is_hosted(peer))
+		mqtt_rx_kick(peer);
 }
 
 /* Returns false if somebody else has done it. */
@@ -160,6 +176,7 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 	}
 	xa_erase(&router->peers, peer->id);
 	router->nr_peers--;
+	mqtt_acl_chain_count(rcu_dereference_protected(peer->acls, true), -1);
 	list_for_each_entry_safe(sub, next, &peer->subs, list) {
 		mqtt_peer_sub_free(sub);
 		cond_resched();
@@ -196,7 +213,7 @@ int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 	struct mqtt_peer *peer;
 	int err;
 
-	peer = mqtt_peer_new(router, sock->sk, params);
+	peer = mqtt_peer_new(router, sock->sk, params, extack);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	err = mqtt_socket_hook(peer, sock, params, extack);
@@ -250,9 +267,11 @@ static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
  * @extack: is told what is wrong
  *
  * A packet that is half sent is ended first. What else is in the peer's queue
- * and does not fit into TCP's buffer is dropped and counted.
+ * and does not fit into TCP's buffer is dropped and counted. The peer's last trace
+ * on the socket goes a grace period later, for which nobody waits but who wants to
+ * attach the socket again: one is enough for many detaches.
  *
- * Context: may sleep, for a grace period too.
+ * Context: may sleep.
  * Return: 0; -ENOENT; -ENOBUFS if the packet could not be ended, and the peer
  * is as before.
  */
@@ -279,10 +298,8 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
-	if (hooked) {
-		synchronize_rcu();
-		mqtt_socket_forget(peer);
-	}
+	if (hooked)
+		queue_rcu_work(mqtt_forget_wq, &peer->forget);
 	mqtt_peer_put(peer);
 	return 0;
 }
@@ -329,7 +346,8 @@ void mqtt_peer_end_all(struct mqtt_router *router)
 		bool hooked;
 
 		mqtt_peer_give_back(peer, true, &hooked);
-		mqtt_peer_unlist(peer);
+		if (mqtt_peer_unlist(peer))
+			trace_mqtt_detach(peer, MQTT_EVENT_TYPE_ROUTER_END);
 		/* The subscriptions are gone, their list is free for this. */
 		list_add(&peer->subs, hooked ? &ended : &gone);
 		cond_resched();
@@ -363,127 +381,4 @@ struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
 		return peer;
 	NL_SET_ERR_MSG(extack, "no peer has this id");
 	return ERR_PTR(-ENOENT);
-}
-
-/* Looks through the shorter of the peer's list and the filter's. */
-static struct mqtt_peer_sub *mqtt_peer_sub_find(struct mqtt_peer *peer, const u8 *filter,
-						u32 len)
-{
-	struct mqtt_trie_node *node;
-	struct mqtt_peer_sub *sub;
-	bool hash;
-
-	node = mqtt_trie_lookup(&peer->router->trie, filter, len, &hash);
-	if (!node)
-		return NULL;
-	if (mqtt_trie_node_subs(node) < peer->nr_subs) {
-		hlist_for_each_entry(sub, mqtt_trie_node_list(node), trie.link)
-			if (sub->peer == peer && sub->trie.hash == hash)
-				return sub;
-		return NULL;
-	}
-	list_for_each_entry(sub, &peer->subs, list)
-		if (sub->trie.node == node && sub->trie.hash == hash)
-			return sub;
-	return NULL;
-}
-
-/**
- * mqtt_peer_sub_exists() - has a peer subscribed to a filter?
- * @peer: peer; its router's lock is held
- * @filter: topic filter
- * @len: bytes of it
- */
-bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len)
-{
-	return mqtt_peer_sub_find(peer, filter, len);
-}
-
-/**
- * mqtt_peer_sub_add() - subscribe
- * @peer: peer, listed; its router's lock is held
- * @filter: valid topic filter, copied
- * @len: bytes of it
- * @options: MQTT_SUB_OPTION_*
- *
- * A subscription that is there already stays as it is, for others may still
- * fail: see mqtt_peer_sub_set().
- *
- * Return: 1 if it is new, 0 if not, -ENOMEM.
- */
-int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options)
-{
-	struct mqtt_peer_sub *sub;
-	int err;
-
-	lockdep_assert_held(&peer->router->lock);
-	if (mqtt_peer_sub_find(peer, filter, len))
-		return 0;
-	sub = kzalloc(sizeof(*sub), GFP_KERNEL_ACCOUNT);
-	if (!sub)
-		return -ENOMEM;
-	sub->peer = peer;
-	sub->options = options;
-	sub->seq = ++peer->next_sub_seq;
-	err = mqtt_trie_add(&peer->router->trie, filter, len, &sub->trie);
-	if (err) {
-		kfree(sub);
-		return err;
-	}
-	list_add_tail(&sub->list, &peer->subs);
-	peer->nr_subs++;
-	return 1;
-}
-
-/**
- * mqtt_peer_sub_set() - change a subscription's options
- * @peer: peer, listed; its router's lock is held
- * @filter: topic filter
- * @len: bytes of it
- * @options: MQTT_SUB_OPTION_*, in place of those before (MQTT 3.8.4)
- */
-void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options)
-{
-	struct mqtt_peer_sub *sub;
-
-	lockdep_assert_held(&peer->router->lock);
-	sub = mqtt_peer_sub_find(peer, filter, len);
-	if (sub)
-		WRITE_ONCE(sub->options, options);
-}
-
-/**
- * mqtt_peer_sub_del() - unsubscribe
- * @peer: peer, listed; its router's lock is held
- * @filter: topic filter
- * @len: bytes of it
- *
- * Return: 0, or -ENOENT if there is no such subscription.
- */
-int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len)
-{
-	struct mqtt_peer_sub *sub;
-
-	lockdep_assert_held(&peer->router->lock);
-	sub = mqtt_peer_sub_find(peer, filter, len);
-	if (!sub)
-		return -ENOENT;
-	mqtt_peer_sub_free(sub);
-	return 0;
-}
-
-/**
- * mqtt_peer_sub_undo() - take back the latest subscriptions
- * @peer: peer, listed; its router's lock is held
- * @seq: all that came after this one
- */
-void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq)
-{
-	struct mqtt_peer_sub *sub, *next;
-
-	list_for_each_entry_safe_reverse(sub, next, &peer->subs, list) {
-		if (sub->seq <= seq)
-			break;
-		mqtt_peer_sub_free(sub);
-	}
 }

@@ -11,10 +11,12 @@
 #include <mqtt/match.h>
 #include <mqtt/trie.h>
 
+#include "acl.h"
 #include "alias.h"
 #include "keepalive.h"
 #include "limits.h"
 #include "rx.h"
+#include "sub.h"
 #include "tx.h"
 
 struct mqtt_router;
@@ -22,6 +24,7 @@ struct mqtt_pins;
 struct mqtt_port;
 struct mqtt_proto;
 struct netlink_ext_ack;
+struct nlattr;
 struct socket;
 struct sock;
 
@@ -40,7 +43,11 @@ struct sock;
  * @saved_data_ready: as found at attach
  * @saved_write_space: as found at attach
  * @protocol: enum mqtt_protocol
+ * @special: MQTT_SPECIAL_*: what it has among its subscriptions outside of groups;
+ *	changed under @router->lock
  * @limits: its limits; changed under @router->lock and @tx.lock
+ * @acls: who may publish and get what, NULL: everything; changed under
+ *	@router->lock
  * @aliases: topic aliases of what it publishes
  * @pins: counts what shared payloads of its pin, or NULL; under the socket's lock
  * @match: who was to get what it published last; under the socket's lock
@@ -50,13 +57,15 @@ struct sock;
  * @subs: its subscriptions, by age; under @router->lock
  * @nr_subs: length of @subs
  * @next_sub_seq: number of the next one
+ * @nr_ids: how many of them, outside of groups, have an id
+ * @nr_raps: likewise, are retain-as-published
  * @client_id: text for people
  * @hosted: in its port's list while it is hosted, which @tx.port tells; under
  *	@router->lock
  * @forget: mqtt_socket_forget() after a grace period
  * @rcu: for freeing
  * @stamps: per CPU, the last message that was given to this peer there, to
- *	give it one copy however many of its filters match
+ *	give it one copy however many of its filters match; see copy.h
  */
 struct mqtt_peer {
 	struct sock *sk;
@@ -67,10 +76,12 @@ struct mqtt_peer {
 	u32 id;
 	refcount_t refs;
 	u8 protocol;
+	u8 special;
 	bool listed;
 	bool hooked;
 
 	struct mqtt_limits limits;
+	struct mqtt_acl_chain __rcu *acls;
 	struct mqtt_aliases aliases;
 	struct mqtt_pins *pins;
 	struct mqtt_match match;
@@ -81,6 +92,8 @@ struct mqtt_peer {
 	struct list_head subs;
 	u32 nr_subs;
 	u32 next_sub_seq;
+	u32 nr_ids;
+	u32 nr_raps;
 	char *client_id;
 	struct list_head hosted;
 	struct rcu_work forget;
@@ -94,24 +107,6 @@ static inline bool mqtt_peer_is_hosted(const struct mqtt_peer *peer)
 	return peer->tx.port;
 }
 
-/**
- * struct mqtt_peer_sub - one subscription of a peer
- * @trie: its place in the topic table
- * @peer: whose it is; valid as long as @trie is in the table
- * @list: in @peer->subs
- * @seq: number within the peer
- * @options: MQTT_SUB_OPTION_*; changed under @router->lock, read under RCU
- * @rcu: for freeing
- */
-struct mqtt_peer_sub {
-	struct mqtt_sub trie;
-	struct mqtt_peer *peer;
-	struct list_head list;
-	u32 seq;
-	u8 options;
-	struct rcu_head rcu;
-};
-
 /* What a daemon says about a client at attach. */
 struct mqtt_peer_params {
 	const char *client_id;
@@ -120,6 +115,7 @@ struct mqtt_peer_params {
 	u16 keep_alive;			/* seconds, 0: for ever */
 	u16 topic_alias_max;		/* 0 unless protocol is 5.0 */
 	u8 protocol;			/* enum mqtt_protocol */
+	const struct nlattr *acls;	/* MQTT_A_PEER_ACLS, or NULL */
 	/* of the connection */
 	const void *residue;
 	u32 residue_len;
@@ -128,7 +124,8 @@ struct mqtt_peer_params {
 };
 
 struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
-				const struct mqtt_peer_params *params);
+				const struct mqtt_peer_params *params,
+				struct netlink_ext_ack *extack);
 void mqtt_peer_list(struct mqtt_peer *peer);
 void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limits);
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
@@ -152,12 +149,6 @@ int mqtt_peer_host(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *
 void mqtt_peer_unhost(struct mqtt_peer *peer);
 void mqtt_peer_end_hosted(struct mqtt_port *port);
 void mqtt_peer_forget_flush(struct socket *sock);
-
-int mqtt_peer_sub_add(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
-void mqtt_peer_sub_set(struct mqtt_peer *peer, const u8 *filter, u32 len, u8 options);
-int mqtt_peer_sub_del(struct mqtt_peer *peer, const u8 *filter, u32 len);
-void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
-bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const u8 *filter, u32 len);
 
 static inline void mqtt_peer_hold(struct mqtt_peer *peer)
 {

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/mqtt.h>
@@ -21,6 +22,7 @@
 #include "peer.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 
 /* Receivers that one record names. */
 #define MQTT_PORT_PEERS		64
@@ -30,7 +32,9 @@ struct mqtt_port_out {
 	struct mqtt_port_record head;
 	struct mqtt_msg *msg;
 	u32 off;			/* where the packet begins in it */
-	u32 peers[MQTT_PORT_PEERS];
+	u32 n;				/* entries of the queue */
+	u32 first;			/* of @peers, behind a place for the publisher */
+	u32 peers[1 + MQTT_PORT_PEERS];
 };
 
 static void mqtt_port_wake(struct mqtt_port *port)
@@ -46,7 +50,8 @@ static void mqtt_port_wake(struct mqtt_port *port)
  * @peer: the peer's id
  *
  * Context: bottom halves off, the peer's tx->lock is held.
- * Return: 0; -EPIPE if the port is closed; -ENOBUFS at its limit; -ENOMEM.
+ * Return: 0; -EPIPE if the port is closed; -ENOBUFS at its limit; -EDQUOT at the
+ * router's; -ENOMEM.
  */
 int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 {
@@ -54,7 +59,7 @@ int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 
 	spin_lock(&port->lock);
 	if (likely(!port->closed))
-		err = mqtt_queue_push(&port->queue, msg, peer, port->limit);
+		err = mqtt_queue_push_shared(&port->queue, msg, peer, port->limit);
 	if (err == -ENOBUFS)
 		port->drops += msg->packets;
 	spin_unlock(&port->lock);
@@ -107,6 +112,22 @@ static u8 mqtt_port_protocol(const struct mqtt_msg *msg)
 	return msg->protocol == MQTT_PROTOCOL_V5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311;
 }
 
+static void mqtt_port_describe(const struct mqtt_port *port, struct mqtt_port_out *out)
+{
+	const struct mqtt_msg *msg = out->msg;
+
+	out->off = port->off;
+	out->head.packet_len = mqtt_msg_packet_len(msg, out->off);
+	out->head.protocol = mqtt_port_protocol(msg);
+	if (msg->retain)
+		out->head.flags |= MQTT_PORT_RECORD_RETAIN;
+	if (!msg->source)
+		return;
+	out->head.flags |= MQTT_PORT_RECORD_SOURCE;
+	out->head.nr_peers++;
+	out->peers[--out->first] = msg->source;
+}
+
 /*
  * The next packet of the first entry as a record, with the entries behind it
  * that are the same message for other peers. Returns false if there is none.
@@ -126,37 +147,28 @@ static bool mqtt_port_peek(struct mqtt_port *port, struct mqtt_port_out *out)
 	}
 	out->msg = mqtt_queue_msg(&pos);
 	do {
-		out->peers[n++] = mqtt_queue_peer(&pos);
+		out->peers[1 + n++] = mqtt_queue_peer(&pos);
 		pos.i++;
 	} while (out->msg && n < most && mqtt_queue_at(&pos) &&
 		 mqtt_queue_msg(&pos) == out->msg);
 	spin_unlock_bh(&port->lock);
 
 	/* Readers alone remove, so the queue's reference keeps the message. */
+	out->n = n;
+	out->first = 1;
 	out->head = (struct mqtt_port_record){ .nr_peers = n };
-	if (out->msg) {
-		out->off = port->off;
-		out->head.packet_len = mqtt_msg_packet_len(out->msg, out->off);
-		out->head.protocol = mqtt_port_protocol(out->msg);
-	} else {
+	if (out->msg)
+		mqtt_port_describe(port, out);
+	else
 		out->head.flags = MQTT_PORT_RECORD_OFFLOADED;
-	}
-	out->head.len = ALIGN(sizeof(out->head) + n * sizeof(u32) + out->head.packet_len,
-			      MQTT_PORT_ALIGN);
+	out->head.len = ALIGN(sizeof(out->head) + out->head.nr_peers * sizeof(u32) +
+			      out->head.packet_len, MQTT_PORT_ALIGN);
 	return true;
 }
 
 static bool mqtt_port_copy_packet(const struct mqtt_msg *msg, u32 off, u32 len,
 				  struct iov_iter *to)
 {
-	u8 byte1 = msg->head[off];
-
-	if (msg->retain)
-		byte1 |= MQTT_PUBLISH_RETAIN;
-	if (copy_to_iter(&byte1, 1, to) != 1)
-		return false;
-	off++;
-	len--;
 	while (len) {
 		struct bio_vec bv;
 		u32 bytes = 0;
@@ -178,16 +190,28 @@ static int mqtt_port_copy(const struct mqtt_port_out *out, struct iov_iter *to)
 	size_t pad = out->head.len - sizeof(out->head) - ids - out->head.packet_len;
 
 	if (copy_to_iter(&out->head, sizeof(out->head), to) != sizeof(out->head) ||
-	    copy_to_iter(out->peers, ids, to) != ids ||
+	    copy_to_iter(out->peers + out->first, ids, to) != ids ||
 	    (out->msg && !mqtt_port_copy_packet(out->msg, out->off, out->head.packet_len, to)) ||
 	    iov_iter_zero(pad, to) != pad)
 		return -EFAULT;
 	return 0;
 }
 
+static void mqtt_port_trace(const struct mqtt_port *port, const struct mqtt_port_out *out)
+{
+	u64 delay;
+	u32 i;
+
+	if (!trace_mqtt_tx_enabled() || out->msg == mqtt_tx_pingresp)
+		return;
+	delay = mqtt_msg_age(out->msg, local_clock());
+	for (i = 0; i < out->head.nr_peers; i++)
+		trace_mqtt_tx(port->router, NULL, out->peers[i], port->id, out->msg, delay);
+}
+
 static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out *out)
 {
-	u32 n = out->head.nr_peers;
+	u32 n = out->n;
 
 	if (out->msg) {
 		port->tx_packets += n;
@@ -196,6 +220,7 @@ static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out
 		port->nr_off = n;
 		if (port->off < out->msg->len)
 			return;
+		mqtt_port_trace(port, out);
 	}
 	port->off = 0;
 	spin_lock_bh(&port->lock);
@@ -258,9 +283,9 @@ static void mqtt_port_close(struct mqtt_port *port)
 
 	spin_lock_bh(&port->lock);
 	port->closed = true;
-	queue = port->queue;
-	port->queue = (struct mqtt_queue){};
+	mqtt_queue_take(&queue, &port->queue);
 	spin_unlock_bh(&port->lock);
+	mqtt_trace_purge(port->router, &queue, NULL);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue));
 }
@@ -317,6 +342,7 @@ struct mqtt_port *mqtt_port_new(struct mqtt_router *router, u64 limit)
 	spin_lock_init(&port->lock);
 	mutex_init(&port->read_lock);
 	init_waitqueue_head(&port->wait);
+	mqtt_queue_init(&port->queue, &router->memory);
 	port->limit = limit;
 	refcount_inc(&router->refs);
 	port->router = router;

@@ -174,7 +174,8 @@ static unsigned int mqtt_port_route_one(struct mqtt_router *router,
 					const struct mqtt_port_in *in)
 {
 	unsigned int receivers;
-	struct mqtt_publication publication = { .msg = in->msg, .pub = &in->pub };
+	struct mqtt_publication publication = { .msg = in->msg, .pub = &in->pub,
+						   .port = true };
 
 	/* Compared with the receivers, never looked into. */
 	rcu_read_lock();

@@ -6,6 +6,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 
+#include "conflate.h"
 #include "msg.h"
 #include "queue.h"
 
@@ -23,6 +24,7 @@ static bool mqtt_queue_grow(struct mqtt_queue *queue)
 	if (!chunk)
 		return false;
 	chunk->next = NULL;
+	chunk->prev = queue->last;
 	chunk->head = 0;
 	chunk->tail = 0;
 	if (queue->last) {
@@ -35,16 +37,91 @@ static bool mqtt_queue_grow(struct mqtt_queue *queue)
 	return true;
 }
 
-/* The last entry's message, NULL if it is a mark or there is none */
-static const struct mqtt_msg *mqtt_queue_last(const struct mqtt_queue *queue)
+/* May it hold @bytes? Reserves what is missing. */
+static bool mqtt_queue_reserve(struct mqtt_queue *queue, u64 bytes)
 {
-	return queue->entries ? queue->last->msg[queue->last->tail - 1] : NULL;
+	u64 more = round_up(bytes - queue->allowed, MQTT_MEMORY_QUANTUM);
+
+	if (queue->memory && !mqtt_memory_reserve(queue->memory, more))
+		return false;
+	queue->allowed += more;
+	return true;
 }
 
-/* A message for several receivers in a row is charged once. */
-static u64 mqtt_queue_charge(const struct mqtt_queue *queue, const struct mqtt_msg *msg)
+/**
+ * mqtt_queue_trim() - give back what a queue does not need
+ * @queue: queue
+ *
+ * But not what it may need again at once.
+ */
+void mqtt_queue_trim(struct mqtt_queue *queue)
 {
-	return msg && msg != mqtt_queue_last(queue) ? msg->truesize : 0;
+	u64 want = MQTT_MEMORY_QUANTUM;
+
+	if (queue->bytes > MQTT_MEMORY_QUANTUM / 2)
+		want = round_up(queue->bytes, MQTT_MEMORY_QUANTUM) + MQTT_MEMORY_QUANTUM;
+	if (queue->allowed <= want)
+		return;
+	if (queue->memory)
+		mqtt_memory_give(queue->memory, queue->allowed - want);
+	queue->allowed = want;
+}
+
+/**
+ * mqtt_queue_fits() - may a queue hold more?
+ * @queue: queue
+ * @need: bytes more
+ * @limit: bytes that it may hold, U64_MAX for no limit
+ *
+ * Context: any; the queue is locked.
+ * Return: 0; -ENOBUFS if @limit would be exceeded; -EDQUOT if all queues
+ * together hold too much.
+ */
+int mqtt_queue_fits(struct mqtt_queue *queue, u64 need, u64 limit)
+{
+	u64 bytes = queue->bytes + need;
+
+	if (bytes > limit)
+		return -ENOBUFS;
+	if (likely(bytes <= queue->allowed) || mqtt_queue_reserve(queue, bytes))
+		return 0;
+	return limit == U64_MAX ? 0 : -EDQUOT;
+}
+
+/**
+ * mqtt_queue_append() - add an entry, as it is
+ * @queue: where to
+ * @entry: message, node or NULL; its reference is the queue's if this succeeds
+ * @peer: id that goes with it, perhaps with MQTT_QUEUE_UNCHARGED
+ * @need: bytes that it is charged with
+ * @limit: bytes that the queue may hold, U64_MAX for no limit
+ *
+ * Context: any; the queue is locked.
+ * Return: 0; -ENOBUFS, -EDQUOT as mqtt_queue_fits(); -ENOMEM.
+ */
+int mqtt_queue_append(struct mqtt_queue *queue, struct mqtt_msg *entry, u32 peer, u64 need,
+		      u64 limit)
+{
+	struct mqtt_queue_chunk *chunk;
+	int err;
+
+	if (mqtt_queue_needs_chunk(queue)) {
+		err = mqtt_queue_fits(queue, need + sizeof(*chunk), limit);
+		if (err)
+			return err;
+		if (!mqtt_queue_grow(queue))
+			return -ENOMEM;
+	} else {
+		err = mqtt_queue_fits(queue, need, limit);
+		if (err)
+			return err;
+	}
+	chunk = queue->last;
+	chunk->msg[chunk->tail] = entry;
+	chunk->peer[chunk->tail++] = peer;
+	queue->bytes += need;
+	queue->entries++;
+	return 0;
 }
 
 /**
@@ -55,46 +132,110 @@ static u64 mqtt_queue_charge(const struct mqtt_queue *queue, const struct mqtt_m
  * @limit: bytes that the queue may hold, U64_MAX for no limit
  *
  * Context: any; the queue is locked.
- * Return: 0; -ENOBUFS if the limit would be exceeded; -ENOMEM.
+ * Return: 0; -ENOBUFS if the limit would be exceeded; -EDQUOT if the router's
+ * would; -ENOMEM.
  */
 int mqtt_queue_push(struct mqtt_queue *queue, struct mqtt_msg *msg, u32 peer, u64 limit)
 {
-	u64 need = mqtt_queue_charge(queue, msg);
-	struct mqtt_queue_chunk *chunk;
+	int err = mqtt_queue_append(queue, msg, peer, msg ? msg->truesize : 0, limit);
 
-	if (mqtt_queue_needs_chunk(queue)) {
-		if (queue->bytes + need + sizeof(*chunk) > limit)
-			return -ENOBUFS;
-		if (!mqtt_queue_grow(queue))
-			return -ENOMEM;
-	} else if (queue->bytes + need > limit) {
-		return -ENOBUFS;
-	}
-	if (msg) {
+	if (!err && msg) {
 		mqtt_msg_hold(msg);
 		queue->packets += msg->packets;
 	}
-	chunk = queue->last;
-	chunk->msg[chunk->tail] = msg;
-	chunk->peer[chunk->tail++] = peer;
-	queue->bytes += need;
-	queue->entries++;
-	return 0;
+	return err;
 }
 
-/* Drop the emptied first chunk, unless it is the only one. */
-static void mqtt_queue_advance(struct mqtt_queue *queue)
+/* The last entry's message, NULL if it is a mark or there is none */
+static const struct mqtt_msg *mqtt_queue_last(const struct mqtt_queue *queue)
 {
-	struct mqtt_queue_chunk *chunk = queue->first;
+	return queue->entries ? mqtt_queue_untag(queue->last->msg[queue->last->tail - 1]) : NULL;
+}
 
-	if (!chunk->next) {
+/**
+ * mqtt_queue_push_shared() - add an entry that may be another receiver's copy
+ * @queue: where to; none of its entries is replaced or removed but the first
+ * @msg: message, of which the queue takes a reference
+ * @peer: id that goes with it
+ * @limit: bytes that the queue may hold
+ *
+ * A message for several receivers in a row is charged once.
+ *
+ * Context: any; the queue is locked.
+ * Return: as mqtt_queue_push().
+ */
+int mqtt_queue_push_shared(struct mqtt_queue *queue, struct mqtt_msg *msg, u32 peer, u64 limit)
+{
+	int err;
+
+	if (msg != mqtt_queue_last(queue))
+		return mqtt_queue_push(queue, msg, peer, limit);
+	err = mqtt_queue_append(queue, msg, peer | MQTT_QUEUE_UNCHARGED, 0, limit);
+	if (!err) {
+		mqtt_msg_hold(msg);
+		queue->packets += msg->packets;
+	}
+	return err;
+}
+
+/**
+ * mqtt_queue_unlink() - free a chunk that has become empty
+ * @queue: whose
+ * @chunk: chunk; if it is the only one it stays
+ */
+void mqtt_queue_unlink(struct mqtt_queue *queue, struct mqtt_queue_chunk *chunk)
+{
+	if (queue->index.cursor == chunk)
+		queue->index.cursor = chunk->prev;
+	if (queue->first == queue->last) {
 		chunk->head = 0;
 		chunk->tail = 0;
 		return;
 	}
-	queue->first = chunk->next;
+	if (chunk->prev)
+		chunk->prev->next = chunk->next;
+	else
+		queue->first = chunk->next;
+	if (chunk->next)
+		chunk->next->prev = chunk->prev;
+	else
+		queue->last = chunk->prev;
 	queue->bytes -= sizeof(*chunk);
 	kfree(chunk);
+}
+
+/**
+ * mqtt_queue_release() - let go of an entry that stands in a queue no more
+ * @queue: the queue
+ * @entry: message, node or NULL
+ * @charged: it was paid for
+ */
+void mqtt_queue_release(struct mqtt_queue *queue, struct mqtt_msg *entry, bool charged)
+{
+	struct mqtt_msg *msg = mqtt_queue_untag(entry);
+
+	if (unlikely(mqtt_queue_is_node(entry)))
+		mqtt_conflate_free(queue, mqtt_queue_node(entry));
+	if (!msg)
+		return;
+	queue->packets -= msg->packets;
+	if (charged)
+		queue->bytes -= msg->truesize;
+	mqtt_msg_put(msg);
+}
+
+/* The first entry is gone. Does the one that is first now pay for the same message? */
+static bool mqtt_queue_pass_charge(struct mqtt_queue *queue)
+{
+	u32 *peer;
+
+	if (!queue->entries)
+		return false;
+	peer = &queue->first->peer[queue->first->head];
+	if (likely(!(*peer & MQTT_QUEUE_UNCHARGED)))
+		return false;
+	*peer &= ~MQTT_QUEUE_UNCHARGED;
+	return true;
 }
 
 /**
@@ -104,22 +245,60 @@ static void mqtt_queue_advance(struct mqtt_queue *queue)
 void mqtt_queue_pop(struct mqtt_queue *queue)
 {
 	struct mqtt_queue_chunk *chunk = queue->first;
-	struct mqtt_msg *msg = chunk->msg[chunk->head++];
+	struct mqtt_msg *entry = chunk->msg[chunk->head++];
 
 	queue->entries--;
 	if (chunk->head == chunk->tail)
-		mqtt_queue_advance(queue);
-	if (!msg)
-		return;
-	queue->packets -= msg->packets;
-	if (!queue->entries || mqtt_queue_first(queue) != msg)
-		queue->bytes -= msg->truesize;
-	mqtt_msg_put(msg);
+		mqtt_queue_unlink(queue, chunk);
+	mqtt_queue_release(queue, entry, !mqtt_queue_pass_charge(queue));
+	if (unlikely(queue->allowed != MQTT_MEMORY_QUANTUM))
+		mqtt_queue_trim(queue);
+}
+
+/**
+ * mqtt_queue_remove() - remove an entry that is not the first
+ * @queue: queue of one peer, with more than @n entries
+ * @n: how many stand in front of it, which is what it costs: they move
+ */
+void mqtt_queue_remove(struct mqtt_queue *queue, u32 n)
+{
+	struct mqtt_queue_chunk *first = queue->first;
+	struct mqtt_queue_pos pos = mqtt_queue_begin(queue);
+	u32 peer = first->peer[first->head];
+	struct mqtt_msg *entry = first->msg[first->head];
+
+	while (n--) {
+		pos.i++;
+		mqtt_queue_at(&pos);
+		swap(pos.chunk->msg[pos.i], entry);
+		swap(pos.chunk->peer[pos.i], peer);
+	}
+	first->msg[first->head] = entry;
+	first->peer[first->head] = peer;
+	mqtt_queue_pop(queue);
+}
+
+/**
+ * mqtt_queue_exchange() - put a message in the place of another one
+ * @queue: queue of one peer
+ * @place: where the other one is: in a chunk, or in a node
+ * @msg: message, of which the queue takes a reference; it fits
+ */
+void mqtt_queue_exchange(struct mqtt_queue *queue, struct mqtt_msg **place,
+			 struct mqtt_msg *msg)
+{
+	struct mqtt_msg *old = *place;
+
+	mqtt_msg_hold(msg);
+	*place = msg;
+	queue->packets += msg->packets - old->packets;
+	queue->bytes += (s64)msg->truesize - old->truesize;
+	mqtt_msg_put(old);
 }
 
 /**
  * mqtt_queue_splice() - put all entries of a queue behind another one's
- * @to: the other one
+ * @to: the other one, of the same router
  * @from: becomes empty
  *
  * Nothing is allocated, so it cannot fail; @to may exceed its limit.
@@ -128,11 +307,10 @@ void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
 {
 	if (!from->entries)
 		return;
-	if (mqtt_queue_last(to) && mqtt_queue_last(to) == mqtt_queue_first(from))
-		from->bytes -= mqtt_queue_last(to)->truesize;
 	/* No chunk without entries may stand in front of others. */
 	if (to->entries) {
 		to->last->next = from->first;
+		from->first->prev = to->last;
 		to->bytes += sizeof(*from->first);
 	} else {
 		kfree(to->first);
@@ -142,7 +320,71 @@ void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
 	to->bytes += from->bytes;
 	to->entries += from->entries;
 	to->packets += from->packets;
-	*from = (struct mqtt_queue){};
+	to->index.nodes += from->index.nodes;
+	to->allowed += from->allowed - MQTT_MEMORY_QUANTUM;
+	if (to->bytes > to->allowed) {
+		u64 more = round_up(to->bytes - to->allowed, MQTT_MEMORY_QUANTUM);
+
+		if (to->memory)
+			mqtt_memory_force(to->memory, more);
+		to->allowed += more;
+	}
+	mqtt_queue_init(from, from->memory);
+}
+
+/**
+ * mqtt_queue_purge_but() - empty a queue but for a few entries
+ * @queue: queue of one peer
+ * @keep: as many at its head stay
+ * @except: and all of this message; together not more than a chunk has
+ *
+ * Nothing is allocated, and no entry that stays is touched.
+ *
+ * Return: how many packets were dropped.
+ */
+u32 mqtt_queue_purge_but(struct mqtt_queue *queue, u32 keep, const struct mqtt_msg *except)
+{
+	struct mqtt_queue_chunk *next, *first = queue->first, *chunk = first;
+	u32 i, n = 0, seen = 0, before = queue->packets;
+
+	if (!queue->entries)
+		return 0;
+	mqtt_conflate_end(queue);
+	for (; chunk; chunk = next) {
+		for (i = chunk->head; i < chunk->tail; i++) {
+			struct mqtt_msg *entry = chunk->msg[i];
+
+			if ((seen++ < keep || entry == except) && n < MQTT_QUEUE_CHUNK_MSGS) {
+				first->msg[n] = entry;
+				first->peer[n++] = chunk->peer[i];
+			} else {
+				mqtt_queue_release(queue, entry, true);
+			}
+		}
+		next = chunk->next;
+		if (chunk == first)
+			continue;
+		queue->bytes -= sizeof(*chunk);
+		kfree(chunk);
+	}
+	first->next = NULL;
+	first->head = 0;
+	first->tail = n;
+	queue->last = first;
+	queue->entries = n;
+	mqtt_queue_trim(queue);
+	return before - queue->packets;
+}
+
+/**
+ * mqtt_queue_take() - take everything out of a queue
+ * @to: is set to what it was
+ * @from: becomes empty, and can be used again
+ */
+void mqtt_queue_take(struct mqtt_queue *to, struct mqtt_queue *from)
+{
+	*to = *from;
+	mqtt_queue_init(from, from->memory);
 }
 
 /**
@@ -156,15 +398,18 @@ u32 mqtt_queue_purge(struct mqtt_queue *queue)
 	struct mqtt_queue_chunk *chunk = queue->first;
 	u32 dropped = queue->packets;
 
-	*queue = (struct mqtt_queue){};
+	/* One by one would be to look for each in the index. */
+	mqtt_conflate_end(queue);
 	while (chunk) {
 		struct mqtt_queue_chunk *next = chunk->next;
 
 		for (; chunk->head < chunk->tail; chunk->head++)
-			if (chunk->msg[chunk->head])
-				mqtt_msg_put(chunk->msg[chunk->head]);
+			mqtt_queue_release(queue, chunk->msg[chunk->head], false);
 		kfree(chunk);
 		chunk = next;
 	}
+	if (queue->memory)
+		mqtt_memory_give(queue->memory, queue->allowed - MQTT_MEMORY_QUANTUM);
+	mqtt_queue_init(queue, queue->memory);
 	return dropped;
 }

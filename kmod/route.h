@@ -17,6 +17,9 @@ struct mqtt_router;
  * @pub: what it says, or the first packet of a train; a topic name is there,
  *	valid by the standard's rules, but need not stand in @msg
  * @source: peer that it comes from, or NULL
+ * @publisher: the same if it can be held up for a receiver: its socket is locked;
+ *	or NULL. rx.wait then tells whether it is
+ * @port: it comes from a port
  * @last: what matched the source's last message, if nobody else uses it now; or NULL
  *
  * All is the caller's.
@@ -25,7 +28,9 @@ struct mqtt_publication {
 	struct mqtt_msg *msg;
 	const struct mqtt_publish *pub;
 	const struct mqtt_peer *source;
+	struct mqtt_peer *publisher;
 	struct mqtt_match *last;
+	bool port;
 };
 
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in);

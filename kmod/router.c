@@ -9,6 +9,7 @@
 #include <net/netns/generic.h>
 
 #include "event.h"
+#include "group.h"
 #include "peer.h"
 #include "port.h"
 #include "router.h"
@@ -35,7 +36,9 @@ static void mqtt_router_free_work(struct work_struct *work)
 {
 	struct mqtt_router *router = container_of(work, struct mqtt_router, free_work);
 
+	mqtt_groups_destroy(router);
 	mqtt_trie_destroy(&router->trie);
+	mqtt_acl_destroy(&router->acls);
 	xa_destroy(&router->peers);
 	xa_destroy(&router->ports);
 	free_percpu(router->stats);
@@ -53,6 +56,7 @@ static void mqtt_router_finish(struct mqtt_router *router)
 	mqtt_port_end_all(router);
 	mutex_unlock(&router->lock);
 	mqtt_peer_end_all(router);
+	mqtt_acl_end_all(router);
 	mqtt_event_router(router->net, MQTT_EVENT_TYPE_ROUTER_END);
 	mqtt_router_put(router);
 }
@@ -78,20 +82,26 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 		goto err_stats;
 	if (mqtt_trie_init(&router->trie))
 		goto err_trie;
+	if (mqtt_groups_init(router))
+		goto err_groups;
 
 	refcount_set(&router->refs, 1);
 	mutex_init(&router->lock);
 	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
 	xa_init_flags(&router->ports, XA_FLAGS_ALLOC1);
+	mqtt_acl_init(&router->acls);
 	INIT_WORK(&router->end_work, mqtt_router_end_work);
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
+	mqtt_memory_init(&router->memory);
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
 	router->owner_portid = portid;
 	router->owner = owner;
 	router->net = get_net(net);
 	return router;
 
+err_groups:
+	mqtt_trie_destroy(&router->trie);
 err_trie:
 	free_percpu(router->stats);
 err_stats:

@@ -7,10 +7,13 @@
 
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/rhashtable-types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <mqtt/trie.h>
 
+#include "memory.h"
+#include "acl.h"
 #include "stats.h"
 
 struct net;
@@ -41,7 +44,12 @@ struct sock;
  * @ports: by id; changed under @lock
  * @nr_ports: how many
  * @trie: topic table; changed under @lock, read under RCU
+ * @groups: of shared subscriptions, by filter and name; under @lock
+ * @next_group: number of the next one
+ * @nr_subs: subscriptions of all peers
+ * @acls: sets of rules; changed under @lock
  * @queue_limit: default of peers attached from now on, bytes
+ * @memory: of all queues
  * @offload_max_packet: longest packet that is forwarded here, bytes
  * @owner_portid: netlink socket that created it
  * @owner: the same, to be compared only: its portid is given away before the
@@ -62,7 +70,12 @@ struct mqtt_router {
 	struct xarray ports;
 	u32 nr_ports;
 	struct mqtt_trie trie;
+	struct rhashtable groups;
+	u32 next_group;
+	u32 nr_subs;
+	struct mqtt_acls acls;
 	u64 queue_limit;
+	struct mqtt_memory memory;
 	u32 offload_max_packet;
 	u32 owner_portid;
 	const struct sock *owner;

@@ -15,6 +15,10 @@
  * Barrier: behind a packet that changes what later ones mean, nothing is
  * looked at until the daemon has read it and comes back for more; by then it
  * has acted on it.
+ *
+ * Wait: a publisher above its rate, or one that is paused for a subscriber, has
+ * a fast packet or the end of one at tp->copied_seq, and nothing is looked at until
+ * the time has come: a PINGREQ or the end of the stream behind it neither.
  */
 #include <linux/sched/mm.h>
 #include <net/sock.h>
@@ -27,6 +31,7 @@
 #include "router.h"
 #include "rx.h"
 #include "rx_publish.h"
+#include "trace.h"
 
 /*
  * What one run may cost before it lets others in: each packet one, and as much
@@ -68,6 +73,7 @@ static void mqtt_rx_leave(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool 
 	run->end += run->frame.len;
 	run->step = run->frame.len;
 	peer->rx.slow_packets++;
+	trace_mqtt_slow(peer, &run->frame, barrier);
 	mqtt_rx_count(peer, MQTT_A_STATS_RX_SLOW_PACKETS);
 	if (barrier) {
 		WRITE_ONCE(peer->rx.state, MQTT_PEER_STATE_BARRIER);
@@ -89,7 +95,10 @@ static bool mqtt_rx_not_yet(const struct mqtt_peer *peer, const struct mqtt_rx_r
 	return run->end != tcp_sk(peer->sk)->copied_seq + run->taken;
 }
 
-/* The three that follow return 0, -EAGAIN if bytes are missing, or -EBADMSG. */
+/*
+ * The three that follow return 0, -EAGAIN if bytes are missing, -EBUSY if the packet
+ * has to wait, -EBADMSG or -EPROTO.
+ */
 
 static int mqtt_rx_slow(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool barrier)
 {
@@ -169,12 +178,12 @@ static bool mqtt_rx_step(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	case MQTT_FRAME_MALFORMED:
 		break;
 	}
-	if (err && err != -EAGAIN) {
+	if (err && err != -EAGAIN && err != -EBUSY) {
 		mqtt_rx_give_up(peer);
 		mqtt_rx_count(peer, MQTT_A_STATS_RX_MALFORMED);
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_MALFORMED);
 	}
-	if (err || peer->rx.state != MQTT_PEER_STATE_FAST)
+	if (err || peer->rx.state != MQTT_PEER_STATE_FAST || unlikely(peer->rx.wait))
 		return false;
 	return mqtt_cursor_skip(&run->cur, peer->sk, run->step);
 }
@@ -259,6 +268,33 @@ static void mqtt_rx_no_buffer(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	WRITE_ONCE(peer->rx.end, run->end);
 }
 
+/* Have the peer looked at so many jiffies from now, or before. */
+static void mqtt_rx_schedule(struct mqtt_peer *peer, unsigned long delay)
+{
+	bool queued;
+
+	mqtt_peer_hold(peer);
+	if (delay)
+		queued = queue_delayed_work(mqtt_wq, &peer->rx.work, delay);
+	else
+		queued = !mod_delayed_work(mqtt_wq, &peer->rx.work, 0);
+	if (!queued)
+		mqtt_peer_put(peer);
+}
+
+/* Is what holds the peer up still there? Then it is looked at again later. */
+static bool mqtt_rx_still_waits(struct mqtt_peer *peer)
+{
+	unsigned long left = peer->rx.wait == MQTT_RX_WAIT_RATE ? mqtt_rate_left(peer) :
+								  mqtt_pause_left(peer);
+
+	if (left)
+		mqtt_rx_schedule(peer, left);
+	else
+		WRITE_ONCE(peer->rx.wait, MQTT_RX_WAIT_NONE);
+	return left;
+}
+
 /*
  * Look at everything that has arrived and not been looked at.
  *
@@ -284,7 +320,10 @@ static bool mqtt_rx_run(struct mqtt_peer *peer)
 	/* Nothing can be taken before the daemon's bytes; when it has read them. */
 	if (peer->rx.state != MQTT_PEER_STATE_FAST || run.end != tcp_sk(sk)->copied_seq)
 		return false;
+	if (unlikely(peer->rx.wait) && mqtt_rx_still_waits(peer))
+		return false;
 
+	mqtt_rate_begin(peer);
 	run.rules.max_packet = READ_ONCE(peer->router->offload_max_packet);
 	run.rules.protocol = peer->protocol;
 	run.rules.aliases = peer->aliases.max;
@@ -295,6 +334,8 @@ static bool mqtt_rx_run(struct mqtt_peer *peer)
 		more = mqtt_rx_step(peer, &run);
 	set_active_memcg(old_memcg);
 	mqtt_rx_commit(peer, &run);
+	if (unlikely(peer->rx.wait))
+		return !mqtt_rx_still_waits(peer);
 
 	/* What stands behind unread bytes of the daemon's is waited for later. */
 	if (run.waits_for && run.end == tcp_sk(sk)->copied_seq &&
@@ -303,11 +344,36 @@ static bool mqtt_rx_run(struct mqtt_peer *peer)
 	return more;
 }
 
-static void mqtt_rx_schedule(struct mqtt_peer *peer)
+/**
+ * mqtt_rx_kick() - what holds a peer up may have gone
+ * @peer: peer, held up or not; the caller has a reference, or the socket has one
+ *	that it cannot lose now
+ *
+ * Context: any but hard interrupt; any lock.
+ */
+void mqtt_rx_kick(struct mqtt_peer *peer)
 {
-	mqtt_peer_hold(peer);
-	if (!queue_work(mqtt_wq, &peer->rx.work))
-		mqtt_peer_put(peer);
+	mqtt_rx_schedule(peer, 0);
+}
+
+/**
+ * mqtt_rx_waits() - is a peer held up by its rate or for a subscriber?
+ * @peer: peer
+ *
+ * Bytes may be there then, or the end of the stream, that nobody is to see yet. A
+ * connection that is dead, or on which the daemon has said its last, waits for
+ * nothing.
+ *
+ * Context: any, no lock; then the answer may be old as soon as it is given.
+ */
+bool mqtt_rx_waits(const struct mqtt_peer *peer)
+{
+	const struct sock *sk = peer->sk;
+
+	return unlikely(READ_ONCE(peer->rx.wait)) &&
+	       READ_ONCE(peer->rx.state) == MQTT_PEER_STATE_FAST &&
+	       !(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) &&
+	       inet_sk_state_load(sk) != TCP_CLOSE;
 }
 
 /**
@@ -349,7 +415,17 @@ bool mqtt_rx_readable(const struct mqtt_peer *peer)
  */
 bool mqtt_rx_waits_for_peer(struct mqtt_peer *peer)
 {
-	return !work_busy(&peer->rx.work) && !mqtt_rx_readable(peer);
+	return !work_busy(&peer->rx.work.work) && !mqtt_rx_waits(peer) &&
+	       !mqtt_rx_readable(peer);
+}
+
+/*
+ * Has the connection come to an end that the daemon has to be told of? An error
+ * alone is none: the stream goes on behind it.
+ */
+static bool mqtt_rx_ended(const struct sock *sk)
+{
+	return sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE;
 }
 
 /**
@@ -363,15 +439,16 @@ void mqtt_rx_data_ready(struct mqtt_peer *peer)
 {
 	local_bh_disable();
 	if (mqtt_rx_run(peer))
-		mqtt_rx_schedule(peer);
+		mqtt_rx_schedule(peer, 0);
 	local_bh_enable();
-	if (mqtt_rx_readable(peer))
+	/* The end of the stream may have had to wait. */
+	if (mqtt_rx_readable(peer) || (mqtt_rx_ended(peer->sk) && !mqtt_rx_waits(peer)))
 		peer->saved_data_ready(peer->sk);
 }
 
 static void mqtt_rx_work(struct work_struct *work)
 {
-	struct mqtt_peer *peer = container_of(work, struct mqtt_peer, rx.work);
+	struct mqtt_peer *peer = container_of(to_delayed_work(work), struct mqtt_peer, rx.work);
 
 	local_bh_disable();
 	bh_lock_sock(peer->sk);
@@ -400,15 +477,6 @@ void mqtt_rx_release_cb(struct mqtt_peer *peer)
 		mqtt_rx_data_ready(peer);
 }
 
-/*
- * Has the connection come to an end that the daemon has to be told of? An error
- * alone is none: the stream goes on behind it.
- */
-static bool mqtt_rx_ended(const struct sock *sk)
-{
-	return sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE;
-}
-
 static size_t mqtt_rx_user_bytes_locked(struct mqtt_peer *peer, int flags)
 {
 	struct mqtt_rx *rx = &peer->rx;
@@ -425,12 +493,13 @@ static size_t mqtt_rx_user_bytes_locked(struct mqtt_peer *peer, int flags)
 	more = mqtt_rx_run(peer);
 	local_bh_enable();
 	if (more)
-		mqtt_rx_schedule(peer);
+		mqtt_rx_schedule(peer, 0);
 
 	left = rx->end - tcp_sk(sk)->copied_seq;
 	if (rx->state != MQTT_PEER_STATE_RAW && left > 0)
 		return left;
-	if (rx->state == MQTT_PEER_STATE_FAST && mqtt_rx_ended(sk) && !more)
+	if (rx->state == MQTT_PEER_STATE_FAST && mqtt_rx_ended(sk) && !more &&
+	    !mqtt_rx_waits(peer))
 		mqtt_rx_give_up(peer);	/* what is left will not become whole */
 	return rx->state == MQTT_PEER_STATE_RAW ? MQTT_RX_ALL : 0;
 }
@@ -482,7 +551,8 @@ void mqtt_rx_user_done(struct mqtt_peer *peer)
 void mqtt_rx_init(struct mqtt_rx *rx)
 {
 	mutex_init(&rx->read_lock);
-	INIT_WORK(&rx->work, mqtt_rx_work);
+	INIT_DELAYED_WORK(&rx->work, mqtt_rx_work);
+	mqtt_rate_init(&rx->rate);
 }
 
 /**
@@ -498,4 +568,21 @@ void mqtt_rx_start(struct mqtt_peer *peer, u32 skip)
 	mqtt_alias_forget(&peer->aliases);
 	WRITE_ONCE(peer->rx.end, tcp_sk(peer->sk)->copied_seq + skip);
 	WRITE_ONCE(peer->rx.state, skip ? MQTT_PEER_STATE_BARRIER : MQTT_PEER_STATE_FAST);
+}
+
+/**
+ * mqtt_rx_stop() - a peer's socket is given back
+ * @peer: peer; the caller has a reference
+ *
+ * What waits in its receive queue is the daemon's.
+ *
+ * Context: the socket is locked. A run of the work that is waiting for the lock does
+ * nothing if the peer is not hooked any more.
+ */
+void mqtt_rx_stop(struct mqtt_peer *peer)
+{
+	if (cancel_delayed_work(&peer->rx.work))
+		mqtt_peer_put(peer);
+	mqtt_pause_end(peer);
+	WRITE_ONCE(peer->rx.wait, MQTT_RX_WAIT_NONE);
 }

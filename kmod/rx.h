@@ -10,7 +10,17 @@
 #include <linux/workqueue.h>
 #include <linux/mqtt.h>
 
+#include "pause.h"
+#include "rate.h"
+
 struct mqtt_peer;
+
+/* What holds up a publisher whose stream the kernel could frame. */
+enum mqtt_rx_wait {
+	MQTT_RX_WAIT_NONE,
+	MQTT_RX_WAIT_RATE,	/* the next packet is above its rate */
+	MQTT_RX_WAIT_PAUSE,	/* a subscriber's queue is long */
+};
 
 /**
  * struct mqtt_rx - receive side of a peer
@@ -18,27 +28,35 @@ struct mqtt_peer;
  *	bytes from tp->copied_seq to here are its, and none behind it has been
  *	looked at for good
  * @state: enum mqtt_peer_state
+ * @wait: enum mqtt_rx_wait; of interest while @state is MQTT_PEER_STATE_FAST. Set,
+ *	@work is pending, and there are no bytes of the daemon's
  * @read_lock: serialises the daemon's readers from the look at @end to the end
  *	of TCP's recvmsg
- * @work: frames on when one run had too much to do; holds a reference to the
- *	peer while pending
+ * @work: frames on when one run had too much to do, or what it waits for may be
+ *	over; holds a reference to the peer while pending
  * @deferred: the socket's owner shall frame on in release_cb
+ * @rate: how fast the client may publish
+ * @pause: for whom it is held up
  *
- * @end, @state and the counters change under the socket's lock and are read
+ * @end, @state, @wait and the counters change under the socket's lock and are read
  * without it by poll.
  */
 struct mqtt_rx {
 	u32 end;
 	u8 state;
-	struct mutex read_lock;	/* see above */
-	struct work_struct work;
+	u8 wait;
 	bool deferred;
+	struct mutex read_lock;	/* see above */
+	struct delayed_work work;
+	struct mqtt_rate rate;
+	struct mqtt_pause pause;
 
 	u64 packets;
 	u64 bytes;
 	u64 pings;
 	u64 slow_packets;
 	u64 drop_no_memory;
+	u64 drop_denied;
 };
 
 /* mqtt_rx_user_bytes(): TCP's recvmsg may do as it likes */
@@ -46,6 +64,9 @@ struct mqtt_rx {
 
 void mqtt_rx_init(struct mqtt_rx *rx);
 void mqtt_rx_start(struct mqtt_peer *peer, u32 skip);
+void mqtt_rx_stop(struct mqtt_peer *peer);
+void mqtt_rx_kick(struct mqtt_peer *peer);
+bool mqtt_rx_waits(const struct mqtt_peer *peer);
 bool mqtt_rx_readable(const struct mqtt_peer *peer);
 bool mqtt_rx_waits_for_peer(struct mqtt_peer *peer);
 void mqtt_rx_data_ready(struct mqtt_peer *peer);

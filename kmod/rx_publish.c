@@ -11,11 +11,13 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "acl_ask.h"
 #include "msg.h"
 #include "payload.h"
 #include "peer.h"
 #include "route.h"
 #include "router.h"
+#include "trace.h"
 #include "rx_publish.h"
 #include "translate.h"
 
@@ -27,6 +29,8 @@
 void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets)
 {
 	peer->rx.drop_no_memory += packets;
+	trace_mqtt_drop(peer->router, peer, peer->id, NULL, MQTT_A_STATS_DROP_NO_MEMORY, packets,
+			true);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, packets);
 }
 
@@ -103,6 +107,17 @@ static int mqtt_rx_parse(const u8 *head, u32 have, const struct mqtt_frame *fram
 	return err;
 }
 
+/* Returns 1 if the publisher's rate lets a packet pass, 0 if it was dropped, or -EBUSY. */
+static int mqtt_rx_limit(struct mqtt_peer *peer, u32 len)
+{
+	if (likely(!peer->rx.rate.on) || mqtt_rate_take(&peer->rx.rate, len))
+		return 1;
+	if (mqtt_rate_waits(peer, len))
+		return -EBUSY;
+	mqtt_rate_drop(peer, 1);
+	return 0;
+}
+
 /* The receivers know nothing of the publisher's aliases: give them the topic. */
 static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *in,
 			       struct mqtt_publish *pub)
@@ -113,6 +128,11 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 		return ret;
 	if (unlikely(mqtt_rx_topic_is_daemons(pub->topic, pub->topic_len)))
 		return -ENOENT;
+	ret = mqtt_rx_limit(peer, in->msg->len);
+	if (ret <= 0)
+		return ret;
+	if (!mqtt_acl_may_publish(peer, pub->topic, pub->topic_len, 1))
+		return 0;
 	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
 		mqtt_rx_no_memory(peer, 1);
@@ -125,8 +145,15 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 
 static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *in)
 {
+	int ret;
+
 	if (unlikely(mqtt_rx_topic_is_daemons(in->pub->topic, in->pub->topic_len)))
 		return -ENOENT;
+	ret = mqtt_rx_limit(peer, in->msg->len);
+	if (ret <= 0)
+		return ret;
+	if (!mqtt_acl_may_publish(peer, in->pub->topic, in->pub->topic_len, in->msg->packets))
+		return 0;
 	return mqtt_route(peer->router, in);
 }
 
@@ -138,13 +165,19 @@ static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *
  *
  * Context: softirq or process; the socket is locked and bottom halves are off.
  * Return: how many receivers it was for, as a measure of the work done, 0 if
- * there was no memory too; -EAGAIN if it is not whole; -ENOENT if it is the
- * daemon's, because of its topic alias or topic name; -EBADMSG or -EPROTO if it is malformed.
+ * there was no memory or it was dropped because of the publisher's rate, too;
+ * -EAGAIN if it is not whole; -EBUSY if it has to wait for its rate; -ENOENT if it is
+ * the daemon's, because of its topic alias or topic name; -EBADMSG or -EPROTO if it is
+ * malformed.
  */
 int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		    struct mqtt_cursor cur)
 {
-	struct mqtt_publication in = { .source = peer, .last = &peer->match };
+	struct mqtt_publication in = {
+		.source = peer,
+		.publisher = peer,
+		.last = &peer->match,
+	};
 	struct mqtt_publish pub;
 	struct mqtt_msg *msg;
 	bool shared;

@@ -7,10 +7,13 @@
  *
  * The bytes are copied once, into memory of this CPU, and everything is decided
  * there: a local sender may still be changing what stands in the queue.
+ *
+ * A rate is one of packets: a train is cut where it says so.
  */
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "acl_ask.h"
 #include "msg.h"
 #include "peer.h"
 #include "route.h"
@@ -83,6 +86,50 @@ static void mqtt_train_find(struct mqtt_train *train, const struct mqtt_frame_ru
 	}
 }
 
+/* Length of the packet at @off, one of those found */
+static u32 mqtt_train_packet_len(const struct mqtt_train *train, u32 off)
+{
+	struct mqtt_fixed_header fh = {};
+
+	mqtt_fixed_header_parse(train->buf + off, train->have - off, &fh);
+	return fh.size + fh.remaining;
+}
+
+/*
+ * The publisher has a rate. Leaves in the train the packets that may go, the first
+ * ones or none, and sets what is done with: these, and those behind them that are
+ * dropped. Returns 0, or -EBUSY if the first packet has to wait.
+ */
+static int mqtt_train_limit(struct mqtt_peer *peer, struct mqtt_train *train,
+			    struct mqtt_taken *taken)
+{
+	u32 found = train->packets, off = 0, n = 0, len = 0;
+	struct mqtt_rate *rate = &peer->rx.rate;
+
+	train->longest = 0;
+	for (; n < found; n++, off += len) {
+		len = mqtt_train_packet_len(train, off);
+		if (!mqtt_rate_take(rate, len))
+			break;
+		train->longest = max(train->longest, len);
+	}
+	train->packets = n;
+	train->len = off;
+	*taken = (struct mqtt_taken){ .packets = n, .bytes = off };
+	if (n == found)
+		return 0;
+	if (mqtt_rate_waits(peer, len))
+		return n ? 0 : -EBUSY;
+	do {
+		off += len;
+		if (++n < found)
+			len = mqtt_train_packet_len(train, off);
+	} while (n < found && !mqtt_rate_lets(rate, len));
+	mqtt_rate_drop(peer, n - taken->packets);
+	*taken = (struct mqtt_taken){ .packets = n, .bytes = off };
+	return 0;
+}
+
 /* The view of the first packet, in the message instead of the buffer. */
 static void mqtt_train_rebase(struct mqtt_train *train, const struct mqtt_msg *msg)
 {
@@ -96,9 +143,16 @@ static void mqtt_train_rebase(struct mqtt_train *train, const struct mqtt_msg *m
 
 static int mqtt_train_route(struct mqtt_peer *peer, struct mqtt_train *train)
 {
-	struct mqtt_publication in = { .source = peer, .last = &peer->match };
+	struct mqtt_publication in = {
+		.source = peer,
+		.publisher = peer,
+		.last = &peer->match,
+	};
 	int receivers;
 
+	if (!mqtt_acl_may_publish(peer, train->first.topic, train->first.topic_len,
+				  train->packets))
+		return 0;
 	in.msg = mqtt_msg_alloc(train->len, train->len, peer->protocol, MQTT_RX_GFP);
 	if (unlikely(!in.msg)) {
 		mqtt_rx_no_memory(peer, train->packets);
@@ -158,5 +212,10 @@ int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	train.longest = frame->len;
 	mqtt_train_find(&train, rules);
 	*taken = (struct mqtt_taken){ .packets = train.packets, .bytes = train.len };
+	if (unlikely(peer->rx.rate.on)) {
+		err = mqtt_train_limit(peer, &train, taken);
+		if (err || !train.packets)
+			return err;
+	}
 	return mqtt_train_route(peer, &train);
 }

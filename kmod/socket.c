@@ -305,6 +305,7 @@ void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 	WRITE_ONCE(peer->hooked, false);
 
 	mqtt_keepalive_stop(peer);
+	mqtt_rx_stop(peer);
 	/* Threads that sleep in our operations go on in TCP's. */
 	if (!sock_flag(sk, SOCK_DEAD)) {
 		sk->sk_state_change(sk);

@@ -18,7 +18,8 @@ struct mqtt_stats __percpu *mqtt_stats_alloc(void)
 	return netdev_alloc_pcpu_stats(struct mqtt_stats);
 }
 
-static u64 mqtt_stats_sum(const struct mqtt_stats __percpu *stats, unsigned int attr)
+/* @member: offset of a u64_stats_t in struct mqtt_stats */
+static u64 mqtt_stats_sum(const struct mqtt_stats __percpu *stats, size_t member)
 {
 	u64 sum = 0;
 	int cpu;
@@ -30,11 +31,21 @@ static u64 mqtt_stats_sum(const struct mqtt_stats __percpu *stats, unsigned int 
 
 		do {
 			start = u64_stats_fetch_begin(&s->syncp);
-			n = u64_stats_read(&s->count[attr]);
+			n = u64_stats_read((const void *)s + member);
 		} while (u64_stats_fetch_retry(&s->syncp, start));
 		sum += n;
 	}
 	return sum;
+}
+
+static int mqtt_stats_put_delay(struct sk_buff *skb, const struct mqtt_stats __percpu *stats)
+{
+	u64 delay[MQTT_DELAYS];
+	unsigned int i;
+
+	for (i = 0; i < MQTT_DELAYS; i++)
+		delay[i] = mqtt_stats_sum(stats, offsetof(struct mqtt_stats, delay[i]));
+	return nla_put(skb, MQTT_A_STATS_TX_DELAY, sizeof(delay), delay);
 }
 
 /**
@@ -48,10 +59,14 @@ int mqtt_stats_put(struct sk_buff *skb, const struct mqtt_stats __percpu *stats)
 {
 	unsigned int attr;
 
-	for (attr = MQTT_A_STATS_UNSPEC + 1; attr <= MQTT_A_STATS_MAX; attr++)
-		if (attr != MQTT_A_STATS_PAD &&
-		    nla_put_u64_64bit(skb, attr, mqtt_stats_sum(stats, attr),
+	for (attr = MQTT_A_STATS_UNSPEC + 1; attr <= MQTT_A_STATS_MAX; attr++) {
+		size_t member = offsetof(struct mqtt_stats, count[attr]);
+
+		if (attr == MQTT_A_STATS_PAD || attr == MQTT_A_STATS_TX_DELAY)
+			continue;
+		if (nla_put_u64_64bit(skb, attr, mqtt_stats_sum(stats, member),
 				      MQTT_A_STATS_PAD))
 			return -EMSGSIZE;
-	return 0;
+	}
+	return mqtt_stats_put_delay(skb, stats);
 }

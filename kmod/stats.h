@@ -6,6 +6,7 @@
 #ifndef _MQTT_STATS_H
 #define _MQTT_STATS_H
 
+#include <linux/bitops.h>
 #include <linux/percpu.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/mqtt.h>
@@ -14,6 +15,7 @@ struct sk_buff;
 
 struct mqtt_stats {
 	u64_stats_t count[MQTT_A_STATS_MAX + 1];
+	u64_stats_t delay[MQTT_DELAYS];
 	struct u64_stats_sync syncp;
 };
 
@@ -39,6 +41,24 @@ static inline void mqtt_stats_add(struct mqtt_stats __percpu *stats, unsigned in
 	u64_stats_add(&s->count[attr], n);
 	u64_stats_update_end(&s->syncp);
 	local_bh_enable();
+}
+
+/**
+ * mqtt_stats_delay() - count packets by how long they were in the kernel
+ * @stats: a router's counters
+ * @ns: nanoseconds
+ * @packets: how many
+ *
+ * Context: bottom halves off.
+ */
+static inline void mqtt_stats_delay(struct mqtt_stats __percpu *stats, u64 ns, u32 packets)
+{
+	struct mqtt_stats *s = this_cpu_ptr(stats);
+	unsigned int i = min(fls64(ns >> 10), MQTT_DELAYS - 1);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_add(&s->delay[i], packets);
+	u64_stats_update_end(&s->syncp);
 }
 
 #endif /* _MQTT_STATS_H */

@@ -57,7 +57,7 @@ static bool mqtt_tcp_may_read(const struct mqtt_peer *peer)
 	const struct sock *sk = peer->sk;
 
 	return mqtt_rx_readable(peer) || !READ_ONCE(peer->hooked) || READ_ONCE(sk->sk_err) ||
-	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
+	       (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN && !mqtt_rx_waits(peer)) ||
 	       inet_sk_state_load(sk) == TCP_CLOSE;
 }
 
@@ -351,6 +351,8 @@ static __poll_t mqtt_tcp_poll(struct file *file, struct socket *sock,
 
 	if (mqtt_rx_readable(peer))
 		mask |= in;
+	else if (mqtt_rx_waits(peer))
+		mask &= ~(in | EPOLLRDHUP);
 	else if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
 		mask &= ~in;
 	if (poll_requested_events(wait) & out && mqtt_tcp_out_masked(peer))

@@ -8,6 +8,7 @@
 
 #include <linux/bitops.h>
 #include <linux/compiler.h>
+#include <linux/string.h>
 
 #define TOPIC_MAX	65535
 
@@ -123,4 +124,49 @@ unsigned int mqtt_topic_levels(const u8 *topic, size_t len)
 	for (; i < len; i++)
 		levels += topic[i] == '/';
 	return levels;
+}
+
+static size_t level_len(const u8 *at, const u8 *end)
+{
+	const u8 *slash = memchr(at, '/', end - at);
+
+	return (slash ? slash : end) - at;
+}
+
+/**
+ * mqtt_topic_matches() - does a topic filter match a topic name?
+ * @filter: valid topic filter
+ * @filter_len: bytes at @filter
+ * @topic: valid topic name
+ * @topic_len: bytes at @topic
+ *
+ * For a few filters; the topic table is for many.
+ *
+ * Context: any. O(@filter_len + @topic_len).
+ * Return: true if it does: MQTT 4.7, with [MQTT-4.7.2-1].
+ */
+bool mqtt_topic_matches(const u8 *filter, size_t filter_len, const u8 *topic, size_t topic_len)
+{
+	const u8 *f = filter, *f_end = filter + filter_len;
+	const u8 *t = topic, *t_end = topic + topic_len;
+
+	if (*t == '$' && (*f == '+' || *f == '#'))
+		return false;
+	for (;;) {
+		size_t f_level = level_len(f, f_end), t_level = level_len(t, t_end);
+
+		if (f_level == 1 && *f == '#')
+			return true;
+		if (!(f_level == 1 && *f == '+') &&
+		    (f_level != t_level || memcmp(f, t, f_level)))
+			return false;
+		f += f_level;
+		t += t_level;
+		if (f == f_end || t == t_end)
+			break;
+		f++;
+		t++;
+	}
+	/* "a/#" matches "a" */
+	return t == t_end && (f == f_end || (f_end - f == 2 && f[1] == '#'));
 }

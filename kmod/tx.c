@@ -22,6 +22,7 @@
  * has seen in the queue stays there while it sends.
  */
 #include <linux/interrupt.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -31,6 +32,7 @@
 #include "peer.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 #include "tx.h"
 
 /* Bytes that TCP may hold unsent before our queue, and its policy, takes over. */
@@ -69,24 +71,46 @@ static void mqtt_tx_schedule(struct mqtt_peer *peer, unsigned long delay)
 }
 
 /**
- * mqtt_tx_make_dirty() - have what is in a peer's queue sent soon
+ * mqtt_tx_wake() - have somebody take a peer's socket soon
  * @peer: receiver
  *
  * Context: bottom halves are off and tx->lock is held, with tx->closed seen
  * false: so the peer has not been put for the last time.
  */
-void mqtt_tx_make_dirty(struct mqtt_peer *peer)
+void mqtt_tx_wake(struct mqtt_peer *peer)
 {
 	struct mqtt_tx_cpu *cpu = this_cpu_ptr(&mqtt_tx_cpus);
 
 	lockdep_assert_held(&peer->tx.lock);
-	if (test_bit(MQTT_TX_BLOCKED, &peer->tx.flags) ||
-	    test_and_set_bit(MQTT_TX_DIRTY, &peer->tx.flags))
+	if (test_and_set_bit(MQTT_TX_DIRTY, &peer->tx.flags))
 		return;
 
 	mqtt_peer_hold(peer);
 	if (llist_add(&peer->tx.dirty, &cpu->dirty))
 		tasklet_schedule(&cpu->tasklet);
+}
+
+/**
+ * mqtt_tx_make_dirty() - have what is in a peer's queue sent soon
+ * @peer: receiver
+ *
+ * Context: as mqtt_tx_wake().
+ */
+void mqtt_tx_make_dirty(struct mqtt_peer *peer)
+{
+	if (!test_bit(MQTT_TX_BLOCKED, &peer->tx.flags))
+		mqtt_tx_wake(peer);
+}
+
+/**
+ * mqtt_tx_retry() - have somebody take a peer's socket a bit later
+ * @peer: receiver; the caller has a reference, or the socket
+ *
+ * Context: any but hard interrupt.
+ */
+void mqtt_tx_retry(struct mqtt_peer *peer)
+{
+	mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 }
 
 /* What is to be sent with one call of TCP. */
@@ -104,11 +128,15 @@ static bool mqtt_tx_by_page(const struct mqtt_msg *msg, u32 off)
 	return off >= msg->head_len && msg->len - msg->head_len >= MQTT_TX_PAGES_MIN;
 }
 
-/* The consumer: describe what to send next, at most @room bytes and a packet. */
+/*
+ * The consumer: describe what to send next, at most @room bytes and a packet. It
+ * is pinned until mqtt_tx_complete().
+ */
 static void mqtt_tx_gather(struct mqtt_tx *tx, struct mqtt_tx_batch *batch, u32 room)
 {
 	struct mqtt_queue_pos pos;
 	u32 off = tx->off;
+	u32 entries = 0;
 
 	batch->n = 0;
 	batch->bytes = 0;
@@ -124,6 +152,9 @@ static void mqtt_tx_gather(struct mqtt_tx *tx, struct mqtt_tx_batch *batch, u32 
 		if (batch->more)
 			break;
 		batch->pages = pages;
+		/* none begins in its middle but the first */
+		if (!batch->n || !off)
+			entries++;
 		batch->n += mqtt_msg_bvec(msg, off, batch->bv + batch->n,
 					  MQTT_TX_BVECS - batch->n, &batch->bytes);
 		off += batch->bytes - before;
@@ -132,7 +163,17 @@ static void mqtt_tx_gather(struct mqtt_tx *tx, struct mqtt_tx_batch *batch, u32 
 			off = 0;
 		}
 	}
+	if (batch->n)
+		tx->pinned = entries;
 	spin_unlock_bh(&tx->lock);
+}
+
+static void mqtt_tx_sent(const struct mqtt_peer *peer, const struct mqtt_msg *msg, u64 now)
+{
+	u64 age = mqtt_msg_age(msg, now);
+
+	mqtt_stats_delay(peer->router->stats, age, msg->packets);
+	trace_mqtt_tx(peer->router, peer, peer->id, 0, msg, age);
 }
 
 /* The consumer: TCP has taken @sent bytes more. Returns messages completed. */
@@ -140,6 +181,7 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 {
 	struct mqtt_tx *tx = &peer->tx;
 	u32 off = tx->off + sent;
+	u64 now = local_clock();
 	unsigned int n = 0;
 	u64 bytes = 0;
 
@@ -155,10 +197,14 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 		} else {
 			bytes += msg->len;
 			n += msg->packets;
+			mqtt_tx_sent(peer, msg, now);
 		}
 		mqtt_queue_pop(&tx->queue);
 	}
 	tx->full_told &= tx->queue.entries > 0;
+	tx->pinned = off > 0;
+	if (unlikely(tx->pauses.on))
+		mqtt_pauses_look(peer);
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
@@ -269,16 +315,13 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 			break;
 		}
 		sent = sk_stream_memory_free(sk) ? mqtt_tx_send(sk, &batch) : -EAGAIN;
-		if (sent < 0) {
-			mqtt_tx_block(peer, more);
+		done += mqtt_tx_complete(peer, max(sent, 0)) + max(sent, 0) / MQTT_TX_COST_BYTES;
+		if (sent < (int)batch.bytes) {
+			/* Behind the part that it has taken TCP does not wait. */
+			mqtt_tx_block(peer, sent < 0 && more);
 			break;
 		}
 		more = batch.more;
-		done += mqtt_tx_complete(peer, sent) + sent / MQTT_TX_COST_BYTES;
-		if (sent < batch.bytes) {
-			mqtt_tx_block(peer, false);
-			break;
-		}
 		if (done >= budget) {
 			mqtt_tx_schedule(peer, 0);
 			break;
@@ -303,7 +346,11 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	struct mqtt_tx *tx = &peer->tx;
 	unsigned int done;
 
-	if (tx->running || tx->user_open || tx->held || !peer->hooked)
+	if (tx->running || !peer->hooked)
+		return 0;
+	if (unlikely(READ_ONCE(tx->slow) == MQTT_TX_SLOW_FOUND) && mqtt_tx_connected(peer->sk))
+		mqtt_tx_slow_report(peer);
+	if (tx->user_open || tx->held)
 		return 0;
 	if (unlikely(!mqtt_tx_connected(peer->sk))) {
 		mqtt_tx_close(peer);
@@ -351,9 +398,9 @@ int mqtt_tx_finish(struct mqtt_peer *peer)
 		sent = mqtt_tx_send(sk, &batch);
 		WRITE_ONCE(tcp_sk(sk)->notsent_lowat, notsent_lowat);
 		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+		mqtt_tx_complete(peer, max(sent, 0));
 		if (sent <= 0)
 			break;
-		mqtt_tx_complete(peer, sent);
 	}
 	tx->running = false;
 	if (!tx->off || !mqtt_tx_connected(sk))
@@ -454,13 +501,16 @@ static void mqtt_tx_tasklet(struct tasklet_struct *tasklet)
 /**
  * mqtt_tx_init() - prepare the transmit side of a new peer
  * @tx: transmit side, zeroed
+ * @memory: that its queue reserves from
  * @max_packet: bytes of the longest packet that the client takes, 0: any
  */
-void mqtt_tx_init(struct mqtt_tx *tx, u32 max_packet)
+void mqtt_tx_init(struct mqtt_tx *tx, struct mqtt_memory *memory, u32 max_packet)
 {
+	mqtt_queue_init(&tx->queue, memory);
 	spin_lock_init(&tx->lock);
 	mutex_init(&tx->user_lock);
 	INIT_DELAYED_WORK(&tx->work, mqtt_tx_work);
+	mqtt_pauses_init(&tx->pauses);
 	tx->max_packet = max_packet ?: U32_MAX;
 }
 
@@ -481,15 +531,17 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 	tx->closed = true;
 	port = tx->port;
 	tx->port = NULL;
-	queue = tx->queue;
-	tx->queue = (struct mqtt_queue){};
+	mqtt_queue_take(&queue, &tx->queue);
 	pings = tx->pings;
 	tx->pings = 0;
+	tx->pinned = 0;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 
 	if (port)
 		mqtt_port_put(port);
+	mqtt_trace_purge(peer->router, &queue, peer);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
 		       mqtt_queue_purge(&queue) - pings);
 }

@@ -12,6 +12,7 @@
 #include <linux/workqueue.h>
 #include <mqtt/wire.h>
 
+#include "pause.h"
 #include "queue.h"
 
 struct mqtt_msg;
@@ -27,15 +28,26 @@ enum mqtt_tx_flag {
 	MQTT_TX_USER_WANTS,	/* the daemon waits for the kernel's packet to end */
 };
 
+/* The policy "disconnect", see tx_slow.c */
+enum mqtt_tx_slow {
+	MQTT_TX_SLOW_NOT,
+	MQTT_TX_SLOW_FOUND,	/* its socket is to get the error */
+	MQTT_TX_SLOW_TOLD,	/* and has got it */
+};
+
 /**
  * struct mqtt_tx - transmit side of a peer
- * @lock: protects the queue: what follows, down to @closed; taken before a port's
+ * @lock: protects the queue: what follows, down to @port; taken before a port's
  * @queue: what is to be sent
  * @max_packet: longest packet that the client takes
  * @pings: PINGRESPs in @queue, which no limit counts
+ * @slow: enum mqtt_tx_slow; if it is, nothing may be queued either
+ * @pinned: entries at the head of @queue that the kernel is sending, or has
+ *	sent in part: they stay where they are
  * @full_told: that the queue is full has been told since it became empty
  * @port: where everything goes instead if the peer is hosted, held
  * @closed: nothing may be queued any more
+ * @pauses: publishers that wait for the queue; also under @lock
  * @flags: enum mqtt_tx_flag
  * @dirty: link in a CPU's list, owned by whoever set MQTT_TX_DIRTY
  * @work: sends in process context, holds a reference to the peer while pending
@@ -55,6 +67,10 @@ enum mqtt_tx_flag {
  * @drop_queue_full: not queued, the peer's limit; under @lock
  * @drop_no_memory: not queued, no memory; under @lock
  * @drop_too_large: not queued, @max_packet; under @lock
+ * @drop_old: removed for newer ones; under @lock
+ * @drop_conflated: replaced by newer ones of their topics; under @lock
+ * @drop_slow: not queued, or removed, as it is too slow; under @lock
+ * @drop_router_full: not queued, the router's limit; under @lock
  *
  * @off, @held, @user_unseen, @running, @user_open and @sent_* change under the socket's lock;
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.
@@ -62,11 +78,14 @@ enum mqtt_tx_flag {
 struct mqtt_tx {
 	spinlock_t lock;	/* see above */
 	bool closed;
+	u8 slow;
 	bool full_told;
 	u8 pings;
+	u32 pinned;
 	u32 max_packet;
 	struct mqtt_queue queue;
 	struct mqtt_port *port;
+	struct mqtt_pauses pauses;
 
 	unsigned long flags;
 	struct llist_node dirty;
@@ -88,14 +107,21 @@ struct mqtt_tx {
 	u64 drop_queue_full;
 	u64 drop_no_memory;
 	u64 drop_too_large;
+	u64 drop_old;
+	u64 drop_conflated;
+	u64 drop_slow;
+	u64 drop_router_full;
+	u64 drop_denied;
 };
 
 int mqtt_tx_module_init(void);
 void mqtt_tx_module_exit(void);
 
-void mqtt_tx_init(struct mqtt_tx *tx, u32 max_packet);
+void mqtt_tx_init(struct mqtt_tx *tx, struct mqtt_memory *memory, u32 max_packet);
 void mqtt_tx_close(struct mqtt_peer *peer);
 void mqtt_tx_make_dirty(struct mqtt_peer *peer);
+void mqtt_tx_wake(struct mqtt_peer *peer);
+void mqtt_tx_retry(struct mqtt_peer *peer);
 
 int mqtt_tx_flush(struct mqtt_peer *peer);
 int mqtt_tx_finish(struct mqtt_peer *peer);
@@ -107,7 +133,8 @@ extern struct mqtt_msg *mqtt_tx_pingresp;
 int mqtt_tx_enqueue_init(void);
 void mqtt_tx_enqueue_exit(void);
 bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets);
-void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets);
+void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
+void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets);
 void mqtt_tx_ping(struct mqtt_peer *peer);
 
 /* tx_host.c */
@@ -115,6 +142,9 @@ void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port);
 int mqtt_tx_begin(struct mqtt_peer *peer, bool held);
 int mqtt_tx_hold(struct mqtt_peer *peer);
 void mqtt_tx_release(struct mqtt_peer *peer);
+
+/* tx_slow.c */
+void mqtt_tx_slow_report(struct mqtt_peer *peer);
 
 /* tx_user.c */
 int mqtt_tx_user_begin(struct mqtt_peer *peer, int flags);

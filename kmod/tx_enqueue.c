@@ -6,8 +6,10 @@
 #include "event.h"
 #include "msg.h"
 #include "peer.h"
+#include "policy.h"
 #include "port.h"
 #include "router.h"
+#include "trace.h"
 #include "tx.h"
 
 /* PINGRESPs in one queue. Who has asked so often gets an answer as it is. */
@@ -28,23 +30,59 @@ static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err, u32 packets)
 	case -ENOBUFS:
 		tx->drop_queue_full += packets;
 		return tx->port ? MQTT_A_STATS_DROP_PORT_FULL : MQTT_A_STATS_DROP_QUEUE_FULL;
+	case -EDQUOT:
+		tx->drop_router_full += packets;
+		return MQTT_A_STATS_DROP_ROUTER_FULL;
+	case -ECONNABORTED:
+		tx->drop_slow += packets;
+		return MQTT_A_STATS_DROP_SLOW;
 	default:
 		tx->drop_no_memory += packets;
 		return MQTT_A_STATS_DROP_NO_MEMORY;
 	}
 }
 
-/* Returns whether to tell that the queue is full, with a reference to @peer. */
-static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
+/* What is to be told is told without the lock: returns with a reference if so. */
+static bool mqtt_tx_has_to_tell(struct mqtt_peer *peer, struct mqtt_verdict *verdict)
 {
 	struct mqtt_tx *tx = &peer->tx;
 
 	lockdep_assert_held(&tx->lock);
-	if (tx->full_told)
+	if (verdict->full) {
+		verdict->full = !tx->full_told;
+		tx->full_told = true;
+	}
+	if (!verdict->full && !verdict->router_full && !verdict->slow)
 		return false;
-	tx->full_told = true;
 	mqtt_peer_hold(peer);
 	return true;
+}
+
+/* Takes the reference. */
+static void mqtt_tx_tell(struct mqtt_peer *peer, const struct mqtt_verdict *verdict)
+{
+	struct mqtt_router *router = peer->router;
+
+	if (verdict->full)
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_QUEUE_FULL);
+	if (verdict->slow)
+		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_SLOW);
+	if (verdict->router_full && mqtt_memory_tell(&router->memory))
+		mqtt_event_router(router->net, MQTT_EVENT_TYPE_ROUTER_FULL);
+	mqtt_peer_put(peer);
+}
+
+static int mqtt_tx_push(struct mqtt_peer *peer, struct mqtt_msg *msg,
+			struct mqtt_verdict *verdict)
+{
+	int err;
+
+	if (likely(mqtt_policy_is_plain(&peer->limits))) {
+		err = mqtt_queue_push(&peer->tx.queue, msg, peer->id, peer->limits.queue_bytes);
+		if (likely(!err) || err == -ENOMEM)
+			return err;
+	}
+	return mqtt_policy_enqueue(peer, msg, verdict);
 }
 
 /**
@@ -54,8 +92,7 @@ static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
  *	memory for it: then this counts
  * @packets: how many are in the message
  *
- * A message that does not fit any more is dropped and its packets are counted;
- * those that are in the queue stay.
+ * At a limit the peer's policy decides what is dropped, and that is counted.
  *
  * Context: bottom halves off, RCU read lock; the publisher's socket may be
  * locked.
@@ -63,14 +100,15 @@ static bool mqtt_tx_tell_full(struct mqtt_peer *peer)
  */
 bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 {
+	struct mqtt_verdict verdict = { .packets = packets };
 	unsigned int why = MQTT_A_STATS_ENQUEUED;
 	struct mqtt_tx *tx = &peer->tx;
 	bool tell = false;
 	int err;
 
 	spin_lock(&tx->lock);
-	if (unlikely(tx->closed))
-		err = -EPIPE;
+	if (unlikely(tx->closed || tx->slow))
+		err = tx->closed ? -EPIPE : -ECONNABORTED;
 	else if (unlikely(!msg))
 		err = -ENOMEM;
 	else if (unlikely(msg->longest > tx->max_packet))
@@ -78,40 +116,67 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 	else if (tx->port)
 		err = mqtt_port_enqueue(tx->port, msg, peer->id);
 	else
-		err = mqtt_queue_push(&tx->queue, msg, peer->id, peer->limits.queue_bytes);
+		err = mqtt_tx_push(peer, msg, &verdict);
 	if (likely(!err)) {
+		trace_mqtt_enqueue(peer, msg);
 		if (!tx->port)
 			mqtt_tx_make_dirty(peer);
 	} else {
 		why = mqtt_tx_dropped(tx, err, packets);
-		tell = err == -ENOBUFS && mqtt_tx_tell_full(peer);
+		trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
+		verdict.full |= err == -ENOBUFS;
+		verdict.router_full |= err == -EDQUOT;
+		if (verdict.slow)
+			mqtt_tx_wake(peer);
 	}
+	if (unlikely(verdict.full | verdict.router_full | verdict.slow))
+		tell = mqtt_tx_has_to_tell(peer, &verdict);
 	spin_unlock(&tx->lock);
 
-	mqtt_stats_add(peer->router->stats, why, packets);
-	if (unlikely(tell)) {
-		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_QUEUE_FULL);
-		mqtt_peer_put(peer);
-	}
+	mqtt_stats_add(peer->router->stats, why, verdict.packets);
+	if (unlikely(tell))
+		mqtt_tx_tell(peer, &verdict);
 	return !err;
 }
 
 /**
  * mqtt_tx_too_large() - count packets that are too long for a peer
  * @peer: receiver
+ * @msg: train that they are in
  * @packets: how many
  *
  * Context: as mqtt_tx_enqueue().
  */
-void mqtt_tx_too_large(struct mqtt_peer *peer, u32 packets)
+void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets)
 {
 	struct mqtt_tx *tx = &peer->tx;
 	unsigned int why;
 
 	spin_lock(&tx->lock);
 	why = mqtt_tx_dropped(tx, -EMSGSIZE, packets);
+	trace_mqtt_drop(peer->router, peer, peer->id, msg, why, packets, false);
 	spin_unlock(&tx->lock);
 	mqtt_stats_add(peer->router->stats, why, packets);
+}
+
+/**
+ * mqtt_tx_denied() - count packets that a peer may not get
+ * @peer: whom they would have been for
+ * @msg: message that they are in, or NULL
+ * @packets: how many
+ *
+ * Context: as mqtt_tx_enqueue().
+ */
+void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets)
+{
+	struct mqtt_tx *tx = &peer->tx;
+
+	spin_lock(&tx->lock);
+	tx->drop_denied += packets;
+	trace_mqtt_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_DENIED_RECEIVE,
+			packets, false);
+	spin_unlock(&tx->lock);
+	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_DENIED_RECEIVE, packets);
 }
 
 /**

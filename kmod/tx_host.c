@@ -28,7 +28,10 @@ void mqtt_tx_host(struct mqtt_peer *peer, struct mqtt_port *port)
 	/* Without a connection nothing is closed either. */
 	tx->closed = false;
 	tx->pings = 0;
+	tx->pinned = 0;
+	tx->slow = MQTT_TX_SLOW_NOT;
 	tx->full_told = false;
+	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&tx->lock);
 	WRITE_ONCE(tx->off, 0);
 }

@@ -100,33 +100,35 @@ static u32 props_size(const struct mqtt_publish *pub)
 	return len;
 }
 
-static u32 variable_header_size(const struct mqtt_publish *pub, u8 protocol)
+static u32 variable_header_size(const struct mqtt_publish *pub, u8 protocol, u32 more_len)
 {
 	u32 size = 2 + pub->topic_len + (pub->qos ? 2 : 0);
+	u32 props = props_size(pub) + more_len;
 
 	if (protocol == MQTT_PROTOCOL_V5)
-		size += mqtt_varint_size(props_size(pub)) + props_size(pub);
+		size += mqtt_varint_size(props) + props;
 	return size;
 }
 
 /**
- * mqtt_publish_header_size() - size of what mqtt_publish_header_write() writes
+ * mqtt_publish_header_size_with() - size of what mqtt_publish_header_write_with() writes
  * @pub: as there
  * @protocol: as there
+ * @more_len: as there
  *
  * Return: bytes of fixed and variable header; -EMSGSIZE if with its payload
  * the packet would be longer than a packet can be.
  */
-s32 mqtt_publish_header_size(const struct mqtt_publish *pub, u8 protocol)
+s32 mqtt_publish_header_size_with(const struct mqtt_publish *pub, u8 protocol, u32 more_len)
 {
-	u32 size = variable_header_size(pub, protocol);
+	u32 size = variable_header_size(pub, protocol, more_len);
 
-	if (pub->payload_len > MQTT_REMAINING_MAX - size)
+	if (size > MQTT_REMAINING_MAX || pub->payload_len > MQTT_REMAINING_MAX - size)
 		return -EMSGSIZE;
 	return 1 + mqtt_varint_size(size + pub->payload_len) + size;
 }
 
-static u8 *props_write(u8 *p, const struct mqtt_publish *pub)
+static u8 *props_write(u8 *p, const struct mqtt_publish *pub, const u8 *more, u32 more_len)
 {
 	const struct mqtt_properties *props = &pub->props;
 	u32 len = props_size(pub);
@@ -134,20 +136,25 @@ static u8 *props_write(u8 *p, const struct mqtt_publish *pub)
 
 	if (len < props->len)
 		before = props->at[MQTT_PROP_TOPIC_ALIAS] - 1;
-	p += mqtt_varint_write(p, len);
+	p += mqtt_varint_write(p, len + more_len);
 	if (before)
 		memcpy(p, props->block, before);
 	if (len > before)
 		memcpy(p + before, props->block + before + ALIAS_SIZE, len - before);
-	return p + len;
+	p += len;
+	if (more_len)
+		memcpy(p, more, more_len);
+	return p + more_len;
 }
 
 /**
- * mqtt_publish_header_write() - write a PUBLISH anew, up to its payload
- * @buf: room for mqtt_publish_header_size() bytes
+ * mqtt_publish_header_write_with() - write a PUBLISH anew, up to its payload
+ * @buf: room for mqtt_publish_header_size_with() bytes
  * @pub: what mqtt_publish_parse() has found in a packet of any version; with
  *	 the topic name put in, if that was a topic alias
  * @protocol: enum mqtt_protocol of the packet to be
+ * @more: properties to be added behind those of @pub, with 5.0
+ * @more_len: bytes at @more, less than MQTT_VARINT_MAX / 2
  *
  * With 5.0 the properties are those of @pub in their order, but for the topic
  * alias, which is left out: it means nothing on another connection. The
@@ -155,7 +162,8 @@ static u8 *props_write(u8 *p, const struct mqtt_publish *pub)
  *
  * Return: bytes written.
  */
-u32 mqtt_publish_header_write(u8 *buf, const struct mqtt_publish *pub, u8 protocol)
+u32 mqtt_publish_header_write_with(u8 *buf, const struct mqtt_publish *pub, u8 protocol,
+				   const u8 *more, u32 more_len)
 {
 	u8 flags = pub->qos << QOS_SHIFT;
 	u8 *p = buf;
@@ -165,7 +173,7 @@ u32 mqtt_publish_header_write(u8 *buf, const struct mqtt_publish *pub, u8 protoc
 	if (pub->retain)
 		flags |= MQTT_PUBLISH_RETAIN;
 	p += mqtt_fixed_header_write(p, MQTT_PKT_PUBLISH << 4 | flags,
-				     variable_header_size(pub, protocol) + pub->payload_len);
+				     variable_header_size(pub, protocol, more_len) + pub->payload_len);
 	*p++ = pub->topic_len >> 8;
 	*p++ = pub->topic_len;
 	memcpy(p, pub->topic, pub->topic_len);
@@ -175,6 +183,6 @@ u32 mqtt_publish_header_write(u8 *buf, const struct mqtt_publish *pub, u8 protoc
 		*p++ = pub->packet_id;
 	}
 	if (protocol == MQTT_PROTOCOL_V5)
-		p = props_write(p, pub);
+		p = props_write(p, pub, more, more_len);
 	return p - buf;
 }

@@ -30,6 +30,8 @@ struct mqtt_match {
 	u8 topic[MQTT_MATCH_TOPIC_MAX];
 };
 
+bool mqtt_match_is_kept(const struct mqtt_trie *trie, const struct mqtt_match *last,
+			const u8 *topic, size_t len);
 int mqtt_match(const struct mqtt_trie *trie, struct mqtt_match *last, const u8 *topic, size_t len,
 	       unsigned int budget, void (*found)(void *ctx, const struct hlist_head *subs),
 	       void *ctx);

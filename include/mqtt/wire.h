@@ -198,7 +198,19 @@ struct mqtt_publish {
 
 int mqtt_publish_parse(const u8 *body, u32 remaining, u8 byte1, u8 protocol,
 		       struct mqtt_publish *pub);
-s32 mqtt_publish_header_size(const struct mqtt_publish *pub, u8 protocol);
-u32 mqtt_publish_header_write(u8 *buf, const struct mqtt_publish *pub, u8 protocol);
+s32 mqtt_publish_header_size_with(const struct mqtt_publish *pub, u8 protocol, u32 more_len);
+u32 mqtt_publish_header_write_with(u8 *buf, const struct mqtt_publish *pub, u8 protocol,
+				   const u8 *more, u32 more_len);
+
+/* The same, with no other properties than those of @pub. */
+static inline s32 mqtt_publish_header_size(const struct mqtt_publish *pub, u8 protocol)
+{
+	return mqtt_publish_header_size_with(pub, protocol, 0);
+}
+
+static inline u32 mqtt_publish_header_write(u8 *buf, const struct mqtt_publish *pub, u8 protocol)
+{
+	return mqtt_publish_header_write_with(buf, pub, protocol, NULL, 0);
+}
 
 #endif /* _MQTT_WIRE_H */

@@ -55,4 +55,24 @@ static inline u64 mqtt_word_zeros(u64 w)
 	return (w - MQTT_WORD_REPEAT(0x01)) & ~w & MQTT_WORD_HIGH;
 }
 
+/**
+ * mqtt_word_equal() - are two texts of the same length the same?
+ * @a: text
+ * @b: text
+ * @len: bytes of each
+ *
+ * What memcmp() tells, without a call, for short texts.
+ */
+static inline bool mqtt_word_equal(const u8 *a, const u8 *b, size_t len)
+{
+	size_t i;
+
+	if (len < 8)
+		return mqtt_word_load_part(a, len) == mqtt_word_load_part(b, len);
+	for (i = 0; i + 8 < len; i += 8)
+		if (mqtt_word_load(a + i) != mqtt_word_load(b + i))
+			return false;
+	return mqtt_word_load(a + len - 8) == mqtt_word_load(b + len - 8);
+}
+
 #endif /* _MQTT_WORD_H */

@@ -90,13 +90,14 @@ static void pair_close(struct pair *pair)
 
 static int subscribe(struct fixture *f, const struct pair *pair, const char *filter)
 {
+	const struct mqtt_sub_desc desc = { .filter = filter, .len = strlen(filter) };
 	struct netlink_ext_ack extack = {};
 	struct mqtt_peer *peer;
 	int ret;
 
 	mutex_lock(&f->router->lock);
 	peer = mqtt_peer_find(f->router, pair->id, &extack);
-	ret = IS_ERR(peer) ? PTR_ERR(peer) : mqtt_peer_sub_add(peer, filter, strlen(filter), 0);
+	ret = IS_ERR(peer) ? PTR_ERR(peer) : mqtt_peer_sub_add(peer, &desc);
 	mutex_unlock(&f->router->lock);
 	return ret;
 }
@@ -266,6 +267,7 @@ static void end_by_detach(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pair_detach(f, &f->pub), -ENOENT);
 	KUNIT_EXPECT_EQ(test, state_of(f, &f->pub), -1);
 	KUNIT_EXPECT_PTR_EQ(test, f->pub.here->sk->sk_prot, &tcp_prot);
+	mqtt_peer_forget_flush(f->pub.here);
 	KUNIT_EXPECT_NULL(test, f->pub.here->sk->sk_user_data);
 	PUT(f->pub.client, "\x01t" "msg");
 	EXPECT(f->pub.here, MESSAGE_3);

@@ -338,6 +338,37 @@ static void silent_afterwards(void)
 	tcp_expect(sub.client, b.p, b.len);
 }
 
+/* Nobody waits for the other: each is a plain socket at once, and can come again. */
+static void many(void)
+{
+	static struct rig_peer peers[200];
+	struct bytes b = { 0 };
+	size_t i;
+
+	start();
+	wire_message(&b, "t/u", "the daemon's");
+	for (i = 0; i < ARRAY_LEN(peers); i++)
+		rig_open_sub(&peers[i], "t/u");
+	for (i = 0; i < ARRAY_LEN(peers); i++)
+		rig_detach(&peers[i]);
+	for (i = 0; i < ARRAY_LEN(peers); i++) {
+		rig_send_bytes(&peers[i], &b);
+		rig_daemon_expect(&peers[i], &b);
+	}
+	CHECK_EQ(rig_peer_count(), 2);
+	for (i = 0; i < ARRAY_LEN(peers); i++) {
+		rig_attach(&peers[i]);
+		rig_detach(&peers[i]);
+		if (i % 3 == 0)
+			rig_close(&peers[i]);
+		else if (i % 3 == 1)
+			rig_attach(&peers[i]);
+	}
+	rig_send_bytes(&peers[1], &b);
+	tcp_expect(sub.client, b.p, b.len);
+	rig_fence(&sub);
+}
+
 static const struct ksft_case cases[] = {
 	{ "at_each_offset", at_each_offset },
 	{ "in_large_packet", in_large_packet },
@@ -348,6 +379,7 @@ static const struct ksft_case cases[] = {
 	{ "attach_cycles_read_in_pieces", attach_cycles_read_in_pieces },
 	{ "with_queue", with_queue },
 	{ "silent_afterwards", silent_afterwards },
+	{ "many", many },
 };
 
 int main(int argc, char **argv)

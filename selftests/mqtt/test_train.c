@@ -197,7 +197,7 @@ static void records_of_a_port(void)
 	struct bytes b = { 0 }, one = { 0 };
 	struct rig_peer hosted[3];
 	struct rig_port port;
-	unsigned int i, k;
+	unsigned int i, k, n;
 
 	start();
 	rig_port_open(&port, 0);
@@ -213,7 +213,8 @@ static void records_of_a_port(void)
 
 		one.len = 0;
 		wire_numbered(&one, 0x30, "t/u", 1, i, 20 + i % 50);
-		CHECK_EQ(record->nr_peers, ARRAY_LEN(hosted));
+		rig_port_receivers(record, &n);
+		CHECK_EQ(n, ARRAY_LEN(hosted));
 		CHECK_EQ(record->packet_len, one.len);
 		tcp_compare("record", rig_port_packet(record), one.p, one.len);
 	}

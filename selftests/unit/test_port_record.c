@@ -54,6 +54,28 @@ static void test_sound(void **state)
 	assert_int_equal(record.packet_len, 0);
 }
 
+/* The publisher is no receiver. */
+static void test_source(void **state)
+{
+	struct port_record record;
+	uint8_t bytes[sizeof(sound)];
+
+	(void)state;
+	memcpy(bytes, sound, sizeof(sound));
+	bytes[13] = MQTT_PORT_RECORD_SOURCE | MQTT_PORT_RECORD_RETAIN;
+	assert_int_equal(port_record_next(bytes, sizeof(bytes), &record), 32);
+	assert_int_equal(record.source, 7);
+	assert_int_equal(record.nr_peers, 1);
+	assert_int_equal(record.peers[0], 0x201);
+	assert_memory_equal(record.packet, "\x30\x04\x00\x01" "ax", 6);
+	assert_int_equal(record.flags & MQTT_PORT_RECORD_RETAIN, MQTT_PORT_RECORD_RETAIN);
+	assert_int_equal(port_record_next(sound, sizeof(sound), &record), 32);
+	assert_int_equal(record.source, 0);
+	/* there is none */
+	bytes[8] = 0;
+	assert_int_equal(port_record_next(bytes, sizeof(bytes), &record), -EBADMSG);
+}
+
 static void test_truncated(void **state)
 {
 	struct port_record record;
@@ -140,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_append),

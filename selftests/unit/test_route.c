@@ -121,7 +121,7 @@ static int setup(void **state)
 	}
 	*queued = 0;
 	agent_init(&broker.agent);
-	return route_table_init(&broker.routes) ||
+	return route_table_init(&broker.routes, &conf) ||
 	       store_open(&broker.store, &(struct store_config){}, why);
 }
 

@@ -19,6 +19,7 @@
 #include "session.h"
 #include "store.h"
 #include "subscribe.h"
+#include "subscription.h"
 #include "worker.h"
 
 #define NL MQTT_SUB_OPTION_NO_LOCAL
@@ -28,6 +29,7 @@ static int kernel[128];
 static int refused;		/* which filter the kernel refuses, from 0 on */
 static int refused_again;	/* likewise, of those that it is given then */
 
+static struct config conf;
 static struct broker broker;
 static struct worker worker;
 static struct client client;
@@ -66,7 +68,7 @@ static int setup(void **state)
 	memset(kernel, -1, sizeof(kernel));
 	refused = -1;
 	refused_again = -1;
-	broker = (struct broker){ .workers = &worker, .n_workers = 1 };
+	broker = (struct broker){ .conf = &conf, .workers = &worker, .n_workers = 1 };
 	worker = (struct worker){ .broker = &broker };
 	client = (struct client){ .worker = &worker, .id = "id" };
 	client.session = calloc(1, sizeof(*client.session) + sizeof(u64));
@@ -74,7 +76,7 @@ static int setup(void **state)
 	broker.incidents = incidents_new();
 	if (client.session)
 		client.session->broker = &broker;
-	return !client.session || !broker.incidents || route_table_init(&broker.routes) ||
+	return !client.session || !broker.incidents || route_table_init(&broker.routes, &conf) ||
 	       store_open(&broker.store, &(struct store_config){}, why);
 }
 
@@ -110,8 +112,11 @@ static void subscribe(const char *names, const u8 *options, u8 *codes)
 /* In the daemon and in the kernel */
 static void assert_options(const char *name, int options)
 {
-	assert_int_equal(route_options(&broker.routes, client.session, (const u8 *)name, 1),
-			 options);
+	bool there;
+	u64 how;
+
+	there = route_how(&broker.routes, client.session, (const u8 *)name, 1, &how);
+	assert_int_equal(there ? (int)how_options(how) : -1, options);
 	assert_int_equal(kernel[(int)*name], options);
 }
 

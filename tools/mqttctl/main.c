@@ -20,6 +20,7 @@ static const struct command objects[] = {
 	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
 	{ "session", session_main, "clients of mqttd, connected or not" },
 	{ "monitor", monitor_main, "events as they happen" },
+	{ "trace", trace_main, "messages on their way through the kernel" },
 	{ "passwd", passwd_main, "users and passwords in a file" },
 	{ 0 }
 };
@@ -128,6 +129,15 @@ int ctl_seconds(const char *word, uint16_t *seconds)
 	if (!number_parse(word, &number, &end) || *end || number > UINT16_MAX)
 		return ctl_usage("'%s' is not a number of seconds up to %u", word, UINT16_MAX);
 	*seconds = (uint16_t)number;
+	return 0;
+}
+
+int ctl_count(const char *word, uint64_t *count)
+{
+	char *end;
+
+	if (!number_parse(word, count, &end) || *end || !*count)
+		return ctl_usage("'%s' is not a number from 1 on", word);
 	return 0;
 }
 

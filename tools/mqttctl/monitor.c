@@ -2,10 +2,8 @@
 /* mqttctl monitor: what happens in the router, a line per event. */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio_ext.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,19 +105,6 @@ static int show_all(struct ctl *ctl, struct mqtt_events *events)
 	return err;
 }
 
-/* SIGINT and SIGTERM, to be read; SIGPIPE is an errno of writing. */
-static int signals_open(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
 /* Return: exit status. That nobody reads on, or wants more, is a proper end. */
 static int run(struct ctl *ctl, struct mqtt_events *events, int signals)
 {
@@ -158,7 +143,7 @@ int monitor_main(struct ctl *ctl, int argc, char **argv)
 	status = ctl_opened(mqtt_events_open(&events));
 	if (status)
 		return status;
-	signals = signals_open();
+	signals = ctl_signals_open();
 	status = signals < 0 ? ctl_fail(strerror(errno)) : run(ctl, events, signals);
 	if (signals >= 0)
 		close(signals);

@@ -45,6 +45,7 @@ int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
 int session_main(struct ctl *ctl, int argc, char **argv);
 int monitor_main(struct ctl *ctl, int argc, char **argv);
+int trace_main(struct ctl *ctl, int argc, char **argv);
 int passwd_main(struct ctl *ctl, int argc, char **argv);
 
 /*
@@ -94,6 +95,13 @@ int ctl_peer_id(const char *word, uint32_t *id);
 int ctl_port_id(const char *word, uint32_t *id);
 int ctl_bytes(const char *word, uint64_t *bytes);
 int ctl_seconds(const char *word, uint16_t *seconds);
+int ctl_count(const char *word, uint64_t *count);	/* from 1 on */
+
+/*
+ * SIGHUP, SIGINT and SIGTERM, to be read; SIGPIPE is an errno of writing. Return: a
+ * descriptor, or -1 with errno set.
+ */
+int ctl_signals_open(void);
 
 /* Attributes as values; nothing is printed for one that the kernel left out. */
 void ctl_show_u16(struct ctl *ctl, const char *name, const struct nlattr *attr);

@@ -13,6 +13,9 @@
 
 #include "exchange.h"
 
+/* Headers, the nest of who it is about and whatever else is no list. */
+#define REQUEST_SLACK	1024
+
 struct exchange {
 	struct mqtt_nl *nl;
 	const struct exchange_reply *reply;
@@ -157,14 +160,15 @@ static int on_any(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-static void show_nest(struct exchange *x, struct nlattr *nest)
+static void show_nest(struct exchange *x, const struct exchange_reply *reply, mqtt_nl_show show,
+		      struct nlattr *nest)
 {
 	struct nlattr *attrs[EXCHANGE_ATTRS_MAX] = { NULL };
 
-	if (nla_parse_nested(attrs, x->reply->max, nest, x->reply->policy))
+	if (nla_parse_nested(attrs, reply->max, nest, reply->policy))
 		x->err = exchange_fail(x->nl, -EBADMSG, "the kernel's answer makes no sense");
 	else
-		x->shown = x->show(attrs, x->arg);
+		x->shown = show(attrs, x->arg);
 }
 
 /*
@@ -174,17 +178,21 @@ static void show_nest(struct exchange *x, struct nlattr *nest)
 static int on_valid(struct nl_msg *msg, void *arg)
 {
 	struct genlmsghdr *genl = nlmsg_data(nlmsg_hdr(msg));
+	const struct exchange_reply *part;
 	struct exchange *x = arg;
 	struct nlattr *attr;
 	int rem;
 
+	part = x->reply ? x->reply->part : NULL;
 	if (!x->reply || nlmsg_datalen(nlmsg_hdr(msg)) < (int)sizeof(*genl))
 		return NL_OK;
 	nla_for_each_attr(attr, genlmsg_attrdata(genl, 0), genlmsg_attrlen(genl, 0), rem) {
 		if (x->shown || x->err)
 			break;
 		if (nla_type(attr) == x->reply->nest)
-			show_nest(x, attr);
+			show_nest(x, x->reply, x->show, attr);
+		else if (part && nla_type(attr) == part->nest)
+			show_nest(x, part, part->show, attr);
 	}
 	return NL_OK;
 }
@@ -249,4 +257,29 @@ out_put_cb:
 out_free_msg:
 	nlmsg_free(msg);
 	return err;
+}
+
+struct nl_msg *request_new(struct mqtt_nl *nl, uint8_t cmd, int flags, size_t room)
+{
+	struct nl_msg *msg = nlmsg_alloc_size(REQUEST_SLACK + room);
+
+	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, flags, cmd,
+				MQTT_GENL_VERSION)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+struct nl_msg *request_finish(struct nl_msg *msg, int err)
+{
+	if (!err)
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+int request_run(struct mqtt_nl *nl, struct nl_msg *msg)
+{
+	return exchange_run(nl, msg, NULL, NULL, NULL);
 }

@@ -32,12 +32,28 @@ struct mqtt_nl {
  * @nest: top-level attribute of the object
  * @max: highest attribute in it, below EXCHANGE_ATTRS_MAX
  * @policy: of the attributes
+ * @part: of its parts in the same message, or NULL
+ * @show: for parts; of an object it is what exchange_run() is given
  */
 struct exchange_reply {
 	int nest;
 	int max;
 	const struct nla_policy *policy;
+	const struct exchange_reply *part;
+	mqtt_nl_show show;
 };
+
+/*
+ * A request without attributes, with @room bytes for what is not its head; NULL if
+ * there is no memory. exchange_run() frees it.
+ */
+struct nl_msg *request_new(struct mqtt_nl *nl, uint8_t cmd, int flags, size_t room);
+
+/* @msg if all of its attributes found room (@err is 0), else NULL. */
+struct nl_msg *request_finish(struct nl_msg *msg, int err);
+
+/* The answer to a request that only does something is an acknowledgement. */
+int request_run(struct mqtt_nl *nl, struct nl_msg *msg);
 
 /* Formats mqtt_nl_error()'s sentence and returns @err. */
 int exchange_fail(struct mqtt_nl *nl, int err, const char *fmt, ...)

@@ -23,8 +23,6 @@
 #define SOCKET_BUFFER	(128 * 1024)
 /* Bytes of filters in one request; a filter that is longer goes alone. */
 #define BATCH_MAX	(32 * 1024)
-/* Headers, the peer nest and whatever else is not a filter. */
-#define REQUEST_SLACK	1024
 
 static const struct nla_policy router_policy[MQTT_A_ROUTER_MAX + 1] = {
 	[MQTT_A_ROUTER_QUEUE_LIMIT]		= { .type = NLA_U64 },
@@ -69,7 +67,7 @@ static const struct nla_policy sub_policy[MQTT_A_SUB_MAX + 1] = {
 
 static const struct nla_policy stats_policy[MQTT_A_STATS_MAX + 1] = {
 	[MQTT_A_STATS_RX_PACKETS ... MQTT_A_STATS_TX_RETRIES] = { .type = NLA_U64 },
-	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_MAX] = { .type = NLA_U64 },
+	[MQTT_A_STATS_RX_PINGS ... MQTT_A_STATS_GROUP_DELIVERIES] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy peer_stats_policy[MQTT_A_PEER_STATS_MAX + 1] = {
@@ -94,23 +92,23 @@ static const struct nla_policy port_policy[MQTT_A_PORT_MAX + 1] = {
 };
 
 static const struct exchange_reply router_reply = {
-	MQTT_A_ROUTER, MQTT_A_ROUTER_MAX, router_policy
+	.nest = MQTT_A_ROUTER, .max = MQTT_A_ROUTER_MAX, .policy = router_policy
 };
 
 static const struct exchange_reply peer_reply = {
-	MQTT_A_PEER, MQTT_A_PEER_MAX, peer_policy
+	.nest = MQTT_A_PEER, .max = MQTT_A_PEER_MAX, .policy = peer_policy
 };
 
 static const struct exchange_reply sub_reply = {
-	MQTT_A_SUB, MQTT_A_SUB_MAX, sub_policy
+	.nest = MQTT_A_SUB, .max = MQTT_A_SUB_MAX, .policy = sub_policy
 };
 
 static const struct exchange_reply stats_reply = {
-	MQTT_A_STATS, MQTT_A_STATS_MAX, stats_policy
+	.nest = MQTT_A_STATS, .max = MQTT_A_STATS_MAX, .policy = stats_policy
 };
 
 static const struct exchange_reply port_reply = {
-	MQTT_A_PORT, MQTT_A_PORT_MAX, port_policy
+	.nest = MQTT_A_PORT, .max = MQTT_A_PORT_MAX, .policy = port_policy
 };
 
 #define FITS(max)	_Static_assert((max) < EXCHANGE_ATTRS_MAX, "exchange.h has too few")
@@ -119,36 +117,6 @@ FITS(MQTT_A_PEER_MAX);
 FITS(MQTT_A_SUB_MAX);
 FITS(MQTT_A_STATS_MAX);
 FITS(MQTT_A_PORT_MAX);
-
-/* Requests */
-
-/* A request without attributes; NULL if there is no memory. exchange_run() frees it. */
-static struct nl_msg *request_new(struct mqtt_nl *nl, uint8_t cmd, int flags, size_t room)
-{
-	struct nl_msg *msg = nlmsg_alloc_size(REQUEST_SLACK + room);
-
-	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0, flags, cmd,
-				MQTT_GENL_VERSION)) {
-		nlmsg_free(msg);
-		return NULL;
-	}
-	return msg;
-}
-
-/* @msg if all of its attributes found room (@err is 0), else NULL. */
-static struct nl_msg *request_finish(struct nl_msg *msg, int err)
-{
-	if (!err)
-		return msg;
-	nlmsg_free(msg);
-	return NULL;
-}
-
-/* The answer to a request that only does something is an acknowledgement. */
-static int command(struct mqtt_nl *nl, struct nl_msg *msg)
-{
-	return exchange_run(nl, msg, NULL, NULL, NULL);
-}
 
 /* Handles */
 
@@ -220,7 +188,7 @@ static int router_write(struct mqtt_nl *nl, uint8_t cmd, const struct mqtt_nl_ro
 
 	if (msg)
 		msg = request_finish(msg, put_router(msg, router));
-	return command(nl, msg);
+	return request_run(nl, msg);
 }
 
 int mqtt_nl_router_new(struct mqtt_nl *nl, const struct mqtt_nl_router *router)
@@ -235,7 +203,7 @@ int mqtt_nl_router_set(struct mqtt_nl *nl, const struct mqtt_nl_router *router)
 
 int mqtt_nl_router_del(struct mqtt_nl *nl)
 {
-	return command(nl, request_new(nl, MQTT_CMD_ROUTER_DEL, 0, 0));
+	return request_run(nl, request_new(nl, MQTT_CMD_ROUTER_DEL, 0, 0));
 }
 
 int mqtt_nl_router_get(struct mqtt_nl *nl, mqtt_nl_show show, void *arg)
@@ -293,7 +261,7 @@ static struct nl_msg *peer_request(struct mqtt_nl *nl, uint8_t cmd, int flags,
 
 int mqtt_nl_peer_detach(struct mqtt_nl *nl, uint32_t peer_id)
 {
-	return command(nl, peer_request(nl, MQTT_CMD_PEER_DETACH, 0, peer_id));
+	return request_run(nl, peer_request(nl, MQTT_CMD_PEER_DETACH, 0, peer_id));
 }
 
 int mqtt_nl_peer_host(struct mqtt_nl *nl, uint32_t peer_id, uint32_t port_id)
@@ -302,7 +270,7 @@ int mqtt_nl_peer_host(struct mqtt_nl *nl, uint32_t peer_id, uint32_t port_id)
 
 	if (msg)
 		msg = request_finish(msg, put_host(msg, peer_id, port_id));
-	return command(nl, msg);
+	return request_run(nl, msg);
 }
 
 int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_peer_set *set)
@@ -311,7 +279,7 @@ int mqtt_nl_peer_set(struct mqtt_nl *nl, uint32_t peer_id, const struct mqtt_nl_
 
 	if (msg)
 		msg = request_finish(msg, put_peer_set(msg, peer_id, set));
-	return command(nl, msg);
+	return request_run(nl, msg);
 }
 
 int mqtt_nl_peer_get(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg)
@@ -425,7 +393,7 @@ static int batch_send(struct mqtt_nl *nl, uint8_t cmd, uint32_t peer_id,
 			err = put_filter(msg, &filters[i], cmd == MQTT_CMD_SUB_ADD);
 		msg = request_finish(msg, err);
 	}
-	return command(nl, msg);
+	return request_run(nl, msg);
 }
 
 /* @done: how many filters the kernel has accepted, whatever is returned. */

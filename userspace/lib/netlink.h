@@ -89,6 +89,14 @@ struct mqtt_nl_peer_set {
 	const uint32_t *acls;		/* MQTT_PEER_ACLS_MAX, as in struct mqtt_nl_attach */
 };
 
+/* A rule of a set: bytes, not terminated; owned by the caller. */
+struct mqtt_nl_acl_rule {
+	const uint8_t *filter;
+	size_t len;
+	uint8_t action;			/* MQTT_ACL_ACTION_DENY or _ALLOW */
+	uint8_t access;			/* MQTT_ACL_ACCESS_* */
+};
+
 /*
  * -ENOENT: the family does not exist, that is, the module is not loaded. If it
  * fails, *nl is NULL and there is only the errno. The socket is close-on-exec.
@@ -127,6 +135,15 @@ int mqtt_nl_sub_del(struct mqtt_nl *nl, uint32_t peer_id,
 		    const struct mqtt_nl_filter *filters, size_t n);
 
 /*
+ * A set of rules as a whole, which is in force when this returns; split over several
+ * messages as needed. If it fails what was there before stays. @fallback: enum
+ * mqtt_acl_action.
+ */
+int mqtt_nl_acl_set(struct mqtt_nl *nl, uint32_t id, uint8_t fallback,
+		    const struct mqtt_nl_acl_rule *rules, size_t n);
+int mqtt_nl_acl_del(struct mqtt_nl *nl, uint32_t id);
+
+/*
  * Reading. @show is called per object with the attributes of its nest,
  * indexed by enum mqtt_{router,peer,port,sub,stats}_attr; they are gone when it
  * returns. A non-zero return ends the walk and is passed on.
@@ -146,6 +163,14 @@ int mqtt_nl_port_get(struct mqtt_nl *nl, uint32_t port_id, mqtt_nl_show show, vo
 int mqtt_nl_port_dump(struct mqtt_nl *nl, mqtt_nl_show show, void *arg);
 /* @peer_id: whose, 0 for everybody's. */
 int mqtt_nl_sub_dump(struct mqtt_nl *nl, uint32_t peer_id, mqtt_nl_show show, void *arg);
+
+/*
+ * @id: of one set, or 0 for all. @show is called for each set, with enum mqtt_acl_attr,
+ * and again where it goes on; @show_rule behind that for its rules, with enum
+ * mqtt_acl_rule_attr.
+ */
+int mqtt_nl_acl_dump(struct mqtt_nl *nl, uint32_t id, mqtt_nl_show show, mqtt_nl_show show_rule,
+		     void *arg);
 
 /* For @show: takes MQTT_A_PEER_STATS apart; MQTT_A_PEER_STATS_MAX + 1 places in @attrs. */
 int mqtt_nl_peer_stats(struct nlattr *nest, struct nlattr **attrs);

@@ -213,3 +213,40 @@ int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter, bool opt
 		return -NLE_NOMEM;
 	return nla_nest_end(msg, nest);
 }
+
+int put_acl_id(struct nl_msg *msg, uint32_t id)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_ACL);
+
+	if (!nest || nla_put_u32(msg, MQTT_A_ACL_ID, id))
+		return -NLE_NOMEM;
+	return nla_nest_end(msg, nest);
+}
+
+int put_acl(struct nl_msg *msg, uint32_t id, uint8_t fallback, uint32_t total, bool more)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_ACL);
+	int err;
+
+	if (!nest)
+		return -NLE_NOMEM;
+	err = nla_put_u32(msg, MQTT_A_ACL_ID, id);
+	if (!err && more)
+		err = nla_put_flag(msg, MQTT_A_ACL_MORE);
+	if (!err && !more)
+		err = nla_put_u8(msg, MQTT_A_ACL_FALLBACK, fallback);
+	if (!err && !more)
+		err = nla_put_u32(msg, MQTT_A_ACL_RULES, total);
+	return err ? err : nla_nest_end(msg, nest);
+}
+
+int put_acl_rule(struct nl_msg *msg, const struct mqtt_nl_acl_rule *rule)
+{
+	struct nlattr *nest = nla_nest_start(msg, MQTT_A_ACL_RULE);
+
+	if (!nest || nla_put(msg, MQTT_A_ACL_RULE_FILTER, (int)rule->len, rule->filter) ||
+	    nla_put_u8(msg, MQTT_A_ACL_RULE_ACTION, rule->action) ||
+	    nla_put_u8(msg, MQTT_A_ACL_RULE_ACCESS, rule->access))
+		return -NLE_NOMEM;
+	return nla_nest_end(msg, nest);
+}

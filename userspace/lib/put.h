@@ -21,4 +21,9 @@ int put_port(struct nl_msg *msg, uint32_t port_id, uint64_t queue_limit);
 /* @options: with what the kernel wants to know of a new subscription. */
 int put_filter(struct nl_msg *msg, const struct mqtt_nl_filter *filter, bool options);
 
+int put_acl_id(struct nl_msg *msg, uint32_t id);
+/* The end of a set that has @total rules in all, or what is not its end. */
+int put_acl(struct nl_msg *msg, uint32_t id, uint8_t fallback, uint32_t total, bool more);
+int put_acl_rule(struct nl_msg *msg, const struct mqtt_nl_acl_rule *rule);
+
 #endif /* MQTT_LIB_PUT_H */

@@ -5,6 +5,7 @@
 #ifndef MQTT_LIB_RATE_H
 #define MQTT_LIB_RATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -26,6 +27,31 @@ static inline uint64_t rate_charge(uint64_t *full, uint64_t now, uint64_t rate)
 		*full = now;
 	*full += interval;
 	return *full > now + interval * rate ? *full - now - interval * rate : 0;
+}
+
+/**
+ * rate_charge_n() - likewise for @n tokens, with nanoseconds instead of microseconds
+ * @full: see above; U64_MAX nanoseconds are 584 years
+ * @now: likewise
+ * @rate: likewise
+ * @n: at most 2^34
+ */
+static inline uint64_t rate_charge_n(uint64_t *full, uint64_t now, uint64_t rate, uint64_t n)
+{
+	const uint64_t second = 1000000000;
+
+	if (*full < now)
+		*full = now;
+	*full += n * second / rate;
+	return *full > now + second ? *full - now - second : 0;
+}
+
+/* Are there @n tokens, or as many as fit in? Else rate_charge_n() makes it less than none. */
+static inline bool rate_lets_n(uint64_t full, uint64_t now, uint64_t rate, uint64_t n)
+{
+	const uint64_t second = 1000000000;
+
+	return (full < now ? now : full) + (n < rate ? n : rate) * second / rate <= now + second;
 }
 
 /* What the next rate_charge() will return. */

@@ -21,11 +21,13 @@
  * struct acl_user - what the "topic" lines of a user say
  * @node: in the list's table
  * @topics: they
+ * @slot: of this part
  * @name: user name, NULL for clients without one
  */
 struct acl_user {
 	struct hash_node node;
 	struct acl_set topics;
+	struct acl_slot slot;
 	char *name;
 };
 
@@ -49,6 +51,7 @@ struct acl_pattern {
  * @users: by name
  * @anonymous: what clients without a name may do
  * @shared: patterns that are the same for all
+ * @slots: of the two parts that these are
  * @patterns: the others
  * @key: user names that are looked up come from the network
  */
@@ -57,6 +60,7 @@ struct acl {
 	struct hash_table users;
 	struct acl_user anonymous;
 	struct acl_set shared;
+	struct acl_slot slots[2];
 	struct acl_pattern *patterns;
 	siphash_key_t key;
 };
@@ -66,12 +70,14 @@ struct acl {
  * @acl: it; a reference
  * @user: the client's, or NULL if it is not in the list
  * @own: patterns made out for the client
+ * @slot: of that part; of the user's, if it has none
  * @dangerous: patterns are not to be trusted with the client's names
  */
 struct acl_rules {
 	struct acl *acl;
-	const struct acl_user *user;
+	struct acl_user *user;
 	struct acl_set own;
+	struct acl_slot slot;
 	bool dangerous;
 };
 
@@ -159,11 +165,18 @@ struct acl *acl_get(struct acl *acl)
 	return acl;
 }
 
+static void slot_release(struct acl_slot *slot)
+{
+	if (slot->kept)
+		slot->release(slot->kept);
+}
+
 static void user_drop(struct hash_node *node, void *ctx)
 {
 	struct acl_user *user = container_of(node, struct acl_user, node);
 
 	(void)ctx;
+	slot_release(&user->slot);
 	acl_set_free(&user->topics);
 	free(user->name);
 	free(user);
@@ -177,7 +190,10 @@ void acl_put(struct acl *acl)
 		return;
 	hash_clear(&acl->users, user_drop, NULL);
 	acl_set_free(&acl->anonymous.topics);
+	slot_release(&acl->anonymous.slot);
 	acl_set_free(&acl->shared);
+	slot_release(&acl->slots[0]);
+	slot_release(&acl->slots[1]);
 	while ((pattern = acl->patterns)) {
 		acl->patterns = pattern->next;
 		free(pattern);
@@ -272,6 +288,7 @@ void acl_rules_free(struct acl_rules *rules)
 	if (!rules)
 		return;
 	acl_set_free(&rules->own);
+	slot_release(&rules->slot);
 	acl_put(rules->acl);
 	free(rules);
 }
@@ -329,4 +346,55 @@ bool acl_unlimited(const struct acl_rules *rules, enum acl_access access)
 {
 	(void)access;
 	return !rules;
+}
+
+/* --- parts --------------------------------------------------------------------- */
+
+/* Where a part's rules are; NULL: there are none. @deny, @allow: which of them. */
+static const struct acl_set *part_set(const struct acl_rules *rules, enum acl_part part,
+				      bool *deny, bool *allow)
+{
+	*deny = part != ACL_PART_SHARED_ALLOW;
+	*allow = part != ACL_PART_SHARED_DENY;
+	if (part == ACL_PART_USER)
+		return rules->user ? &rules->user->topics : NULL;
+	if (rules->dangerous)
+		return NULL;
+	return part == ACL_PART_OWN ? &rules->own : &rules->acl->shared;
+}
+
+bool acl_part_empty(const struct acl_rules *rules, enum acl_part part)
+{
+	bool deny, allow;
+	const struct acl_set *set = part_set(rules, part, &deny, &allow);
+
+	return !set || !((deny && acl_set_has(set, true)) || (allow && acl_set_has(set, false)));
+}
+
+void acl_part_visit(const struct acl_rules *rules, enum acl_part part,
+		    void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+				 unsigned int access),
+		    void *ctx)
+{
+	bool deny, allow;
+	const struct acl_set *set = part_set(rules, part, &deny, &allow);
+
+	if (set && deny)
+		acl_set_visit(set, true, rule, ctx);
+	if (set && allow)
+		acl_set_visit(set, false, rule, ctx);
+}
+
+struct acl_slot *acl_part_slot(struct acl_rules *rules, enum acl_part part)
+{
+	switch (part) {
+	case ACL_PART_USER:
+		return rules->user ? &rules->user->slot : &rules->slot;
+	case ACL_PART_SHARED_DENY:
+		return &rules->acl->slots[0];
+	case ACL_PART_SHARED_ALLOW:
+		return &rules->acl->slots[1];
+	default:
+		return &rules->slot;
+	}
 }

@@ -73,4 +73,38 @@ bool acl_allows(const struct acl_rules *rules, enum acl_access access, const u8 
  */
 bool acl_unlimited(const struct acl_rules *rules, enum acl_access access);
 
+/*
+ * The same in other words, for who asks lists of rules one after the other until one
+ * that matches is found: the parts of a client's permissions, in their order. What no
+ * part says anything about is forbidden. Without a list there are none.
+ */
+enum acl_part {
+	ACL_PART_USER,			/* "topic" lines of the user */
+	ACL_PART_SHARED_DENY,		/* patterns that are the same for all: "deny" */
+	ACL_PART_OWN,			/* patterns made out for the client */
+	ACL_PART_SHARED_ALLOW,		/* patterns that are the same for all: the others */
+	ACL_PARTS
+};
+
+/**
+ * struct acl_slot - what somebody keeps with a part that is some clients' together
+ * @kept: it; NULL: nothing. Protected by whoever keeps it
+ * @release: called with it when the part goes, by any thread
+ */
+struct acl_slot {
+	void *kept;
+	void (*release)(void *kept);
+};
+
+/* Has the part any rules? */
+bool acl_part_empty(const struct acl_rules *rules, enum acl_part part);
+
+/* Calls @rule for each rule of a part, in the order in which they are to be asked. */
+void acl_part_visit(const struct acl_rules *rules, enum acl_part part,
+		    void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+				 unsigned int access),
+		    void *ctx);
+
+struct acl_slot *acl_part_slot(struct acl_rules *rules, enum acl_part part);
+
 #endif /* MQTTD_ACL_H */

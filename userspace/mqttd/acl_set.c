@@ -8,6 +8,7 @@
 #include <string.h>
 #include <linux/container_of.h>
 
+#include <mqtt/topic.h>
 #include <mqtt/trie.h>
 
 #include "acl_set.h"
@@ -30,40 +31,6 @@ struct acl_entry {
 	u32 len;
 	u8 filter[];
 };
-
-static size_t level_len(const u8 *at, const u8 *end)
-{
-	const u8 *slash = memchr(at, '/', end - at);
-
-	return (slash ? slash : end) - at;
-}
-
-/* MQTT 4.7; both are valid. */
-static bool matches(const u8 *filter, size_t filter_len, const u8 *topic, size_t topic_len)
-{
-	const u8 *f = filter, *f_end = filter + filter_len;
-	const u8 *t = topic, *t_end = topic + topic_len;
-
-	if (*t == '$' && (*f == '+' || *f == '#'))
-		return false;
-	for (;;) {
-		size_t f_level = level_len(f, f_end), t_level = level_len(t, t_end);
-
-		if (f_level == 1 && *f == '#')
-			return true;
-		if (!(f_level == 1 && *f == '+') &&
-		    (f_level != t_level || memcmp(f, t, f_level)))
-			return false;
-		f += f_level;
-		t += t_level;
-		if (f == f_end || t == t_end)
-			break;
-		f++;
-		t++;
-	}
-	/* "a/#" matches "a" */
-	return t == t_end && (f == f_end || (f_end - f == 2 && f[1] == '#'));
-}
 
 /* Leaves the set as it was without memory. */
 static int make_trie(struct acl_set *set)
@@ -136,7 +103,7 @@ u8 acl_set_match(const struct acl_set *set, const u8 *topic, size_t len)
 
 	if (!set->trie) {
 		for (entry = set->first; entry; entry = entry->next)
-			if (matches(entry->filter, entry->len, topic, len))
+			if (mqtt_topic_matches(entry->filter, entry->len, topic, len))
 				bits |= entry->bits;
 		return bits;
 	}
@@ -145,6 +112,28 @@ u8 acl_set_match(const struct acl_set *set, const u8 *topic, size_t len)
 	mqtt_trie_match(set->trie, topic, len, UINT_MAX, found, &bits);
 	rcu_read_unlock();
 	return bits;
+}
+
+bool acl_set_has(const struct acl_set *set, bool deny)
+{
+	const struct acl_entry *entry = set->first;
+
+	while (entry && !(entry->bits & ACL_DENY) == deny)
+		entry = entry->next;
+	return entry;
+}
+
+void acl_set_visit(const struct acl_set *set, bool deny,
+		   void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+				unsigned int access),
+		   void *ctx)
+{
+	const struct acl_entry *entry;
+
+	for (entry = set->first; entry; entry = entry->next)
+		if (!(entry->bits & ACL_DENY) != deny)
+			rule(ctx, entry->filter, entry->len, deny,
+			     deny ? ACL_READ | ACL_WRITE : entry->bits);
 }
 
 /* Nobody reads it any more: the nodes of a table need no grace period. */

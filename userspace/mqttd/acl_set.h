@@ -39,6 +39,15 @@ int acl_set_add(struct acl_set *set, const char *filter, size_t len, u8 bits);
 /* The bits of all filters that match the topic name. */
 u8 acl_set_match(const struct acl_set *set, const u8 *topic, size_t len);
 
+/* Has it filters that forbid, or that allow? */
+bool acl_set_has(const struct acl_set *set, bool deny);
+
+/* Calls @rule for each filter that forbids, or for each that allows. */
+void acl_set_visit(const struct acl_set *set, bool deny,
+		   void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+				unsigned int access),
+		   void *ctx);
+
 void acl_set_free(struct acl_set *set);
 
 #endif /* MQTTD_ACL_SET_H */

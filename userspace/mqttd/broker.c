@@ -194,7 +194,8 @@ int broker_open(struct broker *broker, struct config *conf)
 	if (err)
 		goto fail_switchover;
 	agent_init(&broker->agent);
-	err = route_table_init(&broker->routes);
+	acl_sets_init(&broker->acl_sets, broker);
+	err = route_table_init(&broker->routes, broker->conf);
 	if (err)
 		goto fail_routes;
 	err = make_endpoints(broker);
@@ -221,6 +222,7 @@ fail_workers:
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
+	acl_sets_destroy(&broker->acl_sets);
 	agent_destroy(&broker->agent);
 	switchover_destroy(&broker->switchover);
 fail_switchover:
@@ -307,15 +309,33 @@ void broker_close(struct broker *broker)
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
 	permissions_close(&broker->permissions);
+	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
 	incidents_free(broker->incidents);
 }
 
+/* Returns when each worker has had a round of events that began after this call. */
+static void wait_for_rounds(struct broker *broker)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		rendezvous_begin(broker);
+		rendezvous_end(broker);
+	}
+}
+
+/*
+ * What the router knows of permissions each worker changes for its clients, at the
+ * beginning of its next round.
+ */
 void broker_reload(struct broker *broker)
 {
 	auth_reload(broker->auth);
 	permissions_reload(&broker->permissions);
 	client_plane_settle_all(broker);
+	if (broker->dataplane)
+		wait_for_rounds(broker);
 }
 
 void broker_save(struct broker *broker)

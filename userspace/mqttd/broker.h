@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "acl_sets.h"
 #include "agent.h"
 #include "config.h"
 #include "permissions.h"
@@ -46,6 +47,12 @@ struct worker;
  * @auth: passwords
  * @permissions: who may do what
  * @settle_request: number of the last one for client_plane_settle_all(); any thread
+ * @limits_generation: number of the last limits that the kernel's router is to keep
+ *	clients to; any thread
+ * @slow_bytes: what waits for clients that do not read, see client_slow.c; any thread
+ * @paused: publishers that wait for a subscriber, see client_pause.c; any thread
+ * @resume_request: number of the last queue that they need not wait for any more;
+ *	likewise
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
  * @store: what survives the process
@@ -57,6 +64,7 @@ struct worker;
  * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
  * @agent: those that are no connection's, for the router
+ * @acl_sets: permissions that the router knows
  */
 struct broker {
 	struct config *conf;
@@ -70,6 +78,10 @@ struct broker {
 	enum dataplane_mode mode;
 	bool evacuating;
 	unsigned int settle_request;
+	unsigned int limits_generation;
+	size_t slow_bytes;
+	unsigned int paused;
+	unsigned int resume_request;
 	struct auth *auth;
 	struct permissions permissions;
 	struct rendezvous rendezvous;
@@ -83,6 +95,7 @@ struct broker {
 	struct log_topic *log_topic;
 	struct incidents *incidents;
 	struct agent agent;
+	struct acl_sets acl_sets;
 };
 
 /**

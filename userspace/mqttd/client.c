@@ -14,8 +14,11 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_pause.h"
 #include "client_plane.h"
 #include "client_rate.h"
+#include "client_slow.h"
+#include "farewell.h"
 #include "handler.h"
 #include "incidents.h"
 #include "listener.h"
@@ -65,6 +68,8 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 				    "already connected, closing old connection" },
 	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
 				    "disconnected: does not read its answers" },
+	[CLOSE_SLOW]		= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
+				    "disconnected: does not read its messages" },
 	[CLOSE_NO_MEMORY]	= { LOG_TYPE_ERROR, false, REASON_IMPLEMENTATION,
 				    "disconnected: out of memory" },
 	[CLOSE_NOT_ATTACHED]	= { LOG_TYPE_ERROR, false, REASON_IMPLEMENTATION,
@@ -259,10 +264,19 @@ static bool say_goodbye(struct client *client)
 						    client->close_detail);
 	if (limit && len > limit)
 		len = packet_disconnect_write(packet, code, NULL);
+	if (client->closing == CLOSE_SLOW)
+		outq_cut(&client->out);
 	if ((limit && len > limit) || outq_copy(&client->out, packet, len))
 		return false;
 	client_flush(client);
 	return true;
+}
+
+/* Who was too slow is told when it has come so far. */
+static bool linger(struct client *client)
+{
+	return client->closing == CLOSE_SLOW && !outq_empty(&client->out) &&
+	       farewell_begin(client->worker, &client->conn, &client->out);
 }
 
 /*
@@ -279,6 +293,7 @@ static void drain(struct client *client)
 void client_destroy(struct client *client)
 {
 	struct worker *worker = client->worker;
+	bool told;
 
 	session_offline(client);
 	client_pump_cancel(client);
@@ -290,11 +305,15 @@ void client_destroy(struct client *client)
 
 	timer_cancel(&worker->timers, &client->timer);
 	client_rate_free(client);
-	if (say_goodbye(client) || client->closing == CLOSE_REFUSED)
+	client_pause_free(client);
+	client_slow_free(client);
+	told = say_goodbye(client);
+	if (told || client->closing == CLOSE_REFUSED)
 		drain(client);
 	if (client->events)
 		worker_unwatch(worker, client->conn.fd);
-	close(client->conn.fd);
+	if (!told || !linger(client))
+		close(client->conn.fd);
 	session_leave(client);
 
 	*client->link = client->next;

@@ -23,7 +23,9 @@
 #include "worker.h"
 
 struct acl_rules;
+struct client_pause;
 struct client_rate;
+struct client_slow;
 struct delivery;
 struct endpoint;
 struct message;
@@ -45,8 +47,9 @@ enum client_hold {
 	HOLD_FENCE	= 1 << 2,	/* what the kernel did not take is not on all sockets yet */
 	HOLD_AUTH	= 1 << 3,	/* the password is being checked */
 	HOLD_STORE	= 1 << 4,	/* the store has too much to write */
-	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate */
+	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate or byte_rate */
 	HOLD_PLANE	= 1 << 6,	/* the kernel shall give it back: nothing is sent either */
+	HOLD_PAUSE	= 1 << 7,	/* a subscriber does not keep up with it */
 };
 
 enum close_reason {
@@ -70,6 +73,7 @@ enum close_reason {
 	CLOSE_KEEPALIVE,
 	CLOSE_TAKEN_OVER,
 	CLOSE_NOT_READING,	/* does not take the answers to its requests */
+	CLOSE_SLOW,		/* nor messages, and slow_consumer_policy is disconnect */
 	CLOSE_NO_MEMORY,
 	CLOSE_NOT_ATTACHED,	/* the kernel data plane is on but cannot reach it */
 	CLOSE_SHUTDOWN,
@@ -112,6 +116,8 @@ struct terms {
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
  * @rules: what the client may do; NULL: everything
+ * @acls: what the router's sets of them are, 0 behind the last one
+ * @acls_refused: the router does not have them
  * @aliases_out: topic aliases of the broker's
  * @tailored: no packet for it may be as it is for others, for client_publish.c
  * @tailored_known: that was found out
@@ -152,10 +158,14 @@ struct terms {
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
  * @out: not sent
+ * @slow: what else waits for it, see client_slow.c; NULL: nothing
+ * @pause_until: who publishes to it has to wait until then, milliseconds; any thread
+ * @limits_seen: number of the limits that the kernel has been told
  * @answers_out: bytes of answers that were queued there, see client_send()
  * @answers_behind: bytes of @out up to the first of them
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
+ * @pause: see client_pause.c; NULL: it never had to wait
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
  * @link: what points to this client there
@@ -173,6 +183,7 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct acl_rules *rules;
+	uint32_t acls[MQTT_PEER_ACLS_MAX];
 	struct alias_out aliases_out;
 	struct replays *replays;
 	struct client *next_replay;
@@ -194,6 +205,7 @@ struct client {
 	bool tx_held;
 	bool backlog;
 	bool host_only;
+	bool acls_refused;
 	bool unsettled;
 	bool attaching;
 	uint8_t busy;
@@ -217,10 +229,14 @@ struct client {
 	struct buffer in;
 	size_t need;
 	struct outq out;
+	struct client_slow *slow;
+	uint64_t pause_until;
+	unsigned int limits_seen;
 	size_t answers_out;
 	size_t answers_behind;
 	struct timer timer;
 	struct client_rate *rate;
+	struct client_pause *pause;
 	struct notices notices;
 	struct client *next;
 	struct client **link;

@@ -17,6 +17,15 @@ struct worker;
  * Return: 0, or -ENOMEM and the client is closed; its rules are what they were.
  */
 int client_acl_refresh(struct client *client);
+/*
+ * Before the client becomes a peer: its permissions, in client->acls. What the router
+ * does not take is noted as a need, and the client's sets are none then.
+ */
+void client_acl_enter(struct client *client);
+
+/* It has become hosted: there the daemon knows better than sets it could not change. */
+void client_acl_hosted(struct client *client);
+
 void client_acl_drop(struct client *client);	/* when it ends */
 
 /*

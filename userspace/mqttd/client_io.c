@@ -16,6 +16,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_plane.h"
+#include "client_slow.h"
 #include "handler.h"
 #include "packet.h"
 #include "replay.h"
@@ -175,6 +176,19 @@ static void handle_received(struct client *client, struct place *place, size_t n
 	buffer_free(&client->in);
 }
 
+/* On an offloaded connection the kernel tells so what it has found. */
+static void close_failed(struct client *client, int err)
+{
+	bool kernel = client->conn.transport->barriers;
+
+	if (kernel && err == ETIMEDOUT)
+		client_close(client, CLOSE_KEEPALIVE, NULL);
+	else if (kernel && err == ENOBUFS)
+		client_close(client, CLOSE_SLOW, NULL);
+	else
+		client_close(client, CLOSE_SOCKET, strerror(err));
+}
+
 /* Returns whether there may be more to read. */
 static bool read_once(struct client *client)
 {
@@ -192,10 +206,8 @@ static bool read_once(struct client *client)
 			keep_rest(client, place.start, place.have);
 		if (!n)
 			client_close(client, CLOSE_EOF, NULL);
-		else if (n == -ETIMEDOUT && conn->transport->barriers)
-			client_close(client, CLOSE_KEEPALIVE, NULL);
 		else if (n != -EAGAIN && n != -EINTR)
-			client_close(client, CLOSE_SOCKET, strerror(-n));
+			close_failed(client, -n);
 		return false;
 	}
 	stats_add(&client->worker->stats, STAT_BYTES_RECEIVED, n);
@@ -273,12 +285,13 @@ void client_flush(struct client *client)
 	/* Answers promise something about what was published before. */
 	port_flush(client->worker);
 	client->blocked = false;
-	while (!outq_empty(&client->out) && !client->blocked) {
+	while (!client->blocked && (!outq_empty(&client->out) ||
+				    (!client->closing && client_slow_send(client)))) {
 		count = outq_iov(&client->out, iov, IOV_COUNT);
 		n = conn->transport->sendv(conn, iov, count);
 		if (n < 0 && n != -EAGAIN && n != -EINTR) {
 			outq_clear(&client->out);
-			client_close(client, CLOSE_SOCKET, strerror(-n));
+			close_failed(client, -n);
 			break;
 		}
 		client->blocked = n <= 0;
@@ -286,6 +299,8 @@ void client_flush(struct client *client)
 			note_sent(client, n);
 	}
 	client_watch(client);
+	if (client->slow)
+		client_slow_sent(client);
 	if (!outq_empty(&client->out) || client->closing)
 		return;
 	if (client->congested) {

@@ -10,13 +10,9 @@
 struct client;
 
 enum client_need {
-	NEED_ACL_READ,			/* what it gets is checked */
-	NEED_ACL_WRITE,			/* what it publishes is checked */
+	NEED_ACL,			/* the router has refused its permissions */
 	NEED_MOUNT_POINT,
-	NEED_SUBSCRIPTION_ID,
-	NEED_RETAIN_AS_PUBLISHED,
-	NEED_UPGRADE_QOS,		/* upgrade_outgoing_qos, and it has asked for QoS 1 or 2 */
-	NEED_MESSAGE_RATE,
+	NEED_UPGRADE_QOS,		/* see dataplane_decides() */
 	NEED_SIZE_LIMIT,		/* message_size_limit, too low for the router's limit */
 	NEED_PAYLOAD_FORMAT,		/* check_payload_format, and it has MQTT 5.0 */
 	NEED_COUNT

@@ -22,6 +22,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_acl.h"
 #include "client_needs.h"
 #include "client_plane.h"
 #include "dataplane.h"
@@ -43,6 +44,11 @@
 static bool is_offloaded(const struct client *client)
 {
 	return client->conn.transport == &transport_offloaded;
+}
+
+bool client_plane_is_offloaded(const struct client *client)
+{
+	return is_offloaded(client);
 }
 
 /* Where the configuration and the operator want it. */
@@ -95,16 +101,45 @@ static void now_plain(struct client *client)
 	watch_again(client);
 }
 
+/* Before they are read, so that those are not missed that change meanwhile. */
+static void note_limits(struct client *client)
+{
+	client->limits_seen = __atomic_load_n(&client->worker->broker->limits_generation,
+					      __ATOMIC_ACQUIRE);
+}
+
 static struct mqtt_nl_attach describe(const struct client *client, int fd)
 {
-	return (struct mqtt_nl_attach){
+	struct mqtt_nl_attach attach = {
 		.fd = fd,
 		.protocol = client->protocol,
 		.client_id = client->id,
 		.keep_alive = client->keepalive,
 		.topic_alias_max = client->aliases.max,
 		.max_packet = client->terms.max_packet,
+		.limits = dataplane_limits(client->worker->broker->conf),
 	};
+
+	memcpy(attach.acls, client->acls, sizeof(attach.acls));
+	return attach;
+}
+
+/* One that is no peer yet: the others keep the limits that they have. */
+static struct mqtt_nl_attach describe_new(struct client *client, int fd)
+{
+	note_limits(client);
+	return describe(client, fd);
+}
+
+void client_plane_limit(struct client *client)
+{
+	unsigned int seen = client->limits_seen;
+
+	if (!client->conn.peer)
+		return;
+	note_limits(client);
+	if (client->limits_seen != seen)
+		dataplane_set_limits(client->worker, client->conn.peer);
 }
 
 /* To hosted */
@@ -112,10 +147,12 @@ static struct mqtt_nl_attach describe(const struct client *client, int fd)
 /* A new peer that has no subscriptions yet. */
 static int host(struct client *client)
 {
-	struct mqtt_nl_attach attach = describe(client, -1);
 	struct worker *worker = client->worker;
+	struct mqtt_nl_attach attach;
 	int err;
 
+	client_acl_enter(client);
+	attach = describe_new(client, -1);
 	err = dataplane_attach(worker, &attach, &client->conn.peer);
 	if (err)
 		return err;
@@ -178,6 +215,7 @@ static enum client_move to_hosted(struct client *client)
 	count_offloaded(client, -1);
 	count_hosted(client, 1);
 	now_plain(client);
+	client_acl_hosted(client);
 	/* The kernel's queue and the client's own have one limit each. */
 	client->backlog = true;
 	port_drain(worker);
@@ -361,10 +399,14 @@ void client_plane_join(struct client *client)
  */
 static int offload_new(struct client *client)
 {
-	struct mqtt_nl_attach attach = describe(client, client->conn.fd);
 	struct worker *worker = client->worker;
+	struct mqtt_nl_attach attach;
 	int err;
 
+	client_acl_enter(client);
+	if (client->acls_refused)
+		return -EACCES;
+	attach = describe_new(client, client->conn.fd);
 	if (!describe_received(client, &attach))
 		return -EMSGSIZE;
 	err = dataplane_attach(worker, &attach, &client->conn.peer);
@@ -391,10 +433,20 @@ void client_plane_attach(struct client *client)
 	if (client->closing || !(client->holds & HOLD_ATTACH) || !outq_empty(&client->out))
 		return;
 	if (!offload || offload_new(client)) {
-		client->host_only = offload;
+		client->host_only = offload && !client->acls_refused;
 		host_or_close(client);
 	}
 	client_release(client, HOLD_ATTACH);
+}
+
+/* A connection that is closed a little later: between two packets, whatever is in it. */
+static void end_slow(struct client *client)
+{
+	if (dataplane_detach(client->worker, client->conn.peer))
+		return;
+	count_leaving(client);
+	client->conn.transport = &transport_plain;
+	count_hosted(client, 1);
 }
 
 /* An offloaded peer ends when its socket is closed. */
@@ -408,8 +460,12 @@ void client_plane_leave(struct client *client)
 	if (!client->conn.peer)
 		return;
 	port_flush(worker);
-	if (!is_offloaded(client) && !worker->stop)
+	if (worker->stop)
+		;
+	else if (!is_offloaded(client))
 		dataplane_detach(worker, client->conn.peer);
+	else if (client->closing == CLOSE_SLOW)
+		end_slow(client);
 	port_client_del(worker, client);
 	count_leaving(client);
 	client->conn.peer = 0;

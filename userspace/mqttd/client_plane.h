@@ -18,6 +18,8 @@ struct broker;
 struct client;
 struct worker;
 
+bool client_plane_is_offloaded(const struct client *client);
+
 /* CONNACK was queued: the client becomes a peer, or waits for HOLD_ATTACH to end. */
 void client_plane_join(struct client *client);
 
@@ -59,6 +61,9 @@ enum client_move client_plane_move(struct client *client);
  * subscriptions are given to the kernel later.
  */
 bool client_plane_settle(struct client *client);
+
+/* The kernel is told of other limits, if they have changed since it was last. */
+void client_plane_limit(struct client *client);
 
 /* Main thread: of all clients, and the router's limits. The workers do it soon. */
 void client_plane_settle_all(struct broker *broker);

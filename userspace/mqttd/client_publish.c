@@ -15,6 +15,7 @@
 #include "broker.h"
 #include "client.h"
 #include "acl.h"
+#include "client_slow.h"
 #include "delivery.h"
 #include "listener.h"
 #include "message.h"
@@ -41,27 +42,12 @@ static bool is_tailored(struct client *client)
 	return client->tailored;
 }
 
-/* The message that is being sent does not count, nor does one that is alone. */
-static bool queue_full(const struct client *client, size_t len, size_t limit)
+/* Is there nothing to ask client_slow.c, whatever the limits are? */
+static inline bool is_calm(const struct client *client, size_t len)
 {
-	/* It had two queues, one here and one in the kernel. */
-	if (client->backlog)
-		limit *= 2;
-	return !outq_empty(&client->out) && outq_waiting(&client->out) + len > limit;
-}
+	size_t calm = client->worker->broker->conf->output_calm;
 
-static int make_room(struct client *client, size_t len, size_t limit)
-{
-	if (queue_full(client, len, limit) && !client->blocked)
-		client_flush(client);
-	return queue_full(client, len, limit) ? -ENOBUFS : 0;
-}
-
-static inline int ensure_room(struct client *client, size_t len)
-{
-	size_t limit = client->worker->broker->conf->output_bytes;
-
-	return likely(client->out.bytes + len <= limit) ? 0 : make_room(client, len, limit);
+	return likely(client->out.bytes + len <= calm && !client->slow);
 }
 
 static void queued(struct client *client, size_t len)
@@ -71,6 +57,16 @@ static void queued(struct client *client, size_t len)
 	client_make_dirty(client);
 	if (client->out.bytes > FLUSH_EARLY && !client->blocked)
 		client_flush(client);
+}
+
+/* To the second part of the queue, or nowhere. */
+static int queue_apart(struct client *client, struct outq *packet, int err)
+{
+	if (!err)
+		err = client_slow_add(client, packet);
+	if (err)
+		outq_clear(packet);
+	return err;
 }
 
 static int refuse_long(struct client *client)
@@ -159,11 +155,9 @@ static u8 *put(u8 *to, const u8 *data, size_t len)
 	return to + len;
 }
 
-/* All of it in one piece, behind what is there. */
-static int queue_short(struct client *client, const struct outgoing *out)
+/* All of it in one piece at @pos; NULL: there is no memory. */
+static int write_short(struct client *client, const struct outgoing *out, u8 *pos)
 {
-	u8 *pos = outq_append(&client->out, out->sizes.packet);
-
 	if (!pos)
 		return -ENOMEM;
 	publish_head_write(pos, &out->head, client->protocol, &out->sizes);
@@ -173,7 +167,7 @@ static int queue_short(struct client *client, const struct outgoing *out)
 }
 
 /* Some of it by reference: all pieces or none. */
-static int queue_long(struct client *client, const struct outgoing *out)
+static int queue_long(struct client *client, const struct outgoing *out, struct outq *q)
 {
 	size_t copied = out->wide ? 0 : out->head.properties_len;
 	const struct stored *msg = out->msg;
@@ -197,12 +191,17 @@ static int queue_long(struct client *client, const struct outgoing *out)
 	if (err)
 		outq_clear(&pieces);
 	else
-		outq_join(&client->out, &pieces);
+		outq_join(q, &pieces);
 	return err;
 }
 
+static bool is_long(const struct outgoing *out)
+{
+	return out->wide || out->shares;
+}
+
 /* What the client does not know the alias of it gets with its name. */
-static int queue_tailored(struct client *client, struct outgoing *out, bool limited)
+static int queue_tailored(struct client *client, struct outgoing *out)
 {
 	struct publish_head *head = &out->head;
 	const u8 *topic = head->topic;
@@ -218,10 +217,10 @@ static int queue_tailored(struct client *client, struct outgoing *out, bool limi
 	if (publish_head_measure(head, client->protocol, &out->sizes) ||
 	    client_too_long(client, out->sizes.packet))
 		return refuse_long(client);
-	err = limited ? ensure_room(client, out->sizes.packet) : 0;
-	if (err)
-		return err;
-	err = out->wide || out->shares ? queue_long(client, out) : queue_short(client, out);
+	if (is_long(out))
+		err = queue_long(client, out, &client->out);
+	else
+		err = write_short(client, out, outq_append(&client->out, out->sizes.packet));
 	if (!err && use == ALIAS_SET)
 		alias_out_set(&client->aliases_out, head->alias, topic, len);
 	return err;
@@ -237,13 +236,40 @@ int client_publish(struct client *client, const struct stored *msg,
 	if (err)
 		return err;
 	out.head.packet_id = packet_id;
-	err = queue_tailored(client, &out, false);
+	err = queue_tailored(client, &out);
 	if (!err)
 		queued(client, out.sizes.packet);
 	return err;
 }
 
 /* QoS 0 */
+
+/* An alias would be wrong when a packet in front of this one is dropped. */
+static int queue_tailored_slow(struct client *client, struct outgoing *out)
+{
+	struct outq packet = {};
+	int ret;
+
+	if (publish_head_measure(&out->head, client->protocol, &out->sizes) ||
+	    client_too_long(client, out->sizes.packet))
+		return refuse_long(client);
+	ret = client_slow_place(client, out->sizes.packet);
+	if (ret == PLACE_OUT)
+		return queue_tailored(client, out);
+	if (ret < 0)
+		return ret;
+	if (is_long(out))
+		ret = queue_long(client, out, &packet);
+	else
+		ret = write_short(client, out, outq_append_alone(&packet, out->sizes.packet));
+	return queue_apart(client, &packet, ret);
+}
+
+/* More than the packet can have. */
+static size_t most_bytes(const struct publish_head *head)
+{
+	return 64 + head->topic_len + head->properties_len + head->payload_len + 5 * head->n_ids;
+}
 
 static int deliver_tailored(struct client *client, struct message *msg,
 			    const struct delivery *delivery)
@@ -259,14 +285,15 @@ static int deliver_tailored(struct client *client, struct message *msg,
 		delivery = &plain;
 	err = describe(client, &out, stored, delivery, false);
 	if (!err)
-		err = queue_tailored(client, &out, true);
+		err = is_calm(client, most_bytes(&out.head)) ? queue_tailored(client, &out) :
+							       queue_tailored_slow(client, &out);
 	if (!err)
 		queued(client, out.sizes.packet);
 	return err;
 }
 
 /* The payload is long and not behind the form. */
-static int queue_apart(struct outq *q, const struct message_form *form, struct message *msg)
+static int queue_pieces(struct outq *q, const struct message_form *form, struct message *msg)
 {
 	struct outq pieces = {};
 	u8 *pos = outq_append_alone(&pieces, form->len);
@@ -282,16 +309,39 @@ static int queue_apart(struct outq *q, const struct message_form *form, struct m
 	return 0;
 }
 
-static int queue_plain(struct client *client, const struct message_form *form,
-		       struct message *msg, size_t len)
+static int queue_shared(struct outq *q, const struct message_form *form, struct message *msg,
+			size_t len)
 {
-	if (!message_shares(msg))
-		return outq_copy(&client->out, form->head, len);
 	if (!message_blob(msg))
 		return -ENOMEM;
 	if (message_in_one(msg, form))
-		return outq_share(&client->out, msg->blob, form->head, len);
-	return queue_apart(&client->out, form, msg);
+		return outq_share(q, msg->blob, form->head, len);
+	return queue_pieces(q, form, msg);
+}
+
+static inline int queue_plain(struct client *client, const struct message_form *form,
+			      struct message *msg, size_t len)
+{
+	if (!message_shares(msg))
+		return outq_copy(&client->out, form->head, len);
+	return queue_shared(&client->out, form, msg, len);
+}
+
+static int queue_plain_slow(struct client *client, const struct message_form *form,
+			    struct message *msg, size_t len)
+{
+	struct outq packet = {};
+	int ret = client_slow_place(client, len);
+
+	if (ret == PLACE_OUT)
+		return queue_plain(client, form, msg, len);
+	if (ret < 0)
+		return ret;
+	if (message_shares(msg))
+		ret = queue_shared(&packet, form, msg, len);
+	else
+		ret = outq_copy_alone(&packet, form->head, len);
+	return queue_apart(client, &packet, ret);
 }
 
 static int deliver_plain(struct client *client, struct message *msg)
@@ -305,9 +355,8 @@ static int deliver_plain(struct client *client, struct message *msg)
 	len = form->len + msg->payload_len;
 	if (client_too_long(client, len))
 		return refuse_long(client);
-	err = ensure_room(client, len);
-	if (!err)
-		err = queue_plain(client, form, msg, len);
+	err = is_calm(client, len) ? queue_plain(client, form, msg, len) :
+				     queue_plain_slow(client, form, msg, len);
 	if (!err)
 		queued(client, len);
 	return err;
@@ -351,4 +400,6 @@ void client_deliver(struct client *client, struct message *msg, const struct del
 						deliver_tailored(client, msg, delivery);
 	if (err && err != -EACCES)
 		count_drop(client, err);
+	if (unlikely(client->worker->broker->conf->slow_consumer_pause) && !is_calm(client, 0))
+		client_slow_pause(client, msg->client);
 }

@@ -121,6 +121,7 @@ static void look_at_some(struct worker *worker)
 	for (i = 0; i < LOOKS_PER_ROUND && worker->settle_cursor; i++) {
 		client = worker->settle_cursor;
 		worker->settle_cursor = client->next;
+		client_plane_limit(client);
 		client_plane_settle(client);
 	}
 }

@@ -16,6 +16,9 @@
 #define WORKERS_DEFAULT_MAX	4
 #define OUTPUT_BYTES_DEFAULT	(16 << 20)
 #define OUTPUT_BYTES_MIN	4096
+/* Queues are written early when they are so long, and when messages are kept apart. */
+#define OUTPUT_CALM_MAX		(256 << 10)
+#define OUTPUT_APART_MAX	(64 << 10)
 
 /* Strings that are owned: in a listener, and in the whole. */
 static const size_t listener_strings[] = {
@@ -252,6 +255,23 @@ static int64_t output_bytes(const struct config *conf)
 	return conf->max_queued_bytes > UINT32_MAX ? UINT32_MAX : conf->max_queued_bytes;
 }
 
+bool config_keeps_apart(const struct config *conf)
+{
+	return conf->slow_consumer_policy == SLOW_DROP_OLD ||
+	       conf->slow_consumer_policy == SLOW_CONFLATE || conf->slow_consumer_messages;
+}
+
+/* Workers read these at any time. What is not looked at cannot be dropped. */
+void config_derive(struct config *conf)
+{
+	int64_t bytes = output_bytes(conf);
+	int64_t calm = config_keeps_apart(conf) ? OUTPUT_APART_MAX : OUTPUT_CALM_MAX;
+	int64_t most = config_keeps_apart(conf) || conf->slow_consumer_pause ? bytes / 8 : bytes;
+
+	__atomic_store_n(&conf->output_bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&conf->output_calm, calm < most ? calm : most, __ATOMIC_RELAXED);
+}
+
 int config_finish(struct config *conf, unsigned int port)
 {
 	struct listener_config *listener;
@@ -265,7 +285,7 @@ int config_finish(struct config *conf, unsigned int port)
 	}
 	if (!err)
 		err = persistence_finish(conf);
-	conf->output_bytes = output_bytes(conf);
+	config_derive(conf);
 	if (!conf->log_types_set)
 		conf->log_types = LOG_TYPE_DEFAULT;
 	if (!conf->log_dests_set)

@@ -21,9 +21,18 @@ enum dataplane_mode {
 	DATAPLANE_USER,
 };
 
-/* What happens to messages for a client that does not read. */
+/* What happens to messages at QoS 0 for a client that does not read; as the kernel's. */
 enum slow_consumer_policy {
 	SLOW_DROP_NEW,
+	SLOW_DROP_OLD,
+	SLOW_CONFLATE,
+	SLOW_DISCONNECT,
+};
+
+/* What happens to messages above a client's rates; as the kernel's. */
+enum rate_policy {
+	RATE_WAIT,
+	RATE_DROP,
 };
 
 struct config_option;
@@ -99,6 +108,7 @@ struct config {
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
 	int64_t allow_zero_length_clientid;
 	int64_t auth_threads;
+	int64_t byte_rate;			/* per client and second, 0 for no limit */
 	int64_t check_payload_format;
 	int64_t check_retain_source;
 	int64_t connect_timeout;		/* seconds */
@@ -120,13 +130,17 @@ struct config {
 	int64_t message_size_limit;		/* bytes of payload, 0 for no limit */
 	int64_t offload_max_packet;		/* bytes, fixed header included */
 	int64_t output_bytes;			/* no option: what may wait for a socket, QoS 0 */
+	int64_t output_calm;			/* nor this: so much of it is looked at no closer */
 	int64_t per_listener_settings;
 	int64_t persistence;
 	int64_t persistent_client_expiration;	/* seconds, CONFIG_UNSET for never */
 	int64_t queue_qos0_messages;
+	int64_t rate_policy;			/* enum rate_policy */
 	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
 	int64_t retain_available;
 	int64_t set_tcp_nodelay;
+	int64_t slow_consumer_messages;		/* per client, 0 for no limit but the bytes */
+	int64_t slow_consumer_pause;		/* milliseconds, 0 for none */
 	int64_t slow_consumer_policy;		/* enum slow_consumer_policy */
 	int64_t sys_interval;			/* seconds, 0 for no $SYS topics */
 	int64_t upgrade_outgoing_qos;
@@ -195,6 +209,12 @@ int config_load(struct config *conf, const char *path);
  * Return: 0, -EINVAL with @conf->error set, or -ENOMEM.
  */
 int config_finish(struct config *conf, unsigned int port);
+
+/* What follows from numbers alone; again after some of them have changed. */
+void config_derive(struct config *conf);
+
+/* Are messages at QoS 0 that wait for a client kept one by one, as some may have to go? */
+bool config_keeps_apart(const struct config *conf);
 
 #define CONFIG_LISTENER_NAME_MAX 320
 

@@ -34,7 +34,12 @@ static const struct option_word words_facility[] = {
 };
 
 static const struct option_word words_slow_consumer[] = {
-	{ "drop-new", SLOW_DROP_NEW }, { }
+	{ "drop-new", SLOW_DROP_NEW }, { "drop-old", SLOW_DROP_OLD },
+	{ "conflate", SLOW_CONFLATE }, { "disconnect", SLOW_DISCONNECT }, { }
+};
+
+static const struct option_word words_rate_policy[] = {
+	{ "wait", RATE_WAIT }, { "drop", RATE_DROP }, { }
 };
 
 static const struct option_word words_log_dest[] = {
@@ -311,6 +316,7 @@ const struct config_option config_options[] = {
 	{ "auto_id_prefix", .set = set_auto_id_prefix, AT(auto_id_prefix) },
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
 	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
+	{ "byte_rate", NUMBER(byte_rate, 0, UINT32_MAX) },
 	{ "check_payload_format", FLAG(check_payload_format) },
 	{ "check_retain_source", FLAG(check_retain_source) },
 	{ "clientid_prefixes", STRING(clientid_prefixes) },
@@ -360,11 +366,14 @@ const struct config_option config_options[] = {
 	{ "port", .set = set_port, AT_LISTENER(port), .min = 1, .max = 65535 },
 	{ "protocol", .set = set_protocol },
 	{ "queue_qos0_messages", FLAG(queue_qos0_messages) },
+	{ "rate_policy", WORD(rate_policy, words_rate_policy) },
 	{ "receive_maximum", NUMBER(receive_maximum, 1, UINT16_MAX) },
 	{ "retain_available", FLAG(retain_available) },
 	{ "retained_persistence", FLAG(persistence) },
 	{ "server_reference", STRING(server_reference) },
 	{ "set_tcp_nodelay", FLAG(set_tcp_nodelay) },
+	{ "slow_consumer_messages", NUMBER(slow_consumer_messages, 0, INT32_MAX) },
+	{ "slow_consumer_pause", NUMBER(slow_consumer_pause, 0, 10000) },
 	{ "slow_consumer_policy", WORD(slow_consumer_policy, words_slow_consumer) },
 	{ "socket_domain", .set = config_set_word, AT_LISTENER(family), .words = words_family },
 	{ "sys_interval", NUMBER(sys_interval, 0, UINT16_MAX) },

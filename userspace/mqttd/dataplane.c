@@ -27,15 +27,26 @@
 /* One slow client's backlog must not fill a port that others use, too. */
 #define PORT_BACKLOGS		4
 #define PORT_QUEUE_MIN		(64ll << 20)
+/* The kernel's least memory-limit */
+#define MEMORY_LIMIT_MIN	65536
+
+_Static_assert(SLOW_DROP_NEW == (int)MQTT_QUEUE_POLICY_DROP_NEW &&
+	       SLOW_DROP_OLD == (int)MQTT_QUEUE_POLICY_DROP_OLD &&
+	       SLOW_CONFLATE == (int)MQTT_QUEUE_POLICY_CONFLATE &&
+	       SLOW_DISCONNECT == (int)MQTT_QUEUE_POLICY_DISCONNECT &&
+	       RATE_WAIT == (int)MQTT_RATE_POLICY_WAIT && RATE_DROP == (int)MQTT_RATE_POLICY_DROP,
+	       "policies have the kernel's numbers");
 
 /**
  * struct dataplane - the router
  * @nl: its owner socket
  * @lock: serialises the requests on it
+ * @limits: of clients, as they were told last
  */
 struct dataplane {
 	struct mqtt_nl *nl;
 	pthread_mutex_t lock;
+	struct mqtt_nl_limits limits;
 };
 
 /* Beginning and end */
@@ -53,15 +64,40 @@ static int64_t offload_max_packet(const struct config *conf)
 	return lower(lower(limit, conf->message_size_limit), OFFLOAD_PACKET_MAX);
 }
 
-static int router_new(struct mqtt_nl *nl, const struct config *conf)
+/* Without a limit of ours there is the kernel's default, which is not to be had by asking. */
+static uint64_t memory_limit(const struct config *conf)
+{
+	int64_t limit = conf->max_queued_bytes_total;
+
+	if (!limit)
+		limit = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4;
+	return limit < MEMORY_LIMIT_MIN ? MEMORY_LIMIT_MIN : limit;
+}
+
+static struct mqtt_nl_router router_limits(const struct config *conf)
 {
 	int64_t limit = offload_max_packet(conf);
-	struct mqtt_nl_router router = {
+
+	return (struct mqtt_nl_router){
 		.queue_limit = conf->output_bytes,
 		.offload_max_packet = limit < OFFLOAD_PACKET_MIN ? OFFLOAD_PACKET_MIN : limit,
+		.memory_limit = memory_limit(conf),
 	};
+}
 
-	return mqtt_nl_router_new(nl, &router);
+struct mqtt_nl_limits dataplane_limits(const struct config *conf)
+{
+	struct mqtt_nl_limits limits;
+
+	memset(&limits, 0, sizeof(limits));
+	limits.queue_bytes = conf->output_bytes;
+	limits.queue_packets = conf->slow_consumer_messages;
+	limits.queue_policy = conf->slow_consumer_policy;
+	limits.rate_policy = conf->rate_policy;
+	limits.pause = conf->slow_consumer_pause;
+	limits.rate_packets = conf->message_rate;
+	limits.rate_bytes = conf->byte_rate;
+	return limits;
 }
 
 bool dataplane_keeps_limit(const struct config *conf)
@@ -117,14 +153,19 @@ static struct mqtt_nl *owner_begin(struct broker *broker)
 
 void dataplane_reload(struct broker *broker)
 {
-	int64_t limit = offload_max_packet(broker->conf);
-	const struct mqtt_nl_router router = {
-		.offload_max_packet = limit < OFFLOAD_PACKET_MIN ? OFFLOAD_PACKET_MIN : limit,
-	};
+	struct mqtt_nl_router router = router_limits(broker->conf);
+	struct dataplane *dp = broker->dataplane;
+	struct mqtt_nl_limits limits;
 
-	if (broker->dataplane)
-		owner_end(broker, mqtt_nl_router_set(owner_begin(broker), &router), 0,
-			  "it does not take other limits");
+	if (!dp)
+		return;
+	owner_end(broker, mqtt_nl_router_set(owner_begin(broker), &router), 0,
+		  "it does not take other limits");
+	limits = dataplane_limits(broker->conf);
+	if (!memcmp(&limits, &dp->limits, sizeof(limits)))
+		return;
+	memcpy(&dp->limits, &limits, sizeof(limits));
+	__atomic_add_fetch(&broker->limits_generation, 1, __ATOMIC_RELEASE);
 }
 
 static int open_port(struct broker *broker, struct mqtt_nl *owner, struct worker *worker)
@@ -180,6 +221,8 @@ int dataplane_start(struct broker *broker, char *why)
 {
 	struct dataplane *dp = calloc(1, sizeof(*dp));
 	int err = dp ? mqtt_nl_open(&dp->nl) : -ENOMEM;
+	struct mqtt_nl_limits limits;
+	struct mqtt_nl_router router;
 
 	if (err) {
 		explain(why, NULL, err);
@@ -187,7 +230,10 @@ int dataplane_start(struct broker *broker, char *why)
 		return err;
 	}
 	pthread_mutex_init(&dp->lock, NULL);
-	err = router_new(dp->nl, broker->conf);
+	router = router_limits(broker->conf);
+	limits = dataplane_limits(broker->conf);
+	memcpy(&dp->limits, &limits, sizeof(limits));
+	err = mqtt_nl_router_new(dp->nl, &router);
 	if (!err) {
 		broker->dataplane = dp;
 		err = open_ports(broker, dp->nl);
@@ -223,7 +269,20 @@ static const struct counter {
 	{ MQTT_A_STATS_DROP_PORT_FULL, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_NO_MEMORY, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_BUDGET, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_OLD, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_OLD, STAT_DROPPED_OLD, 1 },
+	{ MQTT_A_STATS_DROP_CONFLATED, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_CONFLATED, STAT_DROPPED_CONFLATED, 1 },
+	{ MQTT_A_STATS_DROP_SLOW, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_SLOW, STAT_DROPPED_SLOW, 1 },
+	{ MQTT_A_STATS_DROP_ROUTER_FULL, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_ROUTER_FULL, STAT_DROPPED_TOTAL, 1 },
+	{ MQTT_A_STATS_DROP_RATE, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_RATE, STAT_DROPPED_RATE, 1 },
+	{ MQTT_A_STATS_RX_RATE_WAITS, STAT_RATE_HOLDS, 1 },
+	{ MQTT_A_STATS_RX_PAUSES, STAT_PAUSES, 1 },
 	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_DROPPED, 1 },
+	{ MQTT_A_STATS_DROP_DENIED_PUBLISH, STAT_PUBLISH_DROPPED, 1 },
 	{ MQTT_A_STATS_DROP_TOO_LARGE, STAT_PUBLISH_TOO_LONG, 1 },
 };
 
@@ -259,6 +318,7 @@ void dataplane_stop(struct broker *broker, bool lost)
 		mqtt_nl_router_del(dp->nl);
 	}
 	agent_forget(broker);
+	acl_sets_forget(&broker->acl_sets);
 	end(broker, dp);
 }
 
@@ -333,18 +393,41 @@ int dataplane_detach(struct worker *worker, uint32_t peer)
 	return err;
 }
 
-static int set_hold(struct worker *worker, uint32_t peer, uint8_t hold, int quiet,
-		    const char *what)
+static int peer_set(struct worker *worker, uint32_t peer, const struct mqtt_nl_peer_set *set,
+		    int quiet, const char *what)
 {
-	const struct mqtt_nl_peer_set set = { .tx_hold = &hold };
 	struct mqtt_nl *nl;
 	int err;
 
 	do {
 		nl = request_begin(worker);
-		err = mqtt_nl_peer_set(nl, peer, &set);
+		err = mqtt_nl_peer_set(nl, peer, set);
 	} while (request_again(worker, nl, err, quiet, what));
 	return err;
+}
+
+static int set_hold(struct worker *worker, uint32_t peer, uint8_t hold, int quiet,
+		    const char *what)
+{
+	const struct mqtt_nl_peer_set set = { .tx_hold = &hold };
+
+	return peer_set(worker, peer, &set, quiet, what);
+}
+
+int dataplane_set_limits(struct worker *worker, uint32_t peer)
+{
+	const struct mqtt_nl_limits limits = dataplane_limits(worker->broker->conf);
+	const struct mqtt_nl_peer_set set = {
+		.queue_limit = &limits.queue_bytes,
+		.queue_packets = &limits.queue_packets,
+		.queue_policy = &limits.queue_policy,
+		.pause = &limits.pause,
+		.rate_packets = &limits.rate_packets,
+		.rate_bytes = &limits.rate_bytes,
+		.rate_policy = &limits.rate_policy,
+	};
+
+	return peer_set(worker, peer, &set, -ENOENT, "it does not take other limits of a client");
 }
 
 int dataplane_hold(struct worker *worker, uint32_t peer)
@@ -355,6 +438,35 @@ int dataplane_hold(struct worker *worker, uint32_t peer)
 int dataplane_send(struct worker *worker, uint32_t peer)
 {
 	return set_hold(worker, peer, 0, 0, "it does not begin to send");
+}
+
+int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *ids)
+{
+	const struct mqtt_nl_peer_set set = { .acls = ids };
+	struct mqtt_nl *nl;
+	int err;
+
+	do {
+		nl = request_begin(worker);
+		err = mqtt_nl_peer_set(nl, peer, &set);
+	} while (request_again(worker, nl, err, -ENOENT, "it does not change permissions"));
+	return err;
+}
+
+int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
+		      size_t n)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_acl_set(nl, id, MQTT_ACL_ACTION_PASS, rules, n), 0,
+			 "it does not take permissions");
+}
+
+int dataplane_acl_del(struct broker *broker, uint32_t id)
+{
+	struct mqtt_nl *nl = owner_begin(broker);
+
+	return owner_end(broker, mqtt_nl_acl_del(nl, id), -EBUSY, "permissions that nobody has");
 }
 
 void dataplane_stats(struct worker *worker, struct stats *sum)
@@ -387,6 +499,34 @@ bool dataplane_routes(const u8 *topic, size_t len)
 	       mqtt_topic_levels(topic, len) <= MQTT_TOPIC_LEVELS_MAX;
 }
 
+bool dataplane_decides(const struct config *conf)
+{
+	return !conf->upgrade_outgoing_qos;
+}
+
+/* Returns false if the router is not to have it. */
+static bool describe_filter(const struct config *conf, const struct session_filter *f,
+			    struct mqtt_nl_filter *to)
+{
+	const u8 *topic;
+	size_t len;
+
+	*to = (struct mqtt_nl_filter){ .options = f->options & MQTT_SUB_OPTION_NO_LOCAL };
+	if (subscribe_split(f->filter, f->len, &topic, &len)) {
+		if (!subscribe_kernel_shares(conf, f->filter, f->len))
+			return false;
+		to->options = 0;
+		to->group = subscribe_share_name(f->filter, f->len, &to->group_len);
+	}
+	to->filter = topic;
+	to->len = len;
+	if (dataplane_decides(conf)) {
+		to->options |= f->options & MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED;
+		to->id = f->id;
+	}
+	return dataplane_filter_fits(topic, len);
+}
+
 typedef int (*sub_request)(struct mqtt_nl *nl, uint32_t peer_id,
 			   const struct mqtt_nl_filter *filters, size_t n);
 
@@ -404,12 +544,9 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 	if (!list)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		if (filters[i].changed && dataplane_filter_fits(filters[i].filter, filters[i].len))
-			list[count++] = (struct mqtt_nl_filter){
-				.filter = filters[i].filter,
-				.len = filters[i].len,
-				.options = filters[i].options & MQTT_SUB_OPTION_NO_LOCAL,
-			};
+		if (filters[i].changed &&
+		    describe_filter(worker->broker->conf, &filters[i], &list[count]))
+			count++;
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {

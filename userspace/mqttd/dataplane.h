@@ -19,8 +19,10 @@
 struct broker;
 struct config;
 struct conn;
+struct mqtt_nl_acl_rule;
 struct mqtt_nl_attach;
 struct mqtt_nl_filter;
+struct mqtt_nl_limits;
 struct stats;
 struct worker;
 
@@ -63,8 +65,26 @@ int dataplane_send(struct worker *worker, uint32_t peer);
 /* The kernel queues for an offloaded peer until dataplane_send(). -ENOBUFS: not now. */
 int dataplane_hold(struct worker *worker, uint32_t peer);
 
+/*
+ * A set of rules, and its end: none of them says more than they do. Any thread, while
+ * there is a router; not of two threads with one @id at a time.
+ */
+int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
+		      size_t n);
+int dataplane_acl_del(struct broker *broker, uint32_t id);
+
+/* A peer has these sets now, MQTT_PEER_ACLS_MAX with 0 behind the last one. */
+int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *ids);
+
 /* The configuration has changed. Main thread. */
 void dataplane_reload(struct broker *broker);
+
+/*
+ * What clients are kept to; and of one that is a peer, anew, after
+ * @broker->limits_generation has changed.
+ */
+struct mqtt_nl_limits dataplane_limits(const struct config *conf);
+int dataplane_set_limits(struct worker *worker, uint32_t peer);
 
 /* Does the router send what is longer than message_size_limit to the daemon? */
 bool dataplane_keeps_limit(const struct config *conf);
@@ -75,6 +95,13 @@ bool dataplane_keeps_limit(const struct config *conf);
  */
 bool dataplane_routes(const u8 *topic, size_t len);
 bool dataplane_filter_fits(const u8 *filter, size_t len);
+
+/*
+ * Does the router decide how a peer gets a message? With upgrade_outgoing_qos it
+ * cannot: then it is not told of subscription identifiers and retain-as-published, and
+ * clients with something of the kind are hosted and served as the trie says.
+ */
+bool dataplane_decides(const struct config *conf);
 
 /* Adds what the kernel has counted since the broker began, in routers that are gone as well. */
 void dataplane_stats(struct worker *worker, struct stats *sum);

@@ -331,7 +331,7 @@ void handle_publish(struct client *client, struct packet *packet)
 		    client->id, pub.dup, pub.qos, pub.retain, pub.packet_id,
 		    pub.topic_len, pub.topic, pub.payload_len);
 	stats_add(&client->worker->stats, STAT_PUBLISH_RECEIVED, 1);
-	if (answer_known(client, &pub))
+	if (packet->dropped || answer_known(client, &pub))
 		return;
 	if (client->endpoint->conf->mount_point)
 		handle_mounted(client, packet, &pub);

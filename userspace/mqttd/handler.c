@@ -100,8 +100,10 @@ void handler_run(struct client *client, struct packet *packet)
 {
 	u8 type = mqtt_packet_type(packet->byte1);
 
+	const struct config *conf = client->worker->broker->conf;
+
 	count(&client->worker->stats, packet);
-	if (type == MQTT_PKT_PUBLISH && client->worker->broker->conf->message_rate)
-		client_rate_charge(client);
+	if (type == MQTT_PKT_PUBLISH && (conf->message_rate || conf->byte_rate))
+		packet->dropped = !client_rate_admit(client, packet);
 	handlers[type].handle(client, packet);
 }

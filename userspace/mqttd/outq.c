@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <linux/compiler.h>
+#include <mqtt/wire.h>
 
 #include "outq.h"
 
@@ -18,6 +19,7 @@
  * struct outq_segment - a piece of the queue
  * @next: the piece behind it
  * @blob: reference, or NULL if the bytes are in @copy
+ * @goes_on: it is the middle or the end of a packet, with the piece before it
  * @data: first byte that was not sent
  * @len: bytes from there on
  * @room: bytes that still fit into @copy
@@ -29,6 +31,7 @@ struct outq_segment {
 	const uint8_t *data;
 	size_t len;
 	size_t room;
+	bool goes_on;
 	uint8_t copy[];
 };
 
@@ -43,6 +46,7 @@ static struct outq_segment *segment_add(struct outq *q, size_t room)
 	seg->data = seg->copy;
 	seg->len = 0;
 	seg->room = room;
+	seg->goes_on = false;
 	if (q->last)
 		q->last->next = seg;
 	else
@@ -95,8 +99,12 @@ uint8_t *outq_append_alone(struct outq *q, size_t len)
 
 void outq_join(struct outq *q, struct outq *more)
 {
+	struct outq_segment *seg;
+
 	if (!more->first)
 		return;
+	for (seg = more->first->next; seg; seg = seg->next)
+		seg->goes_on = true;
 	if (q->last)
 		q->last->next = more->first;
 	else
@@ -114,6 +122,38 @@ int outq_copy(struct outq *q, const void *data, size_t len)
 		return -ENOMEM;
 	memcpy(room, data, len);
 	return 0;
+}
+
+int outq_copy_alone(struct outq *q, const void *data, size_t len)
+{
+	uint8_t *room = outq_append_alone(q, len);
+
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, data, len);
+	return 0;
+}
+
+int outq_merge(struct outq *q, struct outq *more)
+{
+	const struct outq_segment *seg;
+	uint8_t *room;
+
+	if (!more->first)
+		return 0;
+	room = append(q, more->bytes);
+	if (!room)
+		return -ENOMEM;
+	for (seg = more->first; seg; room += seg->len, seg = seg->next)
+		memcpy(room, seg->data, seg->len);
+	outq_clear(more);
+	return 0;
+}
+
+const uint8_t *outq_front(const struct outq *q, size_t *len)
+{
+	*len = q->first->len;
+	return q->first->data;
 }
 
 int outq_share(struct outq *q, struct blob *blob, const uint8_t *data, size_t len)
@@ -169,6 +209,49 @@ void outq_sent(struct outq *q, size_t len)
 		q->first->len -= len;
 		q->bytes -= len;
 	}
+}
+
+/* Bytes of the first segment to the border behind the last one that was sent. */
+static size_t to_border(const struct outq_segment *seg)
+{
+	const uint8_t *pos = seg->copy, *end = seg->data + seg->len;
+	struct mqtt_fixed_header fh;
+
+	/* Of what is shared nobody knows how much was sent. */
+	if (seg->blob || seg->goes_on)
+		return seg->len;
+	while (pos < seg->data && !mqtt_fixed_header_parse(pos, end - pos, &fh)) {
+		if (fh.size + fh.remaining >= (size_t)(end - pos))
+			return seg->len;
+		pos += fh.size + fh.remaining;
+	}
+	return pos - seg->data;
+}
+
+void outq_cut(struct outq *q)
+{
+	struct outq_segment *seg = q->first, *rest;
+	size_t keep;
+
+	if (!seg)
+		return;
+	keep = to_border(seg);
+	q->bytes -= seg->len - keep;
+	if (keep == seg->len)
+		while (seg->next && seg->next->goes_on)
+			seg = seg->next;
+	else
+		seg->len = keep;
+	seg->room = 0;
+	while ((rest = seg->next)) {
+		seg->next = rest->next;
+		q->bytes -= rest->len;
+		blob_put(rest->blob);
+		free(rest);
+	}
+	q->last = seg;
+	if (!q->bytes)
+		outq_clear(q);
 }
 
 void outq_clear(struct outq *q)

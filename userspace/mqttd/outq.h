@@ -6,8 +6,8 @@
  *             copied       shared
  *
  * A short packet is copied behind the packets before it; a long one is held
- * by reference to a blob that all its receivers share. The queue knows bytes,
- * not packets.
+ * by reference to a blob that all its receivers share. Packets begin where segments
+ * do, or behind another one that was copied.
  */
 #ifndef MQTTD_OUTQ_H
 #define MQTTD_OUTQ_H
@@ -41,8 +41,17 @@ int outq_copy(struct outq *q, const void *data, size_t len);
 /* Takes a reference of its own to @blob, which @data points into. */
 int outq_share(struct outq *q, struct blob *blob, const uint8_t *data, size_t len);
 
-/* Moves all of @more to the end of @q. */
+/* Likewise in a piece of its own. */
+int outq_copy_alone(struct outq *q, const void *data, size_t len);
+
+/* Moves all of @more, which is one packet, to the end of @q. */
 void outq_join(struct outq *q, struct outq *more);
+
+/* Likewise, as a copy behind the last bytes. Returns 0, or -ENOMEM and has moved nothing. */
+int outq_merge(struct outq *q, struct outq *more);
+
+/* The first bytes, of which @len follow one another. Only of one that is not empty. */
+const uint8_t *outq_front(const struct outq *q, size_t *len);
 
 static inline bool outq_empty(const struct outq *q)
 {
@@ -54,6 +63,9 @@ size_t outq_waiting(const struct outq *q);
 
 /* Describes the first bytes of the queue. Returns how many entries were used. */
 int outq_iov(const struct outq *q, struct iovec *iov, int max);
+
+/* Forgets all behind the packet of which a part was sent; if there is none, all. */
+void outq_cut(struct outq *q);
 
 /* Forgets the first @len bytes: they were sent. */
 void outq_sent(struct outq *q, size_t len);

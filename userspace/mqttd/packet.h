@@ -26,6 +26,7 @@
  * @body: behind the fixed header; the handler may write to all of the packet
  * @remaining: bytes at @body
  * @byte1: type and flags
+ * @dropped: a PUBLISH whose message is not to be published
  * @storage: blob that holds this packet and hardly anything else, and that
  *	the handler may keep a reference to; or NULL
  */
@@ -33,6 +34,7 @@ struct packet {
 	u8 *body;
 	u32 remaining;
 	u8 byte1;
+	bool dropped;
 	struct blob *storage;
 };
 

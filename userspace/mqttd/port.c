@@ -16,6 +16,7 @@
 #include "client.h"
 #include "client_needs.h"
 #include "client_plane.h"
+#include "delivery.h"
 #include "log.h"
 #include "netlink.h"
 #include "port.h"
@@ -237,16 +238,17 @@ static void deliver_answer(struct port *port, const struct port_record *record)
 	}
 }
 
-/* Which of its subscriptions have matched makes a difference. */
+/* Which of its subscriptions have matched makes a difference that the kernel does not make. */
 static bool needs_route(const struct client *client)
 {
-	return client->needs & (1u << NEED_SUBSCRIPTION_ID | 1u << NEED_RETAIN_AS_PUBLISHED |
-				1u << NEED_UPGRADE_QOS);
+	return client->needs & 1u << NEED_UPGRADE_QOS;
 }
 
+/* @retain: those get it with RETAIN that the kernel has decided about. */
 static void deliver_message(struct worker *worker, const struct port_record *record,
-			    struct message *msg)
+			    struct message *msg, bool retain)
 {
+	const struct delivery retained = { .retain = true };
 	struct client *client, *some[ROUTED_AT_ONCE];
 	unsigned int n = 0;
 	bool kept = false;
@@ -259,7 +261,7 @@ static void deliver_message(struct worker *worker, const struct port_record *rec
 		else if (needs_route(client))
 			some[n++] = client;
 		else
-			client_deliver(client, msg, NULL);
+			client_deliver(client, msg, retain ? &retained : NULL);
 		if (n == ROUTED_AT_ONCE) {
 			route_deliver_to(worker, msg, some, n);
 			n = 0;
@@ -274,17 +276,21 @@ static void deliver_message(struct worker *worker, const struct port_record *rec
 static void deliver(struct worker *worker, const struct port_record *record)
 {
 	bool retain = record->packet[0] & MQTT_PUBLISH_RETAIN;
+	struct client *source;
 	struct message msg;
 
 	if (mqtt_packet_type(record->packet[0]) != MQTT_PKT_PUBLISH) {
 		deliver_answer(&worker->port, record);
 		return;
 	}
-	/* It is in the worker's own buffer; most get it without. */
+	/* It is in the worker's own buffer; what came with RETAIN would be no form. */
 	*(u8 *)record->packet &= ~MQTT_PUBLISH_RETAIN;
 	message_init(&msg, record->protocol, record->packet, record->packet_len, NULL);
-	msg.retain = retain;
-	deliver_message(worker, record, &msg);
+	msg.retain = record->flags & MQTT_PORT_RECORD_RETAIN;
+	/* Of interest if it is one of those the message is for, and so here. */
+	source = record->source ? find(&worker->port, record->source) : NULL;
+	msg.from = source ? source->session : NULL;
+	deliver_message(worker, record, &msg, retain);
 	message_done(&msg);
 }
 

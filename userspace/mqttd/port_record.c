@@ -12,7 +12,7 @@
 ssize_t port_record_next(const void *data, size_t len, struct port_record *record)
 {
 	const struct mqtt_port_record *head = data;
-	size_t peers;
+	size_t peers, sources;
 
 	if (len < sizeof(*head) || head->len < sizeof(*head) || head->len > len ||
 	    head->len % ALIGNMENT)
@@ -23,10 +23,14 @@ ssize_t port_record_next(const void *data, size_t len, struct port_record *recor
 		return -EBADMSG;
 	if (!head->packet_len != !!(head->flags & MQTT_PORT_RECORD_OFFLOADED))
 		return -EBADMSG;
+	sources = head->flags & MQTT_PORT_RECORD_SOURCE ? 1 : 0;
+	if (head->nr_peers < sources)
+		return -EBADMSG;
 	*record = (struct port_record){
-		.peers = head->peers,
+		.peers = head->peers + sources,
+		.source = sources ? head->peers[0] : 0,
 		.packet = (const u8 *)data + sizeof(*head) + peers,
-		.nr_peers = head->nr_peers,
+		.nr_peers = head->nr_peers - sources,
 		.packet_len = head->packet_len,
 		.protocol = head->protocol,
 		.flags = head->flags,

@@ -16,6 +16,7 @@
 /**
  * struct port_record - a record that was read; points into the bytes
  * @peers: ids of the peers that the packet is for
+ * @source: id of the peer that has published it, 0: none, or not known
  * @packet: PUBLISH at QoS 0, not there in a record with a flag
  * @nr_peers: how many
  * @packet_len: bytes at @packet
@@ -26,6 +27,7 @@ struct port_record {
 	const u32 *peers;
 	const u8 *packet;
 	u32 nr_peers;
+	u32 source;
 	u32 packet_len;
 	u8 protocol;
 	u8 flags;

@@ -17,15 +17,17 @@
 #include "reload.h"
 
 /*
- * Options that are looked at anew each time. Not among them are those that the kernel's
- * router was told, or that decide whether a client may be there.
+ * Options that are looked at anew each time, or that the kernel's router is told anew. Not
+ * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"check_retain_source", "connect_timeout", "connection_messages", "connection_rate",
-	"max_connect_packet", "max_connections", "max_connections_total", "max_inflight_bytes",
+	"byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
+	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total", "max_inflight_bytes",
 	"max_inflight_messages", "max_keepalive", "max_queued_bytes", "max_queued_bytes_total",
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
-	"persistent_client_expiration", "set_tcp_nodelay", "sys_interval", NULL
+	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
+	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
+	NULL
 };
 
 /* These are applied to the log, or looked at listener by listener. */
@@ -287,6 +289,7 @@ void reload(struct broker *broker, const struct arguments *args)
 	} else {
 		update_broker(broker->conf, &fresh);
 		update_listeners(broker->conf, &fresh);
+		config_derive(broker->conf);
 		process_limit_memory(broker->conf->memory_limit);
 		broker_reload(broker);
 	}

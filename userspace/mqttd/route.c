@@ -16,6 +16,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_pause.h"
 #include "dataplane.h"
 #include "log.h"
 #include "route.h"
@@ -60,7 +61,7 @@ struct route_id {
  * @lists: filters that matched
  * @reached: sessions that get it
  * @dropped: connections that do not
- * @kept: only groups, and sessions without a connection
+ * @kept: only groups that are the agent's, and sessions without a connection
  * @upgrade: in the subscription's QoS, even if the message's is lower
  * @special: bits of struct subscription's @how that make a delivery of this message
  *	another one than the plain one
@@ -138,10 +139,15 @@ static bool keep(struct fanout *fanout, struct session *session, const struct de
 
 static void mail(struct fanout *fanout, struct client *client, const struct delivery *delivery)
 {
+	uint64_t until;
+
 	if (!client_get_live(client))
 		return;
 	if (outbox_address(&fanout->worker->outboxes[client->worker->index], client, delivery))
 		fanout->dropped++;
+	until = __atomic_load_n(&client->pause_until, __ATOMIC_RELAXED);
+	if (unlikely(until) && fanout->msg->client)
+		client_pause(fanout->msg->client, until);
 	client_put(client);
 }
 
@@ -199,6 +205,12 @@ static void deliver_shared(struct fanout *fanout, struct share *share,
 	while (sub && !deliver_by(fanout, sub->session, subscription_get_how(sub), share->name));
 }
 
+static void deliver_group(struct fanout *fanout, struct share *share)
+{
+	if (!fanout->kept || share->by_agent)
+		deliver_shared(fanout, share, NULL);
+}
+
 /* MQTT 5.0 3.8.3.1, and who is not for us now. */
 static inline bool skipped(const struct fanout *fanout, const struct subscription *sub, u64 how)
 {
@@ -216,7 +228,7 @@ static void deliver_list(struct fanout *fanout, const struct hlist_head *subs)
 	hlist_for_each_entry_rcu(sub, subs, sub.link) {
 		how = subscription_get_how(sub);
 		if (unlikely(!sub->session))
-			deliver_shared(fanout, sub->share, NULL);
+			deliver_group(fanout, sub->share);
 		else if (skipped(fanout, sub, how))
 			continue;
 		else if (how & fanout->special)
@@ -281,7 +293,7 @@ static void gather(struct fanout *fanout, const struct hlist_head *subs)
 	hlist_for_each_entry_rcu(sub, subs, sub.link) {
 		how = subscription_get_how(sub);
 		if (unlikely(!sub->session))
-			deliver_shared(fanout, sub->share, NULL);
+			deliver_group(fanout, sub->share);
 		else if (!skipped(fanout, sub, how))
 			add_target(fanout, sub->session, how);
 	}

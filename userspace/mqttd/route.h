@@ -14,6 +14,7 @@
 #include "share.h"
 
 struct client;
+struct config;
 struct session;
 struct session_filter;
 struct subscription;
@@ -24,16 +25,18 @@ struct worker;
  * @trie: read under RCU
  * @shares: groups of shared subscriptions
  * @lock: serialises writers
+ * @conf: says which groups are the kernel's
  */
 struct route_table {
 	struct mqtt_trie trie;
 	struct share_table shares;
 	pthread_mutex_t lock;
+	const struct config *conf;
 };
 
 /* Below: route_table.c */
 
-int route_table_init(struct route_table *table);	/* 0 or -ENOMEM */
+int route_table_init(struct route_table *table, const struct config *conf); /* 0 or -ENOMEM */
 void route_table_destroy(struct route_table *table);	/* all sessions are gone */
 
 /**
@@ -55,9 +58,9 @@ bool route_unsubscribe(struct route_table *table, struct session *session,
 void route_restore(struct route_table *table, struct session *session,
 		   const struct session_filter *filter);
 
-/* FILTER_* bits of a subscription, or -1 if @session does not have it. */
-int route_options(struct route_table *table, struct session *session, const u8 *filter,
-		  size_t len);
+/* A subscription's options and identifier (subscription_how()). False: @session has no such. */
+bool route_how(struct route_table *table, struct session *session, const u8 *filter, size_t len,
+	       u64 *how);
 
 /* Ends all subscriptions of @session. Calls @left with those of groups. */
 void route_unsubscribe_all(struct route_table *table, struct session *session,
@@ -89,8 +92,8 @@ int route_publish(struct worker *worker, struct message *msg);
 int route_deliver(struct worker *worker, struct message *msg);
 
 /*
- * Likewise, but only to groups and to sessions that have no connection: @msg is
- * at QoS 0 and the kernel delivers it to the others.
+ * Likewise, but only to groups that are the agent's and to sessions that have no
+ * connection: @msg is at QoS 0 and the kernel delivers it to the others.
  */
 int route_deliver_kept(struct worker *worker, struct message *msg);
 

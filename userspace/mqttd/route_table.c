@@ -15,8 +15,9 @@
 /* In place of what a subscription was, if there was none */
 #define WAS_NOT	UINT64_MAX
 
-int route_table_init(struct route_table *table)
+int route_table_init(struct route_table *table, const struct config *conf)
 {
+	table->conf = conf;
 	pthread_mutex_init(&table->lock, NULL);
 	table->shares = (struct share_table){};
 	get_random_bytes(&table->shares.key, sizeof(table->shares.key));
@@ -209,17 +210,16 @@ bool route_unsubscribe(struct route_table *table, struct session *session,
 	return was;
 }
 
-int route_options(struct route_table *table, struct session *session, const u8 *filter,
-		  size_t len)
+bool route_how(struct route_table *table, struct session *session, const u8 *filter, size_t len,
+	       u64 *how)
 {
 	const struct subscription *sub;
-	int options;
 
 	pthread_mutex_lock(&table->lock);
 	sub = find_filter(table, session, filter, len);
-	options = sub ? how_options(sub->how) : -1;
+	*how = sub ? sub->how : 0;
 	pthread_mutex_unlock(&table->lock);
-	return options;
+	return sub;
 }
 
 void route_restore(struct route_table *table, struct session *session,

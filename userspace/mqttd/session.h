@@ -77,7 +77,10 @@ struct session_will {
  * @connections: that the session has had
  * @takeovers: of these those that the next one ended
  * @not_reading: messages at QoS 0 that were dropped as the client does not read; its
- *	worker's
+ *	worker's, as are the next ones
+ * @old: of these those that were in its queue, for newer ones
+ * @conflated: likewise, for one with the same topic
+ * @above_rate: messages of the client's that were dropped, above its rate
  * @last_end: enum close_reason of the last connection
  */
 struct session_history {
@@ -85,6 +88,9 @@ struct session_history {
 	u32 connections;
 	u32 takeovers;
 	u32 not_reading;
+	u32 old;
+	u32 conflated;
+	u32 above_rate;
 	u8 last_end;
 };
 

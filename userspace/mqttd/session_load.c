@@ -30,12 +30,7 @@ struct load {
 static int add(void *ctx, const struct session_filter *filter)
 {
 	struct load *load = ctx;
-	size_t topic_len;
-	const u8 *topic;
 
-	/* Those of groups are no peer's. */
-	if (subscribe_split(filter->filter, filter->len, &topic, &topic_len))
-		return 0;
 	load->filters[load->n] = *filter;
 	load->filters[load->n++].changed = true;
 	return buffer_append(&load->bytes, filter->filter, filter->len);

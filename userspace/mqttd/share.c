@@ -83,6 +83,7 @@ struct share *share_make(struct route_table *table, const u8 *name, size_t len)
 	if (!share)
 		return NULL;
 	subscribe_split(name, len, &topic, &topic_len);
+	share->by_agent = !subscribe_kernel_shares(table->conf, name, len);
 	if (mqtt_trie_add(&table->trie, topic, topic_len, &share->entry.sub))
 		goto fail_trie;
 	if (hash_add(&table->shares.by_name, &share->node, name_hash(&table->shares, name, len)))

@@ -25,6 +25,7 @@ struct share_members;
  * @members: them, with room for more
  * @n: how many
  * @turn: who is next; any thread
+ * @by_agent: the kernel's router does not have it, see subscribe_kernel_shares()
  * @len: bytes of @name
  * @name: "$share/NAME/FILTER", terminated
  */
@@ -35,6 +36,7 @@ struct share {
 	struct share_members *members;
 	u32 n;
 	u32 turn;
+	bool by_agent;
 	size_t len;
 	char name[];
 };

@@ -22,9 +22,15 @@ enum stat {
 	STAT_PUBLISH_BYTES_SENT,
 	STAT_PUBLISH_DROPPED,		/* not put into a queue: full, no memory, or too long */
 	STAT_PUBLISH_TOO_LONG,		/* of these longer than the client takes */
+	STAT_DROPPED_OLD,		/* of these for newer ones, after they were in a queue */
+	STAT_DROPPED_CONFLATED,		/* likewise, for one with the same topic */
+	STAT_DROPPED_SLOW,		/* of these for a client that was disconnected for it */
+	STAT_DROPPED_TOTAL,		/* of these as all queues together were full */
+	STAT_DROPPED_RATE,		/* of these as the publisher is faster than it may be */
 	STAT_BYTES_RECEIVED,
 	STAT_BYTES_SENT,
-	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate */
+	STAT_RATE_HOLDS,		/* times that a client had to wait: message_rate, byte_rate */
+	STAT_PAUSES,			/* times that one had to wait: slow_consumer_pause */
 	STAT_CONNECTIONS_ACCEPTED,
 	STAT_CONNECTIONS_REFUSED,	/* what follows, and CONNACK with an error */
 	STAT_REFUSED_LISTENER,		/* max_connections of the listener */

@@ -4,11 +4,12 @@
  * in the kernel if the client is a peer. What one of these refuses is undone in the
  * others.
  *
- * The kernel has the subscriptions of its peers. Those of groups belong to no peer:
- * the agent has them there, once for each member.
+ * The kernel has the subscriptions of its peers. Groups that are not the kernel's belong
+ * to no peer: the agent has them there, once for each member.
  */
 #include <errno.h>
 #include <string.h>
+#include <linux/mqtt.h>
 
 #include "agent.h"
 #include "broker.h"
@@ -22,6 +23,7 @@
 #include "session.h"
 #include "store.h"
 #include "subscribe.h"
+#include "subscription.h"
 #include "worker.h"
 
 /* Filters that are one transaction: who begins another one may have to wait for its end. */
@@ -100,9 +102,32 @@ bool subscribe_bad_share(const u8 *filter, size_t len)
 	       memchr(name, '+', slash - name) || memchr(name, '#', slash - name);
 }
 
-static bool is_shared(const struct session_filter *f)
+const u8 *subscribe_share_name(const u8 *filter, size_t len, size_t *name_len)
 {
-	return has_prefix(f->filter, f->len);
+	const u8 *name = filter + SHARE_PREFIX_LEN;
+
+	*name_len = (const u8 *)memchr(name, '/', len - SHARE_PREFIX_LEN) - name;
+	return name;
+}
+
+/*
+ * Not if a message at QoS 0 may be for a session without a connection, or go out at
+ * another QoS. What matches a filter that does not fit is not the kernel's either.
+ */
+bool subscribe_kernel_shares(const struct config *conf, const u8 *filter, size_t len)
+{
+	size_t name_len;
+
+	subscribe_share_name(filter, len, &name_len);
+	return !conf->queue_qos0_messages && !conf->upgrade_outgoing_qos &&
+	       name_len <= MQTT_GROUP_MAX;
+}
+
+/* A subscription that is the agent's and not its peer's. */
+static bool is_agents(const struct broker *broker, const struct session_filter *f)
+{
+	return has_prefix(f->filter, f->len) &&
+	       !subscribe_kernel_shares(broker->conf, f->filter, f->len);
 }
 
 static int agent_join(struct broker *broker, const struct session_filter *f)
@@ -110,18 +135,23 @@ static int agent_join(struct broker *broker, const struct session_filter *f)
 	size_t len;
 	const u8 *topic;
 
-	if (!f->is_new || !subscribe_split(f->filter, f->len, &topic, &len))
+	if (!f->is_new || !is_agents(broker, f))
 		return 0;
+	subscribe_split(f->filter, f->len, &topic, &len);
 	return agent_subscribe(broker, topic, len);
 }
 
 static void agent_leave(void *ctx, const u8 *filter, size_t filter_len)
 {
+	const struct session_filter f = { .filter = filter, .len = filter_len };
+	struct broker *broker = ctx;
 	size_t len;
 	const u8 *topic;
 
-	if (subscribe_split(filter, filter_len, &topic, &len))
-		agent_unsubscribe(ctx, topic, len);
+	if (!is_agents(broker, &f))
+		return;
+	subscribe_split(filter, filter_len, &topic, &len);
+	agent_unsubscribe(broker, topic, len);
 }
 
 /* 0, if the session is not kept or it is in the store now. */
@@ -149,20 +179,24 @@ static void unstore_one(struct client *client, const struct session_filter *f)
 }
 
 /* What the kernel knows of a subscription has changed, or it knows nothing yet. */
-static bool kernel_changed(const struct session_filter *f)
+static bool kernel_changed(const struct broker *broker, const struct session_filter *f)
 {
-	return !is_shared(f) &&
-	       (f->is_new || (how_options(f->was) ^ f->options) & FILTER_NO_LOCAL);
+	u8 options = FILTER_NO_LOCAL | FILTER_RETAIN_AS_PUBLISHED;
+
+	return !is_agents(broker, f) &&
+	       (f->is_new || how_id(f->was) != f->id ||
+		(how_options(f->was) ^ f->options) & options);
 }
 
 /* Returns 0, or -errno and nothing has changed. */
 static int change(struct client *client, struct session_filter *f)
 {
 	struct broker *broker = client->worker->broker;
+	u64 how;
 	int err;
 
 	if (client->session->subs.count >= SUBSCRIPTIONS_MAX &&
-	    route_options(&broker->routes, client->session, f->filter, f->len) < 0)
+	    !route_how(&broker->routes, client->session, f->filter, f->len, &how))
 		return -EDQUOT;
 	err = route_subscribe(&broker->routes, client->session, f);
 	if (err)
@@ -192,7 +226,7 @@ static void subscribe_one(struct client *client, struct session_filter *f)
 		return;
 	err = change(client, f);
 	if (!err) {
-		f->changed = kernel_changed(f);
+		f->changed = kernel_changed(client->worker->broker, f);
 		f->code = f->options & FILTER_QOS;
 		return;
 	}
@@ -229,20 +263,21 @@ static u64 restore_all(struct client *client, const struct session_filter *filte
  */
 static u64 take_back(struct client *client, struct session_filter *filters, size_t n)
 {
-	struct route_table *routes = &client->worker->broker->routes;
-	u64 ticket = restore_all(client, filters, n);
+	struct broker *broker = client->worker->broker;
+	u64 ticket = restore_all(client, filters, n), how;
 	struct session_filter *f;
-	int options;
+	bool there;
 
 	for (f = filters; f < filters + n; f++) {
-		if (f->code >= SESSION_SUB_FAILURE || is_shared(f))
+		if (f->code >= SESSION_SUB_FAILURE || is_agents(broker, f))
 			continue;
-		options = route_options(routes, client->session, f->filter, f->len);
-		if (!f->changed && options == f->options)
+		there = route_how(&broker->routes, client->session, f->filter, f->len, &how);
+		if (!f->changed && there && how == subscription_how(f->options, f->id))
 			continue;
 		f->code = REASON_UNSPECIFIED;
-		f->changed = options >= 0;
-		f->options = options;
+		f->changed = there;
+		f->options = how_options(how);
+		f->id = how_id(how);
 	}
 	if (dataplane_subscribe(client->worker, &client->conn, filters, n))
 		client_close(client, CLOSE_NOT_ATTACHED, "the kernel has lost subscriptions");
@@ -283,7 +318,7 @@ static void unsubscribe_one(struct client *client, struct session_filter *f)
 		return;
 	was = route_unsubscribe(&broker->routes, client->session, f->filter, f->len);
 	f->code = was ? REASON_SUCCESS : REASON_NO_SUBSCRIPTION;
-	f->changed = was && !is_shared(f);
+	f->changed = was && !is_agents(broker, f);
 	if (!was)
 		return;
 	unstore_one(client, f);

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 struct client;
+struct config;
 struct session;
 
 /**
@@ -46,6 +47,15 @@ struct session_filter {
  * a shared one. @filter is valid, of a shared one what is behind "$share/" too.
  */
 bool subscribe_split(const u8 *filter, size_t len, const u8 **topic, size_t *topic_len);
+
+/* The NAME of a filter that subscribe_split() says is shared. */
+const u8 *subscribe_share_name(const u8 *filter, size_t len, size_t *name_len);
+
+/*
+ * Does the router, if there is one, give messages at QoS 0 to that group? Then its members
+ * are those that are connected; otherwise the agent has it. That does not change.
+ */
+bool subscribe_kernel_shares(const struct config *conf, const u8 *filter, size_t len);
 
 /* Is it "$share/...", but not as [MQTT-4.8.2-1] and [MQTT-4.8.2-2] want it? */
 bool subscribe_bad_share(const u8 *filter, size_t len);

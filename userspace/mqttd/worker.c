@@ -18,6 +18,8 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_pause.h"
+#include "farewell.h"
 #include "client_plane.h"
 #include "log.h"
 #include "replay.h"
@@ -249,6 +251,7 @@ int worker_round(struct worker *worker, int wait)
 	n = epoll_wait(worker->epoll_fd, events, EVENTS_PER_ROUND, wait);
 	worker->now = timer_now();
 	client_acl_review(worker);
+	client_pause_run(worker);
 	for (i = 0; i < n; i++) {
 		struct event_source *source = events[i].data.ptr;
 
@@ -300,6 +303,7 @@ void worker_close_clients(struct worker *worker)
 	for (client = worker->clients; client; client = client->next)
 		client_close(client, CLOSE_SHUTDOWN, NULL);
 	finish_round(worker);
+	farewell_end_all(worker);
 	worker_drop_storing(worker);
 }
 

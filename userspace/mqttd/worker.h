@@ -20,6 +20,8 @@
 
 struct broker;
 struct client;
+struct client_pause;
+struct farewell;
 
 /**
  * struct worker_moves - a walk over all clients, a few in each round
@@ -73,6 +75,10 @@ struct worker_moves {
  * @replays: clients that can go on with retained messages
  * @pumps: clients whose session's queue has something new
  * @storing: clients that wait for the store
+ * @farewells: connections of clients that are gone, see farewell.h
+ * @n_farewells: how many
+ * @paused: clients that are not read from for a subscriber's sake
+ * @resumed: number of the last @broker->resume_request that was looked at
  * @store_seen: the last change that was durable when these were looked at
  * @store_full: the store was full then
  * @store_waits: the store's thread is to wake this one
@@ -108,6 +114,10 @@ struct worker {
 	struct client *replays;
 	struct client *pumps;
 	struct client *storing;
+	struct farewell *farewells;
+	unsigned int n_farewells;
+	struct client_pause *paused;
+	unsigned int resumed;
 	uint64_t store_seen;
 	bool store_full;
 	bool store_waits;

@@ -24,6 +24,7 @@
 #define MQTT_GROUP_MAX		256
 #define MQTT_PEER_ACLS_MAX	4
 #define MQTT_ACL_RULES_MAX	65536
+#define MQTT_DELAYS		32
 
 #define MQTT_GENL_MCGRP_EVENTS	"events"
 
@@ -137,6 +138,7 @@ enum mqtt_event_type {
  */
 #define MQTT_PORT_RECORD_OFFLOADED	0x01	/* see struct mqtt_port_record */
 #define MQTT_PORT_RECORD_SOURCE		0x02	/* likewise */
+#define MQTT_PORT_RECORD_RETAIN		0x04	/* likewise */
 
 /**
  * struct mqtt_port_record - head of a record
@@ -148,13 +150,15 @@ enum mqtt_event_type {
  * @flags: down: MQTT_PORT_RECORD_OFFLOADED says that the one peer named is not
  *	hosted here any more and nothing for it will follow; there is no packet.
  *	MQTT_PORT_RECORD_SOURCE says that the publisher is a peer, and the first
- *	of @peers is it, and no receiver
+ *	of @peers is it, and no receiver. MQTT_PORT_RECORD_RETAIN says that the packet
+ *	was written to a port with RETAIN, whatever it has now
  * @reserved: 0
  * @peers: their ids, @nr_peers of them; the packet stands directly behind, a
  *	PUBLISH with its fixed header, at QoS 0 and without a topic alias. Up it
- *	may have RETAIN, which then is there down, too, but never on the
- *	connections of offloaded peers. Down it may be a PINGRESP that the kernel
- *	owed a peer when it became hosted
+ *	may have RETAIN. Down it is as the peer is to get it: with Subscription
+ *	Identifiers, and with RETAIN if that was there and the peer's subscriptions
+ *	are retain-as-published; or it is a PINGRESP that the kernel owed a peer when
+ *	it became hosted
  */
 struct mqtt_port_record {
 	__u32 len;
@@ -277,7 +281,7 @@ enum mqtt_sub_attr {
 };
 #define MQTT_A_SUB_MAX (__MQTT_A_SUB_MAX - 1)
 
-enum mqtt_stats_attr {			/* all u64 */
+enum mqtt_stats_attr {			/* u64, but for those that say otherwise */
 	MQTT_A_STATS_UNSPEC,
 	MQTT_A_STATS_RX_PACKETS,
 	MQTT_A_STATS_RX_BYTES,
@@ -316,6 +320,7 @@ enum mqtt_stats_attr {			/* all u64 */
 	MQTT_A_STATS_RX_PAUSES,
 	MQTT_A_STATS_RX_SHARED_BYTES,
 	MQTT_A_STATS_GROUP_DELIVERIES,
+	MQTT_A_STATS_TX_DELAY,		/* binary, MQTT_DELAYS times u64 */
 
 	/* private: */
 	__MQTT_A_STATS_MAX
@@ -342,6 +347,7 @@ enum mqtt_peer_stats_attr {		/* all u64 */
 	MQTT_A_PEER_STATS_DROP_DENIED_RECEIVE,
 	MQTT_A_PEER_STATS_RX_RATE_WAITS,
 	MQTT_A_PEER_STATS_RX_PAUSES,
+	MQTT_A_PEER_STATS_DROP_SLOW,
 
 	/* private: */
 	__MQTT_A_PEER_STATS_MAX

@@ -107,14 +107,30 @@ const unsigned char *rig_port_packet(const struct mqtt_port_record *record)
 	return (const void *)(record->peers + record->nr_peers);
 }
 
+unsigned int rig_port_source(const struct mqtt_port_record *record)
+{
+	return record->flags & MQTT_PORT_RECORD_SOURCE ? record->peers[0] : 0;
+}
+
+const unsigned int *rig_port_receivers(const struct mqtt_port_record *record, unsigned int *n)
+{
+	unsigned int skip = record->flags & MQTT_PORT_RECORD_SOURCE ? 1 : 0;
+
+	*n = record->nr_peers - skip;
+	return record->peers + skip;
+}
+
 void rig_port_expect(struct rig_port *port, const struct bytes *packet,
 		     const struct rig_peer *p)
 {
 	const struct mqtt_port_record *record = rig_port_wait(port);
+	const unsigned int *ids;
+	unsigned int n;
 
-	CHECK_EQ(record->flags, 0);
-	CHECK_EQ(record->nr_peers, 1);
-	CHECK_EQ(record->peers[0], p->id);
+	CHECK_EQ(record->flags & MQTT_PORT_RECORD_OFFLOADED, 0);
+	ids = rig_port_receivers(record, &n);
+	CHECK_EQ(n, 1);
+	CHECK_EQ(ids[0], p->id);
 	CHECK_EQ(record->packet_len, packet->len);
 	tcp_compare("record", rig_port_packet(record), packet->p, packet->len);
 }

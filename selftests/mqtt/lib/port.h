@@ -31,6 +31,9 @@ int rig_try_offload(struct rig_peer *p, bool hold, unsigned int rx_skip);
 const struct mqtt_port_record *rig_port_next(struct rig_port *port);
 const struct mqtt_port_record *rig_port_wait(struct rig_port *port);
 const unsigned char *rig_port_packet(const struct mqtt_port_record *record);
+/* The publisher's id or 0; and whom it is for. */
+unsigned int rig_port_source(const struct mqtt_port_record *record);
+const unsigned int *rig_port_receivers(const struct mqtt_port_record *record, unsigned int *n);
 
 /* The next record is @packet for @p alone. */
 void rig_port_expect(struct rig_port *port, const struct bytes *packet,

@@ -230,9 +230,10 @@ static bool is_balanced(bool racy, bool tell)
 	nl_check(mqtt_nl_peer_dump(rig_nl, count_peer, count), "peer dump");
 	in = rig_stat(MQTT_A_STATS_ENQUEUED);
 	out = rig_stat(MQTT_A_STATS_TX_PACKETS);
-	gone = rig_stat(MQTT_A_STATS_DROP_PEER_GONE);
+	gone = rig_stat(MQTT_A_STATS_DROP_PEER_GONE) + rig_stat(MQTT_A_STATS_DROP_OLD) +
+	       rig_stat(MQTT_A_STATS_DROP_CONFLATED);
 	if (tell)
-		ksft_note("enqueued %llu, sent %llu, peer gone %llu, queued %llu",
+		ksft_note("enqueued %llu, sent %llu, dropped %llu, queued %llu",
 			  in, out, gone, count[1]);
 	if (racy)
 		return in >= out + count[1] && in <= out + gone + count[1];

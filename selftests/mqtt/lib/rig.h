@@ -51,7 +51,7 @@ unsigned long long rig_stat(int attr);
 unsigned long long rig_peer_get(const struct rig_peer *p, int attr);
 unsigned long long rig_peer_stat(const struct rig_peer *p, int attr);
 int rig_peer_count(void);
-/* enqueued == sent + dropped by departure + still queued */
+/* enqueued == sent + dropped later, by departure or for newer ones + still queued */
 void rig_check_balance(void);
 /* The same where receivers leave while others send: one may be gone before. */
 void rig_check_balance_racy(void);

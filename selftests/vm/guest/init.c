@@ -6,6 +6,8 @@
  *
  * It runs from an initramfs with nothing else in it but modules. It must do the
  * chroot itself: kernel threads share this process's root, and so find modprobe.
+ * And the new root has to be mounted over the old one: a process that is chrooted
+ * somewhere below the root of its mount namespace cannot make user namespaces.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -129,7 +131,7 @@ static void enter_root(void)
 	mkdir("/upper/files", 0755);
 	mkdir("/upper/work", 0755);
 	mount_all(&overlay, 1);
-	if (chroot("/root") || chdir("/"))
+	if (chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
 		die("cannot enter the root");
 }
 

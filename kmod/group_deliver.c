@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Groups of shared subscriptions: who gets a message.
+ *
+ * Members take turns. Each CPU counts for itself, so that CPUs do not take a
+ * counter from each other; which of them a group has follows from its number, so
+ * groups that were made one after the other do not share one.
+ *
+ * The packets of a train are dealt out like cards: what a publisher sends in one
+ * go may be work for hours. Each member gets its share of them as one message.
+ */
+#include <linux/percpu.h>
+
+#include "group.h"
+#include "msg.h"
+#include "peer.h"
+#include "port.h"
+#include "route_impl.h"
+#include "router.h"
+
+/* Members that are asked whether they have room, for one message. */
+#define MQTT_GROUP_PROBES	16
+#define MQTT_GROUP_TURNS	128
+
+struct mqtt_group_turns {
+	u32 next[MQTT_GROUP_TURNS];
+};
+
+static DEFINE_PER_CPU(struct mqtt_group_turns, mqtt_group_turns);
+
+/* A port's reader is as slow as the queue is long. */
+static bool mqtt_group_has_room(const struct mqtt_peer *peer, const struct mqtt_msg *msg)
+{
+	const struct mqtt_tx *tx = &peer->tx;
+
+	if (tx->port)
+		return READ_ONCE(tx->port->queue.bytes) + msg->truesize <=
+		       READ_ONCE(tx->port->limit);
+	return tx->queue.bytes + msg->truesize <= peer->limits.queue_bytes &&
+	       (!peer->limits.queue_packets ||
+		tx->queue.packets + msg->packets <= peer->limits.queue_packets);
+}
+
+/* How good a choice a member is. */
+enum mqtt_group_rank {
+	MQTT_GROUP_NEVER,	/* it is on its way out, or may not get it */
+	MQTT_GROUP_IF_NEEDED,	/* its queue does as its policy says */
+	MQTT_GROUP_GOOD,
+};
+
+static enum mqtt_group_rank mqtt_group_rank(struct mqtt_route *route, struct mqtt_peer *peer)
+{
+	enum mqtt_group_rank rank = MQTT_GROUP_IF_NEEDED;
+	const struct mqtt_publish *pub = route->in->pub;
+	const struct mqtt_msg *msg = route->in->msg;
+	struct mqtt_tx *tx = &peer->tx;
+
+	if (!mqtt_acl_may_receive(peer, &route->acl, pub->topic, pub->topic_len))
+		return MQTT_GROUP_NEVER;
+	spin_lock(&tx->lock);
+	if (tx->closed)
+		rank = MQTT_GROUP_NEVER;
+	else if (msg->longest <= tx->max_packet && mqtt_group_has_room(peer, msg))
+		rank = MQTT_GROUP_GOOD;
+	spin_unlock(&tx->lock);
+	return rank;
+}
+
+/* NULL if there is nobody. */
+static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
+					     const struct mqtt_group *group,
+					     struct mqtt_group_members *members, u32 n)
+{
+	u32 *next = &this_cpu_ptr(&mqtt_group_turns)->next[group->turns % MQTT_GROUP_TURNS];
+	enum mqtt_group_rank best_rank = MQTT_GROUP_NEVER, rank;
+	struct mqtt_peer_sub *best = NULL, *sub;
+	u32 probes = min_t(u32, n, MQTT_GROUP_PROBES);
+	u32 turn = *next;
+
+	while (probes-- && best_rank < MQTT_GROUP_GOOD) {
+		sub = READ_ONCE(members->at[turn++ % n]);
+		rank = mqtt_group_rank(route, sub->peer);
+		route->receivers++;
+		if (rank <= best_rank)
+			continue;
+		best_rank = rank;
+		best = sub;
+		*next = turn;
+	}
+	return best;
+}
+
+/**
+ * mqtt_group_deliver() - give a message to a group
+ * @route: message; RCU read lock, bottom halves off
+ * @group: group that was found in the topic table
+ */
+void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
+{
+	u32 packets = route->in->msg->packets, part, parts;
+	struct mqtt_group_members *members;
+	struct mqtt_peer_sub *sub;
+	u32 n;
+
+	/* pairs with smp_store_release() in mqtt_group_join() */
+	n = smp_load_acquire(&group->n);
+	if (!n)
+		return;
+	/* No older than @n: there is room for so many. */
+	members = rcu_dereference(group->members);
+	parts = min(packets, n);
+	for (part = 0; part < parts; part++) {
+		u32 share = (packets - part + parts - 1) / parts;
+
+		sub = mqtt_group_pick(route, group, members, n);
+		if (!sub)
+			mqtt_stats_add(route->router->stats, MQTT_A_STATS_DROP_PEER_GONE, share);
+		else if (mqtt_copy_give_part(route, sub->peer, READ_ONCE(sub->how), part, parts))
+			mqtt_stats_add(route->router->stats, MQTT_A_STATS_GROUP_DELIVERIES, share);
+	}
+}
