@@ -6,6 +6,7 @@
 #define _MQTT_PAYLOAD_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/bvec.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -18,7 +19,7 @@ struct sock;
 /* Pieces have to be so long on the average. */
 #define MQTT_SHARE_PIECE	2048
 /* Bytes beyond those charged to queues that one publisher may pin */
-#define MQTT_PINS_MAX		(1 << 20)
+#define MQTT_PINS_MAX		((u32)BIT(20))
 
 /**
  * struct mqtt_pins - what one publisher's shared payloads pin and nobody pays for

@@ -466,7 +466,9 @@ int main(int argc, char **argv)
 {
 	const struct rlimit files = { 3 * IDLE, 3 * IDLE };
 	unsigned int n = argc > 1 ? atoi(argv[1]) : 1000000;
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001) };
+	struct sockaddr_in any = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001),
+	};
 
 	if (n < 1000 || n > 1000000)
 		errx(2, "1000 to 1000000 subscriptions");

@@ -54,7 +54,7 @@ static void ordinary(void)
 	size_t i;
 
 	start();
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = 0; i < ARRAY_LEN(sizes); i++) {
 		unsigned long long before = shared();
 
 		put_message(&b, sizes[i], i);
@@ -312,5 +312,5 @@ static const struct ksft_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	return ksft_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+	return ksft_main(argc, argv, cases, ARRAY_LEN(cases));
 }
