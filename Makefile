@@ -56,7 +56,7 @@ quiet = $(if $(V),,@printf '  %-3s %s\n' $(1) $@;)
 
 objects = $(patsubst %.c,build/obj/$(1)/%.o,$(2))
 
-.PHONY: all programs modules run check check-full bench bench-native unit fuzz broker kselftest static install clean help
+.PHONY: all programs modules run check check-full bench bench-native bench-table unit fuzz broker kselftest static install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -96,6 +96,12 @@ bench: programs build/bench/floor module-$(firstword $(KERNEL))
 ##            (see selftests/bench/native); selftests/bench/memory: what it holds
 bench-native: programs
 	@selftests/bench/native
+
+## bench-table  what the topic table takes and costs, with a million subscriptions; SUBS=
+bench-table: build/bench/topics module-$(firstword $(KERNEL))
+	@tools/packages vm
+	@selftests/vm/vm --kernel $(firstword $(KERNEL)) --icount --mem 3072 --timeout 3600 -- \
+		build/bench/topics $(SUBS)
 
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:

@@ -16,25 +16,38 @@
 
 static DEFINE_PER_CPU(u32, mqtt_msg_ids);
 
-static int mqtt_msg_alloc_pages(struct mqtt_msg *msg, gfp_t gfp)
+/**
+ * mqtt_msg_alloc_with() - room for the header of a packet
+ * @payload: what stands behind it, of which the message takes a reference of its
+ *	own; or NULL
+ * @payload_len: bytes of that, 0 if there is none
+ * @head_len: bytes in front of it
+ * @protocol: enum mqtt_protocol that it is framed by
+ * @gfp: GFP_ATOMIC in softirq
+ *
+ * Return: a message with one reference, the bytes of its head unset, or NULL.
+ */
+struct mqtt_msg *mqtt_msg_alloc_with(struct mqtt_payload *payload, u32 payload_len, u32 head_len,
+				     u8 protocol, gfp_t gfp)
 {
-	u32 nr = DIV_ROUND_UP(msg->len - msg->head_len, PAGE_SIZE);
+	struct mqtt_msg *msg;
 
-	if (!nr)
-		return 0;
-	msg->pages = kmalloc_array(nr, sizeof(*msg->pages), gfp);
-	if (!msg->pages)
-		return -ENOMEM;
-	msg->truesize += nr * (PAGE_SIZE + sizeof(*msg->pages));
-
-	while (msg->nr_pages < nr) {
-		struct page *page = alloc_page(gfp);
-
-		if (!page)
-			return -ENOMEM;
-		msg->pages[msg->nr_pages++] = page;
-	}
-	return 0;
+	msg = kmalloc(struct_size(msg, head, head_len), gfp | __GFP_NOWARN);
+	if (!msg)
+		return NULL;
+	refcount_set(&msg->refs, 1);
+	msg->len = head_len + payload_len;
+	msg->head_len = head_len;
+	msg->longest = msg->len;
+	msg->packets = 1;
+	msg->protocol = protocol;
+	msg->retain = false;
+	msg->source = 0;
+	msg->id = 0;
+	msg->born = 0;
+	msg->payload = payload ? mqtt_payload_hold(payload) : NULL;
+	msg->truesize = ksize(msg) + (payload ? payload->truesize : 0);
+	return msg;
 }
 
 /**
@@ -49,34 +62,16 @@ static int mqtt_msg_alloc_pages(struct mqtt_msg *msg, gfp_t gfp)
  */
 struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 {
+	struct mqtt_payload *payload;
 	struct mqtt_msg *msg;
 
-	if (len <= MQTT_MSG_INLINE_MAX)
-		head_len = len;
-	gfp |= __GFP_NOWARN;
-	msg = kmalloc(struct_size(msg, head, head_len), gfp);
-	if (!msg)
+	if (len <= MQTT_MSG_INLINE_MAX || head_len == len)
+		return mqtt_msg_alloc_with(NULL, 0, len, protocol, gfp);
+	payload = mqtt_payload_alloc(len - head_len, gfp);
+	if (!payload)
 		return NULL;
-
-	refcount_set(&msg->refs, 1);
-	msg->len = len;
-	msg->head_len = head_len;
-	msg->longest = len;
-	msg->packets = 1;
-	msg->protocol = protocol;
-	msg->retain = false;
-	msg->source = 0;
-	msg->id = 0;
-	msg->born = 0;
-	msg->nr_pages = 0;
-	msg->owner = NULL;
-	msg->pages = NULL;
-	msg->truesize = ksize(msg);
-
-	if (mqtt_msg_alloc_pages(msg, gfp)) {
-		mqtt_msg_free(msg);
-		return NULL;
-	}
+	msg = mqtt_msg_alloc_with(payload, len - head_len, head_len, protocol, gfp);
+	mqtt_payload_put(payload);
 	return msg;
 }
 
@@ -94,22 +89,13 @@ struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp)
 struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 protocol,
 					gfp_t gfp)
 {
-	struct mqtt_msg *owner = msg->owner ?: msg;
-	struct mqtt_msg *twin = mqtt_msg_alloc(head_len, head_len, protocol, gfp);
+	struct mqtt_msg *twin = mqtt_msg_alloc_with(msg->payload, msg->len - msg->head_len,
+						    head_len, protocol, gfp);
 
 	if (!twin)
 		return NULL;
 	twin->retain = msg->retain;
 	mqtt_msg_descends(twin, msg);
-	if (!msg->nr_pages)
-		return twin;
-	mqtt_msg_hold(owner);
-	twin->owner = owner;
-	twin->pages = owner->pages;
-	twin->nr_pages = owner->nr_pages;
-	twin->len += msg->len - msg->head_len;
-	twin->longest = twin->len;
-	twin->truesize += owner->truesize;
 	return twin;
 }
 
@@ -134,14 +120,8 @@ void mqtt_msg_is_born(struct mqtt_msg *msg)
  */
 void mqtt_msg_free(struct mqtt_msg *msg)
 {
-	if (msg->owner) {
-		/* An owner owns its pages itself, so this goes no deeper. */
-		mqtt_msg_put(msg->owner);
-	} else {
-		while (msg->nr_pages)
-			__free_page(msg->pages[--msg->nr_pages]);
-		kfree(msg->pages);
-	}
+	if (msg->payload)
+		mqtt_payload_put(msg->payload);
 	kfree(msg);
 }
 
@@ -160,6 +140,23 @@ u32 mqtt_msg_packet_len(const struct mqtt_msg *msg, u32 off)
 	return fh.size + fh.remaining;
 }
 
+/* The same of the payload, from its byte @off on. */
+static unsigned int mqtt_payload_bvec(const struct mqtt_payload *payload, u32 off,
+				      struct bio_vec *bv, unsigned int room, u32 *bytes)
+{
+	const struct bio_vec *from = payload->bv, *end = payload->bv + payload->nr;
+	unsigned int n = 0;
+
+	for (; from < end && off >= from->bv_len; from++)
+		off -= from->bv_len;
+	for (; from < end && n < room; from++) {
+		bvec_set_page(&bv[n++], from->bv_page, from->bv_len - off, from->bv_offset + off);
+		*bytes += from->bv_len - off;
+		off = 0;
+	}
+	return n;
+}
+
 /**
  * mqtt_msg_bvec() - describe a message from some byte on
  * @msg: message
@@ -168,30 +165,19 @@ u32 mqtt_msg_packet_len(const struct mqtt_msg *msg, u32 off)
  * @room: entries at @bv, at least one
  * @bytes: incremented by the bytes described
  *
+ * What is in the message's head is described, or what is in its payload, not both
+ * at once.
+ *
  * Return: entries used. The message may be longer than they reach.
  */
 unsigned int mqtt_msg_bvec(const struct mqtt_msg *msg, u32 off, struct bio_vec *bv,
 			   unsigned int room, u32 *bytes)
 {
-	unsigned int n = 0;
+	u32 len = msg->head_len - off;
 
-	while (n < room && off < msg->len) {
-		u32 len;
-
-		if (off < msg->head_len) {
-			len = msg->head_len - off;
-			bvec_set_page(&bv[n], virt_to_page(&msg->head[off]), len,
-				      offset_in_page(&msg->head[off]));
-		} else {
-			u32 pos = off - msg->head_len;
-
-			len = min_t(u32, PAGE_SIZE - offset_in_page(pos), msg->len - off);
-			bvec_set_page(&bv[n], msg->pages[pos >> PAGE_SHIFT], len,
-				      offset_in_page(pos));
-		}
-		off += len;
-		*bytes += len;
-		n++;
-	}
-	return n;
+	if (off >= msg->head_len)
+		return mqtt_payload_bvec(msg->payload, off - msg->head_len, bv, room, bytes);
+	bvec_set_page(&bv[0], virt_to_page(&msg->head[off]), len, offset_in_page(&msg->head[off]));
+	*bytes += len;
+	return 1;
 }

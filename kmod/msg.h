@@ -5,10 +5,11 @@
 #ifndef _MQTT_MSG_H
 #define _MQTT_MSG_H
 
-#include <linux/bvec.h>
 #include <linux/gfp.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
+
+#include "payload.h"
 
 /*
  * Memory of messages and queues in softirq. Not GFP_ATOMIC: memory cgroups let that
@@ -26,8 +27,7 @@
  * @len: bytes of the packet or the train
  * @longest: bytes of the longest packet
  * @packets: how many there are. All of a train is in @head
- * @head_len: bytes of it in @head; the rest is in @pages
- * @nr_pages: number of @pages, all full but the last
+ * @head_len: bytes of it in @head; the rest is in @payload
  * @truesize: memory that it takes, which queues are charged with
  * @protocol: enum mqtt_protocol that it is framed by
  * @retain: the daemon has injected it with RETAIN, and is told so if it comes out of
@@ -36,8 +36,7 @@
  * @id: number that it, its twins and its parts are known by in traces; some time
  *	later another message may have it
  * @born: when it was routed, local_clock(); 0: never
- * @owner: held; message whose are @pages, or NULL: they are this one's
- * @pages: payload, or none for a packet that fits into @head
+ * @payload: held, perhaps by others too; NULL for a packet that fits into @head
  * @head: fixed and variable header, perhaps payload
  *
  * Immutable once it is queued.
@@ -46,7 +45,6 @@ struct mqtt_msg {
 	refcount_t refs;
 	u32 len;
 	u32 head_len;
-	u32 nr_pages;
 	u32 truesize;
 	u32 longest;
 	u16 packets;
@@ -55,8 +53,7 @@ struct mqtt_msg {
 	u32 source;
 	u32 id;
 	u64 born;
-	struct mqtt_msg *owner;
-	struct page **pages;
+	struct mqtt_payload *payload;
 	u8 head[];
 };
 
@@ -65,6 +62,8 @@ struct mqtt_msg {
 #define MQTT_TRAIN_PACKETS_MAX	64
 
 struct mqtt_msg *mqtt_msg_alloc(u32 len, u32 head_len, u8 protocol, gfp_t gfp);
+struct mqtt_msg *mqtt_msg_alloc_with(struct mqtt_payload *payload, u32 payload_len, u32 head_len,
+				     u8 protocol, gfp_t gfp);
 struct mqtt_msg *mqtt_msg_alloc_sharing(struct mqtt_msg *msg, u32 head_len, u8 protocol,
 					gfp_t gfp);
 void mqtt_msg_free(struct mqtt_msg *msg);

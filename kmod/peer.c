@@ -15,6 +15,7 @@
 
 #include "event.h"
 #include "netlink_acl.h"
+#include "payload.h"
 #include "peer.h"
 #include "policy.h"
 #include "router.h"
@@ -40,6 +41,7 @@ void mqtt_peer_free(struct mqtt_peer *peer)
 {
 	mqtt_tx_close(peer);
 	mqtt_alias_forget(&peer->aliases);
+	mqtt_pins_put(peer->pins);
 	mqtt_acl_chain_put(rcu_dereference_protected(peer->acls, true));
 	if (peer->sk)
 		sock_put(peer->sk);

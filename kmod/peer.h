@@ -20,6 +20,7 @@
 #include "tx.h"
 
 struct mqtt_router;
+struct mqtt_pins;
 struct mqtt_port;
 struct mqtt_proto;
 struct netlink_ext_ack;
@@ -48,6 +49,7 @@ struct sock;
  * @acls: who may publish and get what, NULL: everything; changed under
  *	@router->lock
  * @aliases: topic aliases of what it publishes
+ * @pins: counts what shared payloads of its pin, or NULL; under the socket's lock
  * @match: who was to get what it published last; under the socket's lock
  * @rx: receive side
  * @tx: transmit side
@@ -81,6 +83,7 @@ struct mqtt_peer {
 	struct mqtt_limits limits;
 	struct mqtt_acl_chain __rcu *acls;
 	struct mqtt_aliases aliases;
+	struct mqtt_pins *pins;
 	struct mqtt_match match;
 	struct mqtt_rx rx;
 	struct mqtt_tx tx;

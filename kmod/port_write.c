@@ -83,17 +83,15 @@ static int mqtt_port_head_len(const struct iov_iter *from, u32 len, u8 protocol,
 	return head_len + size + props;
 }
 
-static bool mqtt_port_copy_pages(struct mqtt_msg *msg, struct iov_iter *from)
+static bool mqtt_port_copy_payload(struct mqtt_payload *payload, struct iov_iter *from)
 {
-	u32 left = msg->len - msg->head_len;
-	unsigned int i;
+	u32 i;
 
-	for (i = 0; i < msg->nr_pages; i++) {
-		u32 n = min_t(u32, left, PAGE_SIZE);
+	for (i = 0; payload && i < payload->nr; i++) {
+		const struct bio_vec *bv = &payload->bv[i];
 
-		if (copy_page_from_iter(msg->pages[i], 0, n, from) != n)
+		if (copy_page_from_iter(bv->bv_page, 0, bv->bv_len, from) != bv->bv_len)
 			return false;
-		left -= n;
 	}
 	return true;
 }
@@ -136,7 +134,7 @@ static int mqtt_port_take_packet(struct mqtt_port_in *in, u32 len, struct iov_it
 		return -ENOMEM;
 	err = -EFAULT;
 	if (copy_from_iter(in->msg->head, in->msg->head_len, from) == in->msg->head_len &&
-	    mqtt_port_copy_pages(in->msg, from))
+	    mqtt_port_copy_payload(in->msg->payload, from))
 		err = mqtt_port_parse(in);
 	if (err)
 		mqtt_msg_put(in->msg);

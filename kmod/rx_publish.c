@@ -13,6 +13,7 @@
 
 #include "acl_ask.h"
 #include "msg.h"
+#include "payload.h"
 #include "peer.h"
 #include "route.h"
 #include "router.h"
@@ -45,22 +46,51 @@ static bool mqtt_rx_copy_head(u8 *to, u32 len, const struct mqtt_frame *frame,
 	return mqtt_cursor_copy(cur, sk, to + frame->head_len, rest) == rest;
 }
 
-static bool mqtt_rx_copy(struct mqtt_msg *msg, const struct mqtt_frame *frame,
-			 struct mqtt_cursor *cur, struct sock *sk)
+/* The payload, which begins at @cur. */
+static bool mqtt_rx_copy_payload(struct mqtt_payload *payload, struct mqtt_cursor *cur,
+				 struct sock *sk)
 {
-	u32 left = msg->len - msg->head_len;
-	unsigned int i;
+	u32 i;
 
-	if (!mqtt_rx_copy_head(msg->head, msg->head_len, frame, cur, sk))
-		return false;
-	for (i = 0; i < msg->nr_pages; i++) {
-		u32 n = min_t(u32, left, PAGE_SIZE);
+	for (i = 0; i < payload->nr; i++) {
+		const struct bio_vec *bv = &payload->bv[i];
 
-		if (mqtt_cursor_copy(cur, sk, page_address(msg->pages[i]), n) != n)
+		if (mqtt_cursor_copy(cur, sk, page_address(bv->bv_page), bv->bv_len) != bv->bv_len)
 			return false;
-		left -= n;
 	}
 	return true;
+}
+
+/*
+ * A message for the packet at @cur, all of which has arrived. With a long payload
+ * that has not to be copied, if possible: then its payload is there already.
+ */
+static struct mqtt_msg *mqtt_rx_msg(struct mqtt_peer *peer, const struct mqtt_frame *frame,
+				    struct mqtt_cursor cur, bool *shared)
+{
+	u32 head_len = max_t(u32, frame->head_len, frame->publish_len);
+	u32 payload_len = frame->len - head_len;
+	struct mqtt_payload *payload = NULL;
+	struct mqtt_msg *msg;
+
+	if (payload_len >= MQTT_SHARE_MIN && mqtt_cursor_skip(&cur, peer->sk, head_len))
+		payload = mqtt_payload_share(peer->sk, cur, payload_len, &peer->pins, MQTT_RX_GFP);
+	*shared = payload;
+	if (!payload)
+		return mqtt_msg_alloc(frame->len, head_len, peer->protocol, MQTT_RX_GFP);
+	msg = mqtt_msg_alloc_with(payload, payload_len, head_len, peer->protocol, MQTT_RX_GFP);
+	mqtt_payload_put(payload);
+	if (msg)
+		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_SHARED_BYTES, payload_len);
+	return msg;
+}
+
+/* What is not @shared of it. False if it is not all there. */
+static bool mqtt_rx_copy(struct mqtt_msg *msg, const struct mqtt_frame *frame,
+			 struct mqtt_cursor *cur, struct sock *sk, bool shared)
+{
+	return mqtt_rx_copy_head(msg->head, msg->head_len, frame, cur, sk) &&
+	       (shared || !msg->payload || mqtt_rx_copy_payload(msg->payload, cur, sk));
 }
 
 /* Of the packet only @have bytes are at @head; its header ends there or before. */
@@ -150,19 +180,19 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	};
 	struct mqtt_publish pub;
 	struct mqtt_msg *msg;
+	bool shared;
 	int ret;
 
 	if (tcp_sk(peer->sk)->rcv_nxt - cur.seq < frame->len)
 		return -EAGAIN;
-	msg = mqtt_msg_alloc(frame->len, max_t(u32, frame->head_len, frame->publish_len),
-			     peer->protocol, MQTT_RX_GFP);
+	msg = mqtt_rx_msg(peer, frame, cur, &shared);
 	if (unlikely(!msg)) {
 		mqtt_rx_no_memory(peer, 1);
 		return 0;
 	}
 	in.msg = msg;
 	in.pub = &pub;
-	if (!mqtt_rx_copy(msg, frame, &cur, peer->sk))
+	if (!mqtt_rx_copy(msg, frame, &cur, peer->sk, shared))
 		ret = -EAGAIN;		/* the last byte counted was a FIN */
 	else
 		ret = mqtt_rx_parse(msg->head, msg->head_len, frame, msg->protocol, &pub);

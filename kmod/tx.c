@@ -27,6 +27,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "compat/compat.h"
 #include "msg.h"
 #include "peer.h"
 #include "port.h"
@@ -44,6 +45,8 @@
 #define MQTT_TX_COST_BYTES	1024
 /* Pieces of memory per call of TCP. */
 #define MQTT_TX_BVECS		64
+/* Of shorter payloads several are copied in one call sooner than each is referred to. */
+#define MQTT_TX_PAGES_MIN	8192
 /* How long to wait before memory is asked for again, and for a slow daemon. */
 #define MQTT_TX_RETRY		msecs_to_jiffies(10)
 
@@ -110,31 +113,59 @@ void mqtt_tx_retry(struct mqtt_peer *peer)
 	mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 }
 
+/* What is to be sent with one call of TCP. */
+struct mqtt_tx_batch {
+	struct bio_vec bv[MQTT_TX_BVECS];
+	unsigned int n;
+	u32 bytes;
+	bool pages;		/* of payloads, not to be copied */
+	bool more;		/* that goes on behind it, with the next call */
+};
+
+/* Is it worth a call of TCP not to copy what comes at @off? A head has to be copied. */
+static bool mqtt_tx_by_page(const struct mqtt_msg *msg, u32 off)
+{
+	return off >= msg->head_len && msg->len - msg->head_len >= MQTT_TX_PAGES_MIN;
+}
+
 /*
  * The consumer: describe what to send next, at most @room bytes and a packet. It
  * is pinned until mqtt_tx_complete().
  */
-static unsigned int mqtt_tx_gather(struct mqtt_tx *tx, struct bio_vec *bv, u32 room,
-				   u32 *bytes)
+static void mqtt_tx_gather(struct mqtt_tx *tx, struct mqtt_tx_batch *batch, u32 room)
 {
 	struct mqtt_queue_pos pos;
-	unsigned int n = 0;
 	u32 off = tx->off;
 	u32 entries = 0;
 
-	*bytes = 0;
+	batch->n = 0;
+	batch->bytes = 0;
+	batch->more = false;
 	spin_lock_bh(&tx->lock);
 	pos = mqtt_queue_begin(&tx->queue);
-	while (n < MQTT_TX_BVECS && *bytes < room && mqtt_queue_at(&pos)) {
-		n += mqtt_msg_bvec(mqtt_queue_msg(&pos), off, bv + n, MQTT_TX_BVECS - n, bytes);
-		pos.i++;
-		off = 0;
-		entries++;
+	while (batch->n < MQTT_TX_BVECS && batch->bytes < room && mqtt_queue_at(&pos)) {
+		const struct mqtt_msg *msg = mqtt_queue_msg(&pos);
+		bool pages = mqtt_tx_by_page(msg, off);
+		u32 before = batch->bytes;
+
+		batch->more = batch->n && pages != batch->pages;
+		if (batch->more)
+			break;
+		batch->pages = pages;
+		/* none begins in its middle but the first */
+		if (!batch->n || !off)
+			entries++;
+		batch->n += mqtt_msg_bvec(msg, off, batch->bv + batch->n,
+					  MQTT_TX_BVECS - batch->n, &batch->bytes);
+		off += batch->bytes - before;
+		if (off == msg->len) {
+			pos.i++;
+			off = 0;
+		}
 	}
-	if (n)
+	if (batch->n)
 		tx->pinned = entries;
 	spin_unlock_bh(&tx->lock);
-	return n;
 }
 
 static void mqtt_tx_sent(const struct mqtt_peer *peer, const struct mqtt_msg *msg, u64 now)
@@ -191,17 +222,20 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
  * asked for atomically, and never from the page fragment of the task that we
  * may have interrupted.
  */
-static int mqtt_tx_send(struct sock *sk, const struct bio_vec *bv, unsigned int n, u32 bytes)
+static int mqtt_tx_send(struct sock *sk, const struct mqtt_tx_batch *batch)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	bool use_task_frag = sk->sk_use_task_frag;
 	gfp_t allocation = sk->sk_allocation;
 	int sent;
 
-	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, n, bytes);
+	if (batch->more)
+		msg.msg_flags |= MSG_MORE;
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, batch->bv, batch->n, batch->bytes);
 	sk->sk_allocation = GFP_ATOMIC | __GFP_NOWARN;
 	sk->sk_use_task_frag = false;
-	sent = tcp_sendmsg_locked(sk, &msg, bytes);
+	sent = batch->pages ? mqtt_tcp_send_pages_locked(sk, &msg) :
+			      tcp_sendmsg_locked(sk, &msg, batch->bytes);
 	sk->sk_use_task_frag = use_task_frag;
 	sk->sk_allocation = allocation;
 	return sent;
@@ -221,8 +255,11 @@ static s32 mqtt_tx_room(const struct sock *sk)
 	return MQTT_TX_NOTSENT_MAX - (s32)(tp->write_seq - tp->snd_nxt);
 }
 
-/* Stop until TCP has room; tcp_check_space() looks at the bit. */
-static void mqtt_tx_block(struct mqtt_peer *peer)
+/*
+ * Stop until TCP has room; tcp_check_space() looks at the bit. @more: TCP has been
+ * told to wait for more.
+ */
+static void mqtt_tx_block(struct mqtt_peer *peer, bool more)
 {
 	struct sock *sk = peer->sk;
 
@@ -230,7 +267,7 @@ static void mqtt_tx_block(struct mqtt_peer *peer)
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 
 	/* With nothing in flight no ACK will come to call write_space. */
-	if (tcp_rtx_and_write_queues_empty(sk)) {
+	if (more ? !tcp_sk(sk)->packets_out : tcp_rtx_and_write_queues_empty(sk)) {
 		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_TX_RETRIES, 1);
 		mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 	}
@@ -259,11 +296,10 @@ static bool mqtt_tx_yield(struct mqtt_peer *peer)
 static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 {
 	struct mqtt_tx *tx = &peer->tx;
-	struct bio_vec bv[MQTT_TX_BVECS];
+	struct mqtt_tx_batch batch;
 	struct sock *sk = peer->sk;
 	unsigned int done = 0;
-	unsigned int n;
-	u32 bytes;
+	bool more = false;
 	int sent;
 
 	while (!mqtt_tx_yield(peer)) {
@@ -272,18 +308,20 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 		/* Whoever waits gets its turn behind the open packet. */
 		if (tx->off && test_bit(MQTT_TX_USER_WANTS, &tx->flags))
 			room = 1;
-		n = mqtt_tx_gather(tx, bv, max(room, 0), &bytes);
-		if (!n) {
+		mqtt_tx_gather(tx, &batch, max(room, 0));
+		if (!batch.n) {
 			if (room <= 0 && READ_ONCE(tx->queue.entries))
-				mqtt_tx_block(peer);
+				mqtt_tx_block(peer, more);
 			break;
 		}
-		sent = sk_stream_memory_free(sk) ? mqtt_tx_send(sk, bv, n, bytes) : -EAGAIN;
+		sent = sk_stream_memory_free(sk) ? mqtt_tx_send(sk, &batch) : -EAGAIN;
 		done += mqtt_tx_complete(peer, max(sent, 0)) + max(sent, 0) / MQTT_TX_COST_BYTES;
-		if (sent < (int)bytes) {
-			mqtt_tx_block(peer);
+		if (sent < (int)batch.bytes) {
+			/* Behind the part that it has taken TCP does not wait. */
+			mqtt_tx_block(peer, sent < 0 && more);
 			break;
 		}
+		more = batch.more;
 		if (done >= budget) {
 			mqtt_tx_schedule(peer, 0);
 			break;
@@ -344,7 +382,7 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 int mqtt_tx_finish(struct mqtt_peer *peer)
 {
 	struct mqtt_tx *tx = &peer->tx;
-	struct bio_vec bv[MQTT_TX_BVECS];
+	struct mqtt_tx_batch batch;
 	struct sock *sk = peer->sk;
 
 	mqtt_tx_flush(peer);
@@ -352,14 +390,12 @@ int mqtt_tx_finish(struct mqtt_peer *peer)
 	while (tx->off && mqtt_tx_connected(sk) && !sk->sk_err) {
 		u32 notsent_lowat = tcp_sk(sk)->notsent_lowat;
 		int sndbuf = sk->sk_sndbuf;
-		unsigned int n;
-		u32 bytes;
 		int sent;
 
-		n = mqtt_tx_gather(tx, bv, 1, &bytes);
-		WRITE_ONCE(sk->sk_sndbuf, max_t(int, sndbuf, sk->sk_wmem_queued + 4 * bytes));
+		mqtt_tx_gather(tx, &batch, 1);
+		WRITE_ONCE(sk->sk_sndbuf, max_t(int, sndbuf, sk->sk_wmem_queued + 4 * batch.bytes));
 		WRITE_ONCE(tcp_sk(sk)->notsent_lowat, UINT_MAX);
-		sent = mqtt_tx_send(sk, bv, n, bytes);
+		sent = mqtt_tx_send(sk, &batch);
 		WRITE_ONCE(tcp_sk(sk)->notsent_lowat, notsent_lowat);
 		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
 		mqtt_tx_complete(peer, max(sent, 0));

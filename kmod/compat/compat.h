@@ -72,4 +72,49 @@ static inline bool mqtt_peek_off_set(const struct sock *sk)
 	return READ_ONCE(sk->sk_peek_off) >= 0;
 }
 
+/* Memory of a device came into buffers with 6.12. */
+static inline bool mqtt_skb_frags_readable(const struct sk_buff *skb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return skb_frags_readable(skb);
+#else
+	return true;
+#endif
+}
+
+/**
+ * mqtt_tcp_send_pages_locked() - send pages that are never written again
+ * @sk: locked socket, whose sk_allocation is fit for where we are
+ * @msg: a bvec iterator over them, none of them slab memory; not advanced by 6.1
+ *
+ * TCP takes references. It marks them as shared (SKBFL_SHARED_FRAG), so nobody changes
+ * them in place.
+ *
+ * Return: bytes taken, or an errno.
+ */
+static inline int mqtt_tcp_send_pages_locked(struct sock *sk, struct msghdr *msg)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	msg->msg_flags |= MSG_SPLICE_PAGES;
+	return tcp_sendmsg_locked(sk, msg, msg_data_left(msg));
+#else
+	const struct bio_vec *bv = msg->msg_iter.bvec, *last = bv + msg->msg_iter.nr_segs - 1;
+	int done = 0;
+
+	/* It would call ops->sendmsg_locked of a socket that may be gone. */
+	if (!(sk->sk_route_caps & NETIF_F_SG))
+		return tcp_sendmsg_locked(sk, msg, msg_data_left(msg));
+	for (;; bv++) {
+		int flags = msg->msg_flags | (bv < last ? MSG_SENDPAGE_NOTLAST | MSG_MORE : 0);
+		int sent = tcp_sendpage_locked(sk, bv->bv_page, bv->bv_offset, bv->bv_len, flags);
+
+		if (sent < 0)
+			return done ?: sent;
+		done += sent;
+		if (sent < bv->bv_len || bv == last)
+			return done;
+	}
+#endif
+}
+
 #endif /* _MQTT_COMPAT_H */
