@@ -179,13 +179,25 @@ unsigned long long tracing_number(const char *line, const char *field)
 	return strtoull(at + strlen(wanted), NULL, 0);
 }
 
+static bool is_with(const char *line, const char *event, ...)
+{
+	va_list parts;
+	bool found;
+
+	va_start(parts, event);
+	found = is(line, event, parts);
+	va_end(parts);
+	return found;
+}
+
 unsigned long long tracing_sum(const char *field, const char *event, const char *part)
 {
 	unsigned long long sum = 0;
-	unsigned int n = tracing_count(event, part, NULL);
 
-	for (unsigned int i = 0; i < n; i++)
-		sum += tracing_number(tracing_nth(i, event, part, NULL), field);
+	for (size_t i = 0; i < nr_lines; i++) {
+		if (is_with(lines[i], event, part, NULL))
+			sum += tracing_number(lines[i], field);
+	}
 	return sum;
 }
 
