@@ -51,6 +51,14 @@ static void sweep(void)
 		closedir(dir);
 }
 
+void tracing_without_tasks(void)
+{
+	int fd = CHECK_SYS(open(TRACING "/options/record-cmd", O_WRONLY | O_CLOEXEC));
+
+	CHECK_EQ(write(fd, "0", 1), 1);
+	close(fd);
+}
+
 void tracing_start(void)
 {
 	char filter[64];
@@ -58,6 +66,7 @@ void tracing_start(void)
 
 	if (access(TRACING "/events/mqtt", F_OK))
 		ksft_skip("no tracepoints: is tracefs mounted?");
+	tracing_without_tasks();
 	sweep();
 	snprintf(instance, sizeof(instance), INSTANCES PREFIX "%d", getpid());
 	CHECK_SYS(mkdir(instance, 0700));
