@@ -400,6 +400,57 @@ static void drop_budget(void)
 	end();
 }
 
+/* A queue's limits, by policy */
+static void drop_by(unsigned int policy, int attr, const char *reason)
+{
+	start();
+	rig_open(&pub);
+	open_as(&sub, "slow", (struct mqtt_nl_attach){
+		.limits.queue_packets = 5, .limits.queue_policy = policy,
+	});
+	rig_sub(&sub, "t/u");
+	fill(2000);
+	check_drops(attr, reason);
+	CHECK_EQ(tracing_sum("packets", "mqtt_drop", "client=\"slow\""), rig_stat(attr));
+	end();
+}
+
+static void drop_old(void)
+{
+	drop_by(MQTT_QUEUE_POLICY_DROP_OLD, MQTT_A_STATS_DROP_OLD, "old");
+}
+
+static void drop_conflated(void)
+{
+	drop_by(MQTT_QUEUE_POLICY_CONFLATE, MQTT_A_STATS_DROP_CONFLATED, "conflated");
+}
+
+static void drop_slow(void)
+{
+	drop_by(MQTT_QUEUE_POLICY_DISCONNECT, MQTT_A_STATS_DROP_SLOW, "slow");
+}
+
+static void drop_rate(void)
+{
+	struct bytes b = { 0 };
+
+	start();
+	open_as(&pub, "fast", (struct mqtt_nl_attach){
+		.limits.rate_packets = 1, .limits.rate_policy = MQTT_RATE_POLICY_DROP,
+	});
+	/* One by one, and in trains */
+	for (unsigned int i = 0; i < 40; i++) {
+		wire_message(&b, "t", "hello");
+		if (i % 10 > 3)
+			continue;
+		rig_send_bytes(&pub, &b);
+		bytes_free(&b);
+	}
+	check_drops(MQTT_A_STATS_DROP_RATE, "rate");
+	tracing_nth(0, "mqtt_drop", part("peer", pub.id), "client=\"fast\"", "publisher=1", NULL);
+	end();
+}
+
 /* --- peers ------------------------------------------------------------------- */
 
 static void comings_and_goings(void)
@@ -541,6 +592,10 @@ static const struct ksft_case cases[] = {
 	{ "drop_too_large", drop_too_large },
 	{ "drop_port_full", drop_port_full },
 	{ "drop_budget", drop_budget },
+	{ "drop_old", drop_old },
+	{ "drop_conflated", drop_conflated },
+	{ "drop_slow", drop_slow },
+	{ "drop_rate", drop_rate },
 	{ "comings_and_goings", comings_and_goings },
 	{ "slow", slow },
 	{ "cut_and_escaped", cut_and_escaped },

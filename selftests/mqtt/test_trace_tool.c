@@ -155,6 +155,7 @@ static void start(void)
 {
 	if (access(TRACING "/events/mqtt", F_OK))
 		ksft_skip("no tracepoints: is tracefs mounted?");
+	tracing_without_tasks();
 	tcp_netns_new();
 	rig_start();
 }

@@ -51,6 +51,14 @@ static void sweep(void)
 		closedir(dir);
 }
 
+void tracing_without_tasks(void)
+{
+	int fd = CHECK_SYS(open(TRACING "/options/record-cmd", O_WRONLY | O_CLOEXEC));
+
+	CHECK_EQ(write(fd, "0", 1), 1);
+	close(fd);
+}
+
 void tracing_start(void)
 {
 	char filter[64];
@@ -58,6 +66,7 @@ void tracing_start(void)
 
 	if (access(TRACING "/events/mqtt", F_OK))
 		ksft_skip("no tracepoints: is tracefs mounted?");
+	tracing_without_tasks();
 	sweep();
 	snprintf(instance, sizeof(instance), INSTANCES PREFIX "%d", getpid());
 	CHECK_SYS(mkdir(instance, 0700));
@@ -179,13 +188,25 @@ unsigned long long tracing_number(const char *line, const char *field)
 	return strtoull(at + strlen(wanted), NULL, 0);
 }
 
+static bool is_with(const char *line, const char *event, ...)
+{
+	va_list parts;
+	bool found;
+
+	va_start(parts, event);
+	found = is(line, event, parts);
+	va_end(parts);
+	return found;
+}
+
 unsigned long long tracing_sum(const char *field, const char *event, const char *part)
 {
 	unsigned long long sum = 0;
-	unsigned int n = tracing_count(event, part, NULL);
 
-	for (unsigned int i = 0; i < n; i++)
-		sum += tracing_number(tracing_nth(i, event, part, NULL), field);
+	for (size_t i = 0; i < nr_lines; i++) {
+		if (is_with(lines[i], event, part, NULL))
+			sum += tracing_number(lines[i], field);
+	}
 	return sum;
 }
 

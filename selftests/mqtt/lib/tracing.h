@@ -14,6 +14,13 @@
 /* Begins; skips the case if the kernel cannot. In the namespace that is meant. */
 void tracing_start(void);
 void tracing_enable(bool on);
+
+/*
+ * For instances made from now on: else the kernel's scheduler is patched, to learn
+ * the names of tasks, whenever events are switched on, and emulators stumble over
+ * code that changes under them.
+ */
+void tracing_without_tasks(void);
 void tracing_stop(void);
 
 /*
