@@ -34,6 +34,8 @@ static size_t mqtt_event_size(const struct mqtt_peer *peer)
 static int mqtt_event_put_peer(struct sk_buff *skb, enum mqtt_event_type type,
 			       const struct mqtt_peer *peer)
 {
+	bool has_socket;
+
 	if (nla_put_u32(skb, MQTT_A_EVENT_PEER_ID, peer->id) ||
 	    nla_put_string(skb, MQTT_A_EVENT_CLIENT_ID, peer->client_id) ||
 	    nla_put_u8(skb, MQTT_A_EVENT_PROTOCOL, peer->protocol))
@@ -42,8 +44,12 @@ static int mqtt_event_put_peer(struct sk_buff *skb, enum mqtt_event_type type,
 	 * A hosted peer's connection is the daemon's. When one has just been given
 	 * back it is still there; a full queue, and a slow peer, is told of at any time.
 	 */
-	if (type == MQTT_EVENT_TYPE_PEER_QUEUE_FULL || type == MQTT_EVENT_TYPE_PEER_SLOW ?
-	    !smp_load_acquire(&peer->hooked) : !peer->sk)
+	if (type == MQTT_EVENT_TYPE_PEER_QUEUE_FULL || type == MQTT_EVENT_TYPE_PEER_SLOW)
+		/* pairs with smp_store_release() in mqtt_socket_take() */
+		has_socket = smp_load_acquire(&peer->hooked);
+	else
+		has_socket = peer->sk;
+	if (!has_socket)
 		return 0;
 	return mqtt_nl_put_addrs(skb, peer->sk, MQTT_A_EVENT_LOCAL, MQTT_A_EVENT_REMOTE);
 }

@@ -145,7 +145,7 @@ static void subscribe(const struct peer *p, const char *filter)
 	must(mqtt_nl_sub_add(nl, p->id, &f, 1), filter);
 }
 
-/* --- messages ----------------------------------------------------------------------- */
+/* --- messages -------------------------------------------------------------- */
 
 static size_t put(unsigned char *p, const char *topic, size_t payload)
 {
@@ -180,7 +180,7 @@ static unsigned int next_random(unsigned int below)
 	return (state >> 33) % below;
 }
 
-/* --- many subscriptions ---------------------------------------------------------------- */
+/* --- many subscriptions ---------------------------------------------------- */
 
 /* The @i-th of @n filters or topics; each function is a set. */
 typedef void (*name_fn)(char *text, unsigned int i, unsigned int n);
@@ -301,7 +301,7 @@ static void many(const char *what, name_fn name, unsigned int n)
 	close_peers();
 }
 
-/* --- churn -------------------------------------------------------------------------------- */
+/* --- churn ----------------------------------------------------------------- */
 
 static struct peer from[PAIRS], to[PAIRS];
 
@@ -403,7 +403,7 @@ static void churned(void)
 	close_peers();
 }
 
-/* --- bombs ---------------------------------------------------------------------------------- */
+/* --- bombs ----------------------------------------------------------------- */
 
 static void bomb(unsigned int levels)
 {
@@ -440,7 +440,7 @@ static void bomb(unsigned int levels)
 	close_peers();
 }
 
-/* --- idle peers --------------------------------------------------------------------------------- */
+/* --- idle peers ------------------------------------------------------------ */
 
 static void idle(void)
 {

@@ -630,17 +630,17 @@ static size_t peer_of(struct bytes *b, const void *acls, size_t len)
 
 static size_t peer_unknown(struct bytes *b)
 {
-	return peer_of(b, (unsigned int [2]){ 1, 77 }, 8);
+	return peer_of(b, (unsigned int []){ 1, 77 }, 8);
 }
 
 static size_t peer_twice(struct bytes *b)
 {
-	return peer_of(b, (unsigned int [3]){ 1, 2, 1 }, 12);
+	return peer_of(b, (unsigned int []){ 1, 2, 1 }, 12);
 }
 
 static size_t peer_zero(struct bytes *b)
 {
-	return peer_of(b, (unsigned int [2]){ 1, 0 }, 8);
+	return peer_of(b, (unsigned int []){ 1, 0 }, 8);
 }
 
 static size_t peer_odd(struct bytes *b)
@@ -650,7 +650,7 @@ static size_t peer_odd(struct bytes *b)
 
 static size_t peer_five(struct bytes *b)
 {
-	return peer_of(b, (unsigned int [5]){ 1, 2, 3, 4, 5 }, 20);
+	return peer_of(b, (unsigned int []){ 1, 2, 3, 4, 5 }, 20);
 }
 
 static size_t attach_unknown(struct bytes *b)
@@ -660,7 +660,7 @@ static size_t attach_unknown(struct bytes *b)
 	rawnl_put_u32(b, MQTT_A_PEER_FD, other.fd);
 	rawnl_put(b, MQTT_A_PEER_CLIENT_ID, "c", 2);
 	rawnl_put_u8(b, MQTT_A_PEER_PROTOCOL, MQTT_PROTOCOL_V311);
-	at = rawnl_put(b, MQTT_A_PEER_ACLS, (unsigned int [2]){ 1, 77 }, 8);
+	at = rawnl_put(b, MQTT_A_PEER_ACLS, (unsigned int []){ 1, 77 }, 8);
 	rawnl_nest_end(b, nest);
 	return at;
 }

@@ -20,6 +20,8 @@
 /* What the daemon may need besides, and what TCP may. */
 #define DAEMON_MAX (PAYLOAD + 48 * MIB)
 #define TCP_MAX (48 * MIB)
+/* The first byte comes when the daemon has the last one; milliseconds. */
+#define PATIENCE 200000
 
 static unsigned char pattern(size_t at)
 {
@@ -89,7 +91,7 @@ static unsigned long receive(int fd)
 
 	tcp_expect(fd, header, put_header(header));
 	while (at < PAYLOAD) {
-		tcp_wait(fd, POLLIN);
+		CHECK(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, PATIENCE) == 1);
 		n = CHECK_SYS(recv(fd, buf, sizeof(buf), 0));
 		CHECK(n);
 		for (i = 0; i < (size_t)n; i++)

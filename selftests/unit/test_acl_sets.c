@@ -243,6 +243,9 @@ static const char * const names[] = { "a", "b", "ab", "a/b", "+", "a#", "$SY", "
 static size_t random_line(char *text)
 {
 	static const char * const kinds[] = { "read ", "write ", "readwrite ", "deny ", "" };
+	static const char * const templates[] = {
+		"%c", "%u/b", "a/%c", "a/%u/+", "%u/%c", "+/%c", "%c/#",
+	};
 	const char *what = roll(2) ? "topic" : "pattern";
 	char filter[TEXT_MAX];
 	size_t len;
@@ -251,9 +254,7 @@ static size_t random_line(char *text)
 		len = random_text(filter, true);
 	while (memchr(filter, '\x01', len) || filter[0] == '%');
 	if (*what == 'p' && roll(2))
-		snprintf(filter, sizeof(filter), "%s", (const char *[]){
-			"%c", "%u/b", "a/%c", "a/%u/+", "%u/%c", "+/%c", "%c/#",
-		}[roll(7)]);
+		snprintf(filter, sizeof(filter), "%s", templates[roll(7)]);
 	return sprintf(text, "%s %s%s\n", what, kinds[roll(5)], filter);
 }
 

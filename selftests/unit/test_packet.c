@@ -239,7 +239,10 @@ static void test_filter_lists(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(filter_lists) / sizeof(filter_lists[0]); i++) {
 		u8 *body = exact(filter_lists[i].bytes, filter_lists[i].len);
-		struct packet packet = { .body = body, .remaining = filter_lists[i].len, .byte1 = filter_lists[i].byte1 };
+		struct packet packet = {
+			.body = body, .remaining = filter_lists[i].len,
+			.byte1 = filter_lists[i].byte1,
+		};
 		const char *why = NULL;
 		long n;
 
@@ -266,7 +269,9 @@ static void test_filter_walk(void **state)
 {
 	u8 subscribe[] = { 0x12, 0x34, 0, 3, 'a', '/', 'b', 1, 0, 1, '#', 0 };
 	u8 unsubscribe[] = { 0, 1, 0, 0, 1, 'x', 0, 2, 'y', 'z' };
-	struct packet packet = { .body = subscribe, .remaining = sizeof(subscribe), .byte1 = SUBSCRIBE };
+	struct packet packet = {
+		.body = subscribe, .remaining = sizeof(subscribe), .byte1 = SUBSCRIBE,
+	};
 	struct packet_filter filter;
 	struct packet_filters list;
 	const char *why;
@@ -278,7 +283,9 @@ static void test_filter_walk(void **state)
 	next_filter(&list, "#", 0);
 	assert_false(packet_filter_next(&list, &filter));
 
-	packet = (struct packet){ .body = unsubscribe, .remaining = sizeof(unsubscribe), .byte1 = UNSUBSCRIBE };
+	packet = (struct packet){
+		.body = unsubscribe, .remaining = sizeof(unsubscribe), .byte1 = UNSUBSCRIBE,
+	};
 	assert_int_equal(packet_filters_parse(&packet, 5, &list, &why), 0);
 	next_filter(&list, "x", 0);
 	next_filter(&list, "yz", 0);
@@ -318,7 +325,9 @@ static void test_disconnects(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(disconnects) / sizeof(disconnects[0]); i++) {
 		u8 *body = exact(disconnects[i].bytes, disconnects[i].len);
-		struct packet packet = { .body = body, .remaining = disconnects[i].len, .byte1 = 0xe0 };
+		struct packet packet = {
+			.body = body, .remaining = disconnects[i].len, .byte1 = 0xe0,
+		};
 		const char *why = NULL;
 		int ret;
 

@@ -263,7 +263,8 @@ static void lines(void **state)
 	e.time = 3999999;
 	e.packets = 2;
 	e.bytes = 30;
-	expect_line(&e, &pub, 0, "event rx message-id 5 topic \"a/b\" from \"pub\" packets 2 bytes 30\n");
+	expect_line(&e, &pub, 0,
+		    "event rx message-id 5 topic \"a/b\" from \"pub\" packets 2 bytes 30\n");
 	expect_line(&e, &pub, OUT_JSON,
 		    "{\"time\":\"1970-01-01T00:00:00.004000Z\",\"event\":\"rx\",\"message-id\":5,"
 		    "\"topic\":\"a/b\",\"from\":\"pub\",\"packets\":2,\"bytes\":30}\n");

@@ -83,7 +83,7 @@ static const char *tracefs_path(void)
 		ctl_fail("this kernel cannot trace: it was built without CONFIG_EVENT_TRACING");
 	else
 		ctl_fail("tracefs is not mounted: "
-			 "run 'mount -t tracefs tracefs /sys/kernel/tracing' as root");
+			 "run 'mount -t tracefs none /sys/kernel/tracing' as root");
 	return NULL;
 }
 
@@ -183,7 +183,8 @@ static bool start(struct trace_source *source, const char *dir)
 	source->instance = tracefs_instance_create(name);
 	if (!source->instance)
 		return false;
-	source->pin = tracefs_instance_file_open(source->instance, "tracing_on", O_RDWR | O_CLOEXEC);
+	source->pin = tracefs_instance_file_open(source->instance, "tracing_on",
+						 O_RDWR | O_CLOEXEC);
 	return source->pin >= 0 && learn_formats(source) && put(source, "trace_clock", "mono") &&
 	       put(source, "buffer_size_kb", BUFFER_KB) && put_filter(source) &&
 	       put(source, "events/mqtt/enable", "1");
