@@ -96,15 +96,6 @@ static void publish(const char *topic, const char *text)
 	bytes_free(&record);
 }
 
-static void expect(struct rig_peer *p, const char *topic, const char *text)
-{
-	struct bytes b = { 0 };
-
-	wire_message(&b, topic, text);
-	tcp_expect(p->client, b.p, b.len);
-	bytes_free(&b);
-}
-
 static void start(void)
 {
 	rig_start();
@@ -131,7 +122,7 @@ static void matching(void)
 		rig_sub(&sub, m->filter);
 		publish(m->topic, m->filter);
 		if (m->matches)
-			expect(&sub, m->topic, m->filter);
+			rig_hear(&sub, m->topic, m->filter);
 		matched += m->matches;
 		WAIT_UNTIL(received() == i + 1);
 		CHECK_EQ(rig_stat(MQTT_A_STATS_MATCHED), matched);
@@ -182,7 +173,7 @@ static void matching_all_at_once(void)
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		for (j = 0; j < ARRAY_LEN(table); j++) {
 			if (is_match(table[i].filter, table[j].topic))
-				expect(&peers[i], table[j].topic, "x");
+				rig_hear(&peers[i], table[j].topic, "x");
 		}
 		rig_fence(&peers[i]);
 	}
@@ -200,11 +191,11 @@ static void longest_topic(void)
 	start();
 	rig_sub(&sub, "+");
 	publish(topic, "one level");
-	expect(&sub, topic, "one level");
+	rig_hear(&sub, topic, "one level");
 	rig_unsub(&sub, "+");
 	rig_sub(&sub, "#");
 	publish(topic, "any");
-	expect(&sub, topic, "any");
+	rig_hear(&sub, topic, "any");
 	topic[4096] = 'x';
 	topic[65535] = '\0';
 	wire_message(&b, topic, "the daemon's");
@@ -234,7 +225,7 @@ static void deep_filter(void)
 	rig_port_open(&port, 0);
 	by_port = true;
 	publish(topic, "deep");
-	expect(&sub, topic, "deep");
+	rig_hear(&sub, topic, "deep");
 	by_port = false;
 	topic[sizeof(topic) - 3] = '\0';
 	publish(topic, "too short");
@@ -253,12 +244,12 @@ static void one_copy_per_peer(void)
 	for (i = 0; i < ARRAY_LEN(filters); i++) {
 		rig_sub(&sub, filters[i]);
 		publish("t/u", filters[i]);
-		expect(&sub, "t/u", filters[i]);
+		rig_hear(&sub, "t/u", filters[i]);
 	}
 	CHECK_EQ(rig_peer_get(&sub, MQTT_A_PEER_SUBSCRIPTIONS), ARRAY_LEN(filters));
 	for (i = 0; i < ARRAY_LEN(filters); i++) {
 		publish("t/u", filters[i]);
-		expect(&sub, "t/u", filters[i]);
+		rig_hear(&sub, "t/u", filters[i]);
 		rig_unsub(&sub, filters[i]);
 	}
 	publish("t/u", "to nobody");
@@ -272,7 +263,7 @@ static void subscribing_twice(void)
 	rig_sub(&sub, "t/u");
 	CHECK_EQ(rig_peer_get(&sub, MQTT_A_PEER_SUBSCRIPTIONS), 1);
 	publish("t/u", "once");
-	expect(&sub, "t/u", "once");
+	rig_hear(&sub, "t/u", "once");
 	rig_unsub(&sub, "t/u");
 	publish("t/u", "gone");
 	rig_fence(&sub);
@@ -283,7 +274,7 @@ static void to_itself(void)
 	start();
 	rig_sub(&pub, "t/u");
 	publish("t/u", "mine");
-	expect(&pub, "t/u", "mine");
+	rig_hear(&pub, "t/u", "mine");
 	rig_fence(&pub);
 }
 

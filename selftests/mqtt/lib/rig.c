@@ -315,3 +315,21 @@ void rig_daemon_expect(struct rig_peer *p, const struct bytes *want)
 {
 	tcp_expect(p->fd, want->p, want->len);
 }
+
+void rig_say(struct rig_peer *p, const char *topic, const char *text)
+{
+	struct bytes b = { 0 };
+
+	wire_message(&b, topic, text);
+	rig_send(p, b.p, b.len);
+	bytes_free(&b);
+}
+
+void rig_hear(struct rig_peer *p, const char *topic, const char *text)
+{
+	struct bytes b = { 0 };
+
+	wire_message(&b, topic, text);
+	tcp_expect(p->client, b.p, b.len);
+	bytes_free(&b);
+}

@@ -65,6 +65,9 @@ void rig_check_balance_racy(void);
  * the daemon's end, so that what the kernel does at once has been done.
  */
 void rig_send(struct rig_peer *p, const void *data, size_t len);
+/* A PUBLISH at QoS 0 of MQTT 3.1.1: sends it; expects it. */
+void rig_say(struct rig_peer *p, const char *topic, const char *text);
+void rig_hear(struct rig_peer *p, const char *topic, const char *text);
 void rig_send_bytes(struct rig_peer *p, const struct bytes *b);
 void rig_wait_arrived(struct rig_peer *p);
 
