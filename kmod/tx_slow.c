@@ -53,6 +53,8 @@ void mqtt_tx_slow_report(struct mqtt_peer *peer)
 		mqtt_tx_slow_trace(peer);
 		dropped = mqtt_queue_purge_but(&tx->queue, tx->pinned, mqtt_tx_pingresp);
 		tx->drop_slow += dropped;
+		if (unlikely(tx->pauses.on))
+			mqtt_pauses_look(peer);
 		/* Not in the place of an error that the daemon has not read. */
 		if (!sk->sk_err)
 			WRITE_ONCE(tx->slow, MQTT_TX_SLOW_TOLD);
