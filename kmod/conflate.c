@@ -344,7 +344,8 @@ int mqtt_conflate_replace(struct mqtt_queue *queue, struct mqtt_queue_node *node
  * @peer: id that goes with it
  * @limit: bytes that the queue may hold
  *
- * Without memory for the index it is queued and cannot be found.
+ * Without memory for the index it is queued and cannot be found. Then no more is
+ * looked at of what was there before the index.
  *
  * Return: as mqtt_queue_push().
  */
@@ -372,8 +373,11 @@ int mqtt_conflate_push(struct mqtt_queue *queue, struct mqtt_msg *msg,
 	old = mqtt_conflate_lookup(&queue->index.root, topic, &link, &parent);
 	if (old)
 		mqtt_conflate_forget(queue, old);
-	if (!node)
+	if (!node) {
+		/* An older one of its topic must not get a node behind its back. */
+		queue->index.cursor = NULL;
 		return 0;
+	}
 	if (old)
 		mqtt_conflate_lookup(&queue->index.root, topic, &link, &parent);
 	mqtt_conflate_insert(queue, node, link, parent);

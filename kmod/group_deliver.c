@@ -59,7 +59,7 @@ static enum mqtt_group_rank mqtt_group_rank(struct mqtt_route *route, struct mqt
 	if (!mqtt_acl_may_receive(peer, &route->acl, pub->topic, pub->topic_len))
 		return MQTT_GROUP_NEVER;
 	spin_lock(&tx->lock);
-	if (tx->closed)
+	if (tx->closed || tx->slow)
 		rank = MQTT_GROUP_NEVER;
 	else if (msg->longest <= tx->max_packet && mqtt_group_has_room(peer, msg))
 		rank = MQTT_GROUP_GOOD;

@@ -85,15 +85,21 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 	return 0;
 }
 
-/* Nobody but the list refers to the peer any more. Its router's lock is held. */
+/*
+ * Nobody but the list refers to the peer any more. Its router's lock is held.
+ *
+ * A work that runs has a reference, too. To wait for it by the works' own means
+ * would disable it meanwhile, and then mod_delayed_work() does not tell who
+ * schedules it, as a tasklet still may, whether the reference has gone with it.
+ */
 static bool mqtt_peer_settled(struct mqtt_peer *peer)
 {
 	unsigned int ms;
 
 	flush_rcu_work(&peer->forget);
-	if (cancel_delayed_work_sync(&peer->tx.work))
+	if (cancel_delayed_work(&peer->tx.work))
 		mqtt_peer_put(peer);
-	if (cancel_delayed_work_sync(&peer->rx.work))
+	if (cancel_delayed_work(&peer->rx.work))
 		mqtt_peer_put(peer);
 	if (del_timer_sync(&peer->keepalive.timer))
 		mqtt_peer_put(peer);

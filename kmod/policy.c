@@ -294,6 +294,8 @@ static int mqtt_policy_conflate(struct mqtt_peer *peer, struct mqtt_msg *msg,
 	}
 	dropped = mqtt_conflate_step(peer);
 	mqtt_policy_count(peer, &peer->tx.drop_conflated, MQTT_A_STATS_DROP_CONFLATED, dropped);
+	if (unlikely(dropped && peer->tx.pauses.on))
+		mqtt_pauses_look(peer);
 	return mqtt_policy_put_last(peer, msg, verdict);
 }
 

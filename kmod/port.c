@@ -277,18 +277,30 @@ static __poll_t mqtt_port_poll(struct file *file, struct poll_table_struct *wait
 	return mask;
 }
 
-/* Nothing can be queued from here on; what is there is lost. */
+/* Packets that have been read of a train that is first in the queue still */
+static u32 mqtt_port_read_of_first(const struct mqtt_port *port, const struct mqtt_queue *queue)
+{
+	u32 off, n = 0;
+
+	for (off = 0; off < port->off; n += port->nr_off)
+		off += mqtt_msg_packet_len(mqtt_queue_first(queue), off);
+	return n;
+}
+
+/* Nothing can be queued from here on; what is there is lost. Nobody reads. */
 static void mqtt_port_close(struct mqtt_port *port)
 {
 	struct mqtt_queue queue;
+	u32 read;
 
 	spin_lock_bh(&port->lock);
 	port->closed = true;
 	mqtt_queue_take(&queue, &port->queue);
 	spin_unlock_bh(&port->lock);
 	mqtt_trace_purge(port->router, &queue, NULL, 0, MQTT_A_STATS_DROP_PEER_GONE);
+	read = mqtt_port_read_of_first(port, &queue);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
-		       mqtt_queue_purge(&queue));
+		       mqtt_queue_purge(&queue) - read);
 }
 
 static int mqtt_port_release(struct inode *inode, struct file *file)

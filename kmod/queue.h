@@ -91,7 +91,7 @@ struct mqtt_queue {
 	struct mqtt_queue_index index;
 };
 
-/* A place in a queue; valid as long as nothing is popped. */
+/* A place in a queue; valid as long as nothing is removed. */
 struct mqtt_queue_pos {
 	struct mqtt_queue_chunk *chunk;
 	u32 i;

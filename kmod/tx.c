@@ -18,8 +18,8 @@
  * two sockets are ever locked by one CPU.
  *
  * The queue has many producers, under tx->lock, and one consumer: whoever
- * holds the socket's lock. The consumer alone removes messages, so what it
- * has seen in the queue stays there while it sends.
+ * holds the socket's lock. A peer's policy may remove or replace messages when one
+ * comes, but for the first tx->pinned: these are what the consumer sends.
  */
 #include <linux/interrupt.h>
 #include <linux/sched/clock.h>

@@ -71,6 +71,7 @@ enum mqtt_tx_slow {
  * @drop_conflated: replaced by newer ones of their topics; under @lock
  * @drop_slow: not queued, or removed, as it is too slow; under @lock
  * @drop_router_full: not queued, the router's limit; under @lock
+ * @drop_denied: not for it, as its sets of rules say; under @lock
  *
  * @off, @held, @user_unseen, @running, @user_open and @sent_* change under the socket's lock;
  * @user_raw, @user_left and @user_header* belong to the holder of @user_lock.

@@ -9,27 +9,10 @@
  */
 #include <net/sock.h>
 
-#include "msg.h"
 #include "peer.h"
 #include "router.h"
 #include "trace.h"
 #include "tx.h"
-
-static void mqtt_tx_slow_trace(struct mqtt_peer *peer)
-{
-	struct mqtt_queue_pos pos = mqtt_queue_begin(&peer->tx.queue);
-	u32 n;
-
-	if (!trace_mqtt_drop_enabled())
-		return;
-	for (n = 0; mqtt_queue_at(&pos); n++, pos.i++) {
-		const struct mqtt_msg *msg = mqtt_queue_msg(&pos);
-
-		if (n >= peer->tx.pinned && msg != mqtt_tx_pingresp)
-			mqtt_trace_drop(peer->router, peer, peer->id, msg,
-					MQTT_A_STATS_DROP_SLOW, msg->packets, false);
-	}
-}
 
 /**
  * mqtt_tx_slow_report() - give the socket of a peer that was found too slow the error
@@ -50,9 +33,12 @@ void mqtt_tx_slow_report(struct mqtt_peer *peer)
 	spin_lock_bh(&tx->lock);
 	found = tx->slow == MQTT_TX_SLOW_FOUND;
 	if (found) {
-		mqtt_tx_slow_trace(peer);
+		mqtt_trace_purge(peer->router, &tx->queue, peer, tx->pinned,
+				 MQTT_A_STATS_DROP_SLOW);
 		dropped = mqtt_queue_purge_but(&tx->queue, tx->pinned, mqtt_tx_pingresp);
 		tx->drop_slow += dropped;
+		if (unlikely(tx->pauses.on))
+			mqtt_pauses_look(peer);
 		/* Not in the place of an error that the daemon has not read. */
 		if (!sk->sk_err)
 			WRITE_ONCE(tx->slow, MQTT_TX_SLOW_TOLD);

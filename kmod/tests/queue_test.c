@@ -476,6 +476,34 @@ static void conflate_never_memory(struct kunit *test)
 	check(rig);
 }
 
+/*
+ * A message that cannot be found must not be overtaken by a later one in the place
+ * of an earlier one, which nobody had looked at when it came.
+ */
+static void conflate_one_without_memory(struct kunit *test)
+{
+	struct rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	u32 i;
+
+	rig->peer.limits.queue_packets = 10 * MQTT_QUEUE_CHUNK_MSGS;
+	rig->peer.limits.queue_policy = MQTT_QUEUE_POLICY_CONFLATE;
+	/* of topic 2 one in the third last chunk; the last is half full */
+	for (i = 0; i < 15 * MQTT_QUEUE_CHUNK_MSGS / 2; i++)
+		KUNIT_EXPECT_EQ(test, enqueue(rig, i == 210 ? 2 : 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, enqueue(rig, 1, 1), 0);
+	KUNIT_EXPECT_TRUE(test, queue->index.active);
+	queue->index.nodes += MQTT_CONFLATE_NODES_MAX;
+	KUNIT_EXPECT_EQ(test, enqueue(rig, 2, 1), 0);
+	queue->index.nodes -= MQTT_CONFLATE_NODES_MAX;
+	check(rig);
+	KUNIT_EXPECT_EQ(test, enqueue(rig, 2, 1), 0);
+	KUNIT_EXPECT_TRUE(test, queue->index.active);
+	check(rig);
+	KUNIT_EXPECT_EQ(test, enqueue(rig, 2, 1), 0);
+	check(rig);
+}
+
 static void disconnect(struct kunit *test)
 {
 	struct rig *rig = test->priv;
@@ -636,6 +664,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(conflate_too_many_topics),
 	KUNIT_CASE(conflate_without_memory),
 	KUNIT_CASE(conflate_never_memory),
+	KUNIT_CASE(conflate_one_without_memory),
 	KUNIT_CASE(disconnect),
 	KUNIT_CASE(memory),
 	KUNIT_CASE(memory_hysteresis),

@@ -21,7 +21,7 @@
 #define LONG 10000	/* milliseconds, the longest there is */
 #define SHORT 30
 
-static struct rig_peer pub, sub;
+static struct rig_peer pub, sub, other;
 
 static void open_held(struct rig_peer *p, const char *filter, unsigned int pause,
 		      unsigned int queue)
@@ -356,6 +356,46 @@ static void subscriber_gets_room(void)
 	check_pauses(&pub, 1);
 }
 
+static void start_with_policy(uint8_t policy, uint32_t packets)
+{
+	start(LONG);
+	CHECK_EQ(mqtt_nl_peer_set(rig_nl, sub.id, &(struct mqtt_nl_peer_set){
+		.queue_policy = &policy, .queue_packets = &packets,
+	}), 0);
+	rig_open(&other);
+}
+
+/* Its queue is emptied when it is found too slow. */
+static void subscriber_too_slow(void)
+{
+	long long began = ksft_now_ms();
+	struct bytes train = { 0 };
+	int i;
+
+	start_with_policy(MQTT_QUEUE_POLICY_DISCONNECT, QUEUE);
+	publish(&pub, "t/u", 1, 0, HIGH + 2);
+	check_paused(&pub, 2);
+	for (i = 0; i <= QUEUE - HIGH; i++)
+		wire_numbered(&train, 0x30, "t/u", 2, i, 10);
+	rig_send_bytes(&other, &train);
+	WAIT_UNTIL(!tcp_unread(pub.fd));
+	CHECK(ksft_now_ms() - began < LONG);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_SLOW), QUEUE + 3);
+}
+
+/* Its queue becomes short because others publish newer messages. */
+static void subscriber_conflates(void)
+{
+	long long began = ksft_now_ms();
+
+	start_with_policy(MQTT_QUEUE_POLICY_CONFLATE, 2 * QUEUE);
+	publish(&pub, "t/u", 1, 0, 2 * HIGH + 2);
+	check_paused(&pub, 2);
+	publish(&other, "t/u", 2, 0, 2);
+	WAIT_UNTIL(!tcp_unread(pub.fd));
+	CHECK(ksft_now_ms() - began < LONG);
+}
+
 /* And whatever becomes of the publisher. */
 
 static void publisher_detached(void)
@@ -521,6 +561,8 @@ static const struct ksft_case cases[] = {
 	{ "subscriber_hosted", subscriber_hosted },
 	{ "subscriber_changed", subscriber_changed },
 	{ "subscriber_gets_room", subscriber_gets_room },
+	{ "subscriber_too_slow", subscriber_too_slow },
+	{ "subscriber_conflates", subscriber_conflates },
 	{ "publisher_detached", publisher_detached },
 	{ "publisher_closed", publisher_closed },
 	{ "router_ends", router_ends },

@@ -475,6 +475,32 @@ static void the_end_of_a_port(void)
 	CHECK_EQ(rig_stat(MQTT_A_STATS_UNMATCHED), 1);
 }
 
+/* Of a train that was read in part the rest is dropped, for each of its receivers. */
+static void the_end_of_a_port_in_a_train(void)
+{
+	struct mqtt_port_record head;
+	struct rig_peer another;
+	struct bytes b = { 0 };
+	char record[64];
+	unsigned int i;
+
+	start();
+	rig_attach_hosted(&another, &port);
+	rig_sub(&another, "t/#");
+	for (i = 0; i < 5; i++)
+		wire_message(&b, "t/u", "of a train");
+	rig_send_bytes(&pub, &b);
+	for (i = 0; i < 2; i++) {
+		CHECK(read(port.fd, record, sizeof(record)) > 0);
+		memcpy(&head, record, sizeof(head));
+		CHECK_EQ(head.packet_len, b.len / 5);
+		CHECK_EQ(rig_stat(MQTT_A_STATS_PORT_TX_PACKETS), 2 * (i + 1));
+	}
+	close(port.fd);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_ENQUEUED), 10);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_PEER_GONE), 6);
+}
+
 static void the_end_of_the_router(void)
 {
 	struct bytes b = { 0 }, r = { 0 };
@@ -503,6 +529,7 @@ static const struct ksft_case cases[] = {
 	{ "the rest of a packet", the_rest_of_a_packet },
 	{ "flips under traffic", flips_under_traffic },
 	{ "the end of a port", the_end_of_a_port },
+	{ "the end of a port in a train", the_end_of_a_port_in_a_train },
 	{ "the end of the router", the_end_of_the_router },
 };
 
