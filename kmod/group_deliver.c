@@ -59,7 +59,7 @@ static enum mqtt_group_rank mqtt_group_rank(struct mqtt_route *route, struct mqt
 	if (!mqtt_acl_may_receive(peer, &route->acl, pub->topic, pub->topic_len))
 		return MQTT_GROUP_NEVER;
 	spin_lock(&tx->lock);
-	if (tx->closed)
+	if (tx->closed || tx->slow)
 		rank = MQTT_GROUP_NEVER;
 	else if (msg->longest <= tx->max_packet && mqtt_group_has_room(peer, msg))
 		rank = MQTT_GROUP_GOOD;
@@ -88,10 +88,13 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 		best = sub;
 		*next = turn;
 	}
+	/* Or the next message would ask the same ones. */
+	if (unlikely(!best))
+		*next = turn;
 	return best;
 }
 
-/* All members are on their way out. */
+/* All members that were asked are on their way out, or may not get it. */
 static void mqtt_group_nobody(const struct mqtt_route *route, u32 packets)
 {
 	mqtt_trace_drop(route->router, NULL, 0, route->in->msg, MQTT_A_STATS_DROP_PEER_GONE,
