@@ -63,10 +63,13 @@ void mqtt_acl_version_drop(struct mqtt_acl_version *version)
 		mqtt_router_put(router);
 }
 
-/* No reader finds it any more. Any context. */
+/*
+ * No reader finds it any more. Any context. A router may end with a million sets, and
+ * packets of other namespaces are not to wait for them.
+ */
 static void mqtt_acl_version_retire(struct mqtt_acl_version *version)
 {
-	queue_rcu_work(mqtt_wq, &version->free);
+	queue_rcu_work(mqtt_end_wq, &version->free);
 }
 
 static void mqtt_acl_put(struct mqtt_acl *acl)

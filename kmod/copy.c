@@ -36,6 +36,10 @@
 /* An identifier as a property */
 #define MQTT_COPY_ID_MAX	(1 + MQTT_VARINT_BYTES_MAX)
 #define MQTT_COPY_IDS_STACK	64
+/* All packets of a train have at most so many bytes of identifiers together. */
+#define MQTT_COPY_TRAIN_IDS	8192
+/* As much work as a receiver: to write so many bytes of identifiers. */
+#define MQTT_COPY_COST_BYTES	1024
 
 /* Bits of struct mqtt_copy_entry.flags */
 #define MQTT_COPY_RETAIN	0x1u
@@ -206,7 +210,7 @@ static struct mqtt_msg *mqtt_copy_write(struct mqtt_route *route, const struct m
 	const struct mqtt_publication *in = route->in;
 	struct mqtt_msg *msg;
 
-	route->receivers += MQTT_ROUTE_WRITE_COST;
+	route->cost += MQTT_ROUTE_WRITE_COST + how->more_len / MQTT_COPY_COST_BYTES;
 	msg = mqtt_rewrite(in->msg, in->pub, how, MQTT_MSG_GFP);
 	if (msg && !mqtt_framed_alike(in->msg->protocol, how->protocol))
 		mqtt_stats_add(route->router->stats, MQTT_A_STATS_TRANSLATED, msg->packets);
@@ -240,6 +244,18 @@ static bool mqtt_copy_send(struct mqtt_route *route, struct mqtt_peer *peer,
 	else if (msg)
 		mqtt_route_put(route, msg);
 	return queued;
+}
+
+/*
+ * The packets of a train one by one: all of them, with very many identifiers each, would
+ * be more than can be had in one piece in softirq.
+ */
+static void mqtt_copy_send_each(struct mqtt_route *route, struct mqtt_peer *peer,
+				struct mqtt_rewrite *how)
+{
+	how->step = route->in->msg->packets;
+	for (how->first = 0; how->first < how->step; how->first++)
+		mqtt_copy_send(route, peer, how);
 }
 
 static u32 mqtt_copy_put_id(u8 *p, u32 id)
@@ -317,7 +333,7 @@ static void mqtt_copy_put_ids(u8 *p, u32 len, const struct mqtt_copy_entry *entr
 
 static void mqtt_copy_deliver(struct mqtt_route *route, const struct mqtt_copy_entry *entry)
 {
-	u32 len = mqtt_copy_ids_len(entry);
+	u32 len = mqtt_copy_ids_len(entry), packets = route->in->msg->packets;
 	u8 few[MQTT_COPY_IDS_STACK], *ids = few;
 	struct mqtt_rewrite how = {
 		.more_len = len,
@@ -327,11 +343,14 @@ static void mqtt_copy_deliver(struct mqtt_route *route, const struct mqtt_copy_e
 	if (unlikely(len > sizeof(few)))
 		ids = kmalloc(len, MQTT_COPY_GFP);
 	if (unlikely(!ids || entry->flags & MQTT_COPY_NO_MEMORY)) {
-		mqtt_route_give(route, entry->peer, NULL, route->in->msg->packets);
+		mqtt_route_give(route, entry->peer, NULL, packets);
 	} else {
 		mqtt_copy_put_ids(ids, len, entry);
 		how.more = ids;
-		mqtt_copy_send(route, entry->peer, &how);
+		if (unlikely(packets > 1 && len * packets > MQTT_COPY_TRAIN_IDS))
+			mqtt_copy_send_each(route, entry->peer, &how);
+		else
+			mqtt_copy_send(route, entry->peer, &how);
 	}
 	if (ids != few)
 		kfree(ids);

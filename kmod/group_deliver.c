@@ -81,17 +81,20 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 	while (probes-- && best_rank < MQTT_GROUP_GOOD) {
 		sub = READ_ONCE(members->at[turn++ % n]);
 		rank = mqtt_group_rank(route, sub->peer);
-		route->receivers++;
+		route->cost++;
 		if (rank <= best_rank)
 			continue;
 		best_rank = rank;
 		best = sub;
 		*next = turn;
 	}
+	/* Or the next message would ask the same ones. */
+	if (unlikely(!best))
+		*next = turn;
 	return best;
 }
 
-/* All members are on their way out. */
+/* All members that were asked are on their way out, or may not get it. */
 static void mqtt_group_nobody(const struct mqtt_route *route, u32 packets)
 {
 	mqtt_trace_drop(route->router, NULL, 0, route->in->msg, MQTT_A_STATS_DROP_PEER_GONE,
@@ -118,6 +121,7 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 	/* No older than @n: there is room for so many. */
 	members = rcu_dereference(group->members);
 	parts = min(packets, n);
+	route->receivers += parts;
 	for (part = 0; part < parts; part++) {
 		u32 share = (packets - part + parts - 1) / parts;
 

@@ -169,7 +169,7 @@ static int mqtt_port_take(struct mqtt_port *port, struct mqtt_port_in *in,
 	return err;
 }
 
-/* Returns how many receivers it was for. */
+/* Returns the work done, in receivers. */
 static unsigned int mqtt_port_route_one(struct mqtt_router *router,
 					const struct mqtt_port_in *in)
 {

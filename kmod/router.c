@@ -16,8 +16,7 @@
 
 struct workqueue_struct *mqtt_wq;
 struct workqueue_struct *mqtt_forget_wq;
-/* What may have to wait for sockets, and for whom nobody waits */
-static struct workqueue_struct *mqtt_end_wq;
+struct workqueue_struct *mqtt_end_wq;
 
 /* What a namespace has: a router, or NULL */
 struct mqtt_net {

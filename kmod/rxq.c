@@ -7,6 +7,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "compat/compat.h"
 #include "rxq.h"
 
 static struct sk_buff *mqtt_rxq_next(struct sock *sk, struct sk_buff *skb)
@@ -60,7 +61,8 @@ static bool mqtt_cursor_bits(const struct mqtt_cursor *cur, u8 *to, u32 len)
 
 		off -= head;
 		head = skb_frag_size(frag);
-		from = skb_frag_address_safe(frag);
+		/* 6.12 has no page to take an address of in a device's memory. */
+		from = mqtt_skb_frags_readable(skb) ? skb_frag_address_safe(frag) : NULL;
 	}
 	if (unlikely(!from || off > head || len > head - off))
 		return !skb_copy_bits(skb, cur->off, to, len);

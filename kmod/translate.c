@@ -144,7 +144,6 @@ struct mqtt_msg *mqtt_train_slice(const struct mqtt_msg *train, u32 first, u32 n
 		return NULL;
 	memcpy(slice->head, train->head + begin, end - begin);
 	slice->packets = n;
-	mqtt_msg_descends(slice, train);
 	slice->longest = longest;
 	mqtt_msg_descends(slice, train);
 	return slice;

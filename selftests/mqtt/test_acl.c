@@ -191,6 +191,35 @@ static void shared(void)
 	CHECK_EQ(mqtt_nl_acl_del(rig_nl, 5), -ENOENT);
 }
 
+/*
+ * Of a group most members may not get it, more than are asked for one message: the next
+ * message asks others.
+ */
+static void group(void)
+{
+	static struct rig_peer many[40];
+	struct rig_peer *may = &many[ARRAY_LEN(many) - 1];
+	unsigned int i, got = 0;
+
+	start();
+	SET_ACL(6, DENY, rule("x", ALLOW, RECV));
+	for (i = 0; i < ARRAY_LEN(many); i++) {
+		rig_connect(&many[i], NULL);
+		rig_attach_with(&many[i],
+				&(struct mqtt_nl_attach){ .acls = { &many[i] == may ? 0 : 6 } });
+		rig_sub_group(&many[i], "g", "y", 0);
+	}
+	for (i = 0; i < 300; i++)
+		say("y", "1");
+	got = rig_stat(MQTT_A_STATS_GROUP_DELIVERIES);
+	ksft_note("%u of 300", got);
+	CHECK(got >= 90);
+	CHECK_EQ(got + rig_stat(MQTT_A_STATS_DROP_PEER_GONE), 300);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_DENIED_RECEIVE), 0);
+	for (; got; got--)
+		hear(may, "y", "1");
+}
+
 /* More rules than are compared one by one. */
 static void large(void)
 {
@@ -472,6 +501,7 @@ static const struct ksft_case cases[] = {
 	{ "chains", chains },
 	{ "all_pass", all_pass },
 	{ "shared", shared },
+	{ "group", group },
 	{ "large", large },
 	{ "budget", budget },
 	{ "hosted", hosted },

@@ -313,6 +313,31 @@ static void all_full(void)
 		 rig_stat(MQTT_A_STATS_DROP_QUEUE_FULL), 400);
 }
 
+/* A member that was found too slow is on its way out: its turn is another's. */
+static void a_member_too_slow(void)
+{
+	struct mqtt_nl_attach attach = {
+		.protocol = MQTT_PROTOCOL_V311, .tx_hold = true,
+		.limits = { .queue_policy = MQTT_QUEUE_POLICY_DISCONNECT, .queue_packets = 2 },
+	};
+	struct rig_peer slow;
+	unsigned int i;
+
+	start("g", "f");
+	rig_connect(&slow, NULL);
+	rig_attach_with(&slow, &attach);
+	rig_sub_group(&slow, "g", "f", 0);
+	rig_sub(&slow, "alone");
+	for (i = 0; i < 3; i++)
+		publish_numbered("alone", i, 8);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_SLOW), 3);
+	for (i = 0; i < 40; i++)
+		publish_numbered("f", i, 8);
+	expect_each_once(40);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_GROUP_DELIVERIES), 40);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_SLOW), 3);
+}
+
 /* One of them takes only short packets. */
 static void maximum_packet(void)
 {
@@ -477,6 +502,7 @@ static const struct ksft_case cases[] = {
 	{ "a_full_member", a_full_member },
 	{ "a_member_too_slow", a_member_too_slow },
 	{ "all_full", all_full },
+	{ "a_member_too_slow", a_member_too_slow },
 	{ "maximum_packet", maximum_packet },
 	{ "hosted_members", hosted_members },
 	{ "shown_and_replaced", shown_and_replaced },

@@ -249,6 +249,39 @@ static void trains(void)
 	rig_check_balance();
 }
 
+/* Each packet has so many that all of them would be more than 64 KiB in one piece. */
+static void long_trains(void)
+{
+	enum { FILTERS = 256, PACKETS = 60 };
+	unsigned int ids[FILTERS], first[FILTERS], i, k, n;
+	struct packets in = { 0 };
+	struct bytes b = { 0 };
+	char filter[16];
+
+	start(MQTT_PROTOCOL_V5);
+	in.fd = sub.client;
+	for (i = 0; i < FILTERS; i++) {
+		for (k = 0; k < 8; k++)
+			memcpy(filter + 2 * k, i >> k & 1 ? "+/" : "a/", 2);
+		filter[15] = 0;
+		rig_sub_id(&sub, filter, ID_MAX - i);
+	}
+	for (i = 0; i < PACKETS; i++)
+		wire5_publish(&b, 0x30, "a/a/a/a/a/a/a/a", NULL, "x", 1);
+	rig_send_bytes(&pub, &b);
+	for (i = 0; i < PACKETS; i++) {
+		n = take_ids(&in, ids, ARRAY_LEN(ids));
+		CHECK_EQ(n, FILTERS);
+		if (!i)
+			memcpy(first, ids, sizeof(ids));
+		CHECK(!memcmp(first, ids, sizeof(ids)));
+	}
+	CHECK_EQ(packets_left(&in), 0);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_ENQUEUED), PACKETS);
+	rig_check_balance();
+	bytes_free(&b);
+}
+
 /* With its identifier it is longer than the client takes. */
 static void maximum_packet(void)
 {
@@ -441,6 +474,7 @@ static const struct ksft_case cases[] = {
 	{ "all_ids", all_ids },
 	{ "many_receivers", many_receivers },
 	{ "trains", trains },
+	{ "long_trains", long_trains },
 	{ "maximum_packet", maximum_packet },
 	{ "no_local", no_local },
 	{ "out_of_a_port", out_of_a_port },

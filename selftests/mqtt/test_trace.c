@@ -127,6 +127,21 @@ static void way(void)
 	end();
 }
 
+/* What a receiver costs beside being one is not a receiver. */
+static void receivers(void)
+{
+	start();
+	rig_open(&pub);
+	rig_open_as(&sub, MQTT_PROTOCOL_V5, 0);
+	rig_sub_id(&sub, "i/#", 7);
+	rig_open(&other);
+	rig_sub_group(&other, "g", "i/+", 0);
+	publish("i/j", "hello");
+	tracing_read();
+	CHECK_EQ(tracing_count("mqtt_match", "topic=\"i/j\"", "receivers=2", NULL), 1);
+	end();
+}
+
 /* Nobody has it: it still has its match. */
 static void unmatched(void)
 {
@@ -583,6 +598,7 @@ static void unload(void)
 
 static const struct ksft_case cases[] = {
 	{ "way", way },
+	{ "receivers", receivers },
 	{ "unmatched", unmatched },
 	{ "trains", trains },
 	{ "ports", ports },
