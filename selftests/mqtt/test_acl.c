@@ -217,7 +217,7 @@ static void group(void)
 	CHECK_EQ(got + rig_stat(MQTT_A_STATS_DROP_PEER_GONE), 300);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_DENIED_RECEIVE), 0);
 	for (; got; got--)
-		hear(may, "y", "1");
+		rig_hear(may, "y", "1");
 }
 
 /* More rules than are compared one by one. */

@@ -268,29 +268,6 @@ static void a_full_member(void)
 	CHECK(given(&slow) > 0 && given(&slow) < n / 4);
 }
 
-/* Nor does one that was found too slow, and whose queue is empty because of that. */
-static void a_member_too_slow(void)
-{
-	struct mqtt_nl_attach attach = { .protocol = MQTT_PROTOCOL_V311, .tx_hold = true };
-	struct rig_peer slow;
-	unsigned int i;
-
-	start("g", "f");
-	rig_connect(&slow, NULL);
-	attach.limits.queue_packets = 1;
-	attach.limits.queue_policy = MQTT_QUEUE_POLICY_DISCONNECT;
-	rig_attach_with(&slow, &attach);
-	rig_sub(&slow, "x");
-	rig_sub_group(&slow, "g", "f", 0);
-	publish_numbered("x", 0, 10);
-	publish_numbered("x", 1, 10);
-	WAIT_UNTIL(rig_stat(MQTT_A_STATS_DROP_SLOW) == 2);
-	for (i = 0; i < 20; i++)
-		publish_numbered("f", i, 10);
-	expect_each_once(20);
-	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_SLOW), 2);
-}
-
 /* If nobody has room the message is one that a full queue has dropped. */
 static void all_full(void)
 {
@@ -500,7 +477,6 @@ static const struct ksft_case cases[] = {
 	{ "many_groups", many_groups },
 	{ "leaving", leaving },
 	{ "a_full_member", a_full_member },
-	{ "a_member_too_slow", a_member_too_slow },
 	{ "all_full", all_full },
 	{ "a_member_too_slow", a_member_too_slow },
 	{ "maximum_packet", maximum_packet },
