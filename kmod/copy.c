@@ -206,7 +206,7 @@ static struct mqtt_msg *mqtt_copy_write(struct mqtt_route *route, const struct m
 	const struct mqtt_publication *in = route->in;
 	struct mqtt_msg *msg;
 
-	route->receivers += MQTT_ROUTE_WRITE_COST;
+	route->work += MQTT_ROUTE_WRITE_COST;
 	msg = mqtt_rewrite(in->msg, in->pub, how, MQTT_MSG_GFP);
 	if (msg && !mqtt_framed_alike(in->msg->protocol, how->protocol))
 		mqtt_stats_add(route->router->stats, MQTT_A_STATS_TRANSLATED, msg->packets);

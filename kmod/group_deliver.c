@@ -81,7 +81,7 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 	while (probes-- && best_rank < MQTT_GROUP_GOOD) {
 		sub = READ_ONCE(members->at[turn++ % n]);
 		rank = mqtt_group_rank(route, sub->peer);
-		route->receivers++;
+		route->work++;
 		if (rank <= best_rank)
 			continue;
 		best_rank = rank;
@@ -121,6 +121,7 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 	for (part = 0; part < parts; part++) {
 		u32 share = (packets - part + parts - 1) / parts;
 
+		route->receivers++;
 		sub = mqtt_group_pick(route, group, members, n);
 		if (!sub)
 			mqtt_group_nobody(route, share);

@@ -75,7 +75,7 @@ static bool mqtt_route_pick(struct mqtt_route *route, const struct mqtt_msg *tra
 					      MQTT_MSG_GFP);
 		route->pick_of = train;
 		route->pick_max = max_packet;
-		route->receivers += MQTT_ROUTE_WRITE_COST;
+		route->work += MQTT_ROUTE_WRITE_COST;
 	}
 	mqtt_tx_too_large(peer, train, train->packets - route->pick_packets);
 	return route->pick_packets && mqtt_tx_enqueue(peer, route->pick, route->pick_packets);
@@ -192,7 +192,7 @@ static void mqtt_route_found(void *ctx, const struct hlist_head *subs)
  * @in: message
  *
  * Context: bottom halves off; the publisher's socket may be locked.
- * Return: how many receivers it was for, as a measure of the work done.
+ * Return: the work done, in receivers: how many it was for at least.
  */
 unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publication *in)
 {
@@ -211,6 +211,7 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.special = in->msg->retain ? U32_MAX : ~MQTT_SUB_OPTION_RETAIN_AS_PUBLISHED;
 	route.stamp = 0;
 	route.receivers = 0;
+	route.work = 0;
 	route.acl.used = false;
 	route.copies.n = 0;
 	route.copies.nr_kept = 0;
@@ -244,5 +245,5 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	mqtt_stats_add(router->stats,
 		       route.receivers ? MQTT_A_STATS_MATCHED : MQTT_A_STATS_UNMATCHED,
 		       in->msg->packets);
-	return route.receivers;
+	return route.receivers + route.work;
 }

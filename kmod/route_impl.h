@@ -27,7 +27,8 @@
  * @special: what of a subscription or a peer is special for this message:
  *	all of MQTT_SUB_*, but retain-as-published only if it has RETAIN
  * @stamp: number of the message on this CPU; 0: only one list matches
- * @receivers: how many it was for, and what else is as much work
+ * @receivers: how many it was for
+ * @work: what else was done, as much as for so many receivers
  * @acl: what the receivers' sets of rules have said
  * @copies: receivers whose copy is not as others'
  * @nr_lists: length of @lists
@@ -45,6 +46,7 @@ struct mqtt_route {
 	u32 special;
 	u64 stamp;
 	unsigned int receivers;
+	unsigned int work;
 	struct mqtt_acl_memo acl;
 	struct mqtt_copies copies;
 	unsigned int nr_lists;

@@ -127,6 +127,25 @@ static void way(void)
 	end();
 }
 
+/* For whom the message is written anew, and a group, each count as one. */
+static void receivers(void)
+{
+	struct rig_peer v5;
+
+	start();
+	rig_open(&pub);
+	rig_open(&sub);
+	rig_sub_group(&sub, "g", "a/+", 0);
+	rig_open_as(&v5, MQTT_PROTOCOL_V5, 0);
+	rig_sub_id(&v5, "a/b", 7);
+	publish("a/b", "hello");
+	expect_message(&sub, "a/b", "hello");
+	WAIT_UNTIL(rig_peer_stat(&v5, MQTT_A_PEER_STATS_TX_PACKETS) == 1);
+	tracing_read();
+	CHECK_EQ(tracing_number(tracing_nth(0, "mqtt_match", NULL), "receivers"), 2);
+	end();
+}
+
 /* Nobody has it: it still has its match. */
 static void unmatched(void)
 {
@@ -582,6 +601,7 @@ static void unload(void)
 
 static const struct ksft_case cases[] = {
 	{ "way", way },
+	{ "receivers", receivers },
 	{ "unmatched", unmatched },
 	{ "trains", trains },
 	{ "ports", ports },
