@@ -517,7 +517,8 @@ static void slow(void)
 	tracing_nth(0, "mqtt_slow", part("peer", pub.id), "client=\"pub\"", "type=PUBLISH",
 		    "flags=0x3", "barrier=0", NULL);
 	tracing_nth(0, "mqtt_slow", "type=PUBACK", "bytes=4", "barrier=0", NULL);
-	tracing_nth(0, "mqtt_slow", "type=SUBSCRIBE", part("bytes", b.len - len), "barrier=1", NULL);
+	tracing_nth(0, "mqtt_slow", "type=SUBSCRIBE", part("bytes", b.len - len), "barrier=1",
+		    NULL);
 	end();
 }
 

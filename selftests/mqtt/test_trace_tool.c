@@ -430,7 +430,7 @@ static void not_mounted(void)
 		;
 	while (!umount2("/sys/kernel/debug", MNT_DETACH))
 		;
-	want_error(TOOL("trace"), "mount -t tracefs tracefs /sys/kernel/tracing");
+	want_error(TOOL("trace"), "mount -t tracefs none /sys/kernel/tracing");
 }
 
 static void not_root(void)

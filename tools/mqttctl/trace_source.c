@@ -84,7 +84,7 @@ static const char *tracefs_path(void)
 		ctl_fail("this kernel cannot trace: it was built without CONFIG_EVENT_TRACING");
 	else
 		ctl_fail("tracefs is not mounted: "
-			 "run 'mount -t tracefs tracefs /sys/kernel/tracing' as root");
+			 "run 'mount -t tracefs none /sys/kernel/tracing' as root");
 	return NULL;
 }
 
