@@ -24,6 +24,7 @@
 
 #define NAME_PREFIX	"mqttctl-"
 #define BUFFER_KB	"4096"		/* per CPU */
+#define MAKE_TRIES	16
 
 static const char *const event_names[TRACE_TYPES] = {
 	[TRACE_RX]	= "mqtt_rx",
@@ -174,18 +175,28 @@ static bool learn_formats(struct trace_source *source)
 	return !err;
 }
 
-static bool start(struct trace_source *source, const char *dir)
+/* Until its file is open somebody else's sweep() may take it away. */
+static bool make_instance(struct trace_source *source)
 {
 	char name[64];
 
-	sweep(dir);
 	snprintf(name, sizeof(name), NAME_PREFIX "%d", getpid());
-	source->instance = tracefs_instance_create(name);
-	if (!source->instance)
-		return false;
-	source->pin = tracefs_instance_file_open(source->instance, "tracing_on",
-						 O_RDWR | O_CLOEXEC);
-	return source->pin >= 0 && learn_formats(source) && put(source, "trace_clock", "mono") &&
+	for (int i = 0; i < MAKE_TRIES && source->pin < 0; i++) {
+		if (source->instance)
+			tracefs_instance_free(source->instance);
+		source->instance = tracefs_instance_create(name);
+		if (source->instance)
+			source->pin = tracefs_instance_file_open(source->instance, "tracing_on",
+								 O_RDWR | O_CLOEXEC);
+	}
+	return source->pin >= 0;
+}
+
+static bool start(struct trace_source *source, const char *dir)
+{
+	sweep(dir);
+	return make_instance(source) && learn_formats(source) &&
+	       put(source, "trace_clock", "mono") &&
 	       put(source, "buffer_size_kb", BUFFER_KB) && put_filter(source) &&
 	       put(source, "events/mqtt/enable", "1");
 }

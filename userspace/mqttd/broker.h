@@ -50,9 +50,8 @@ struct worker;
  * @limits_generation: number of the last limits that the kernel's router is to keep
  *	clients to; any thread
  * @slow_bytes: what waits for clients that do not read, see client_slow.c; any thread
- * @paused: publishers that wait for a subscriber, see client_pause.c; any thread
- * @resume_request: number of the last queue that they need not wait for any more;
- *	likewise
+ * @resume_request: number of the last queue that publishers need not wait for any more,
+ *	see client_pause.c; any thread
  * @rendezvous: bringing the workers to a standstill
  * @switchover: moving clients
  * @store: what survives the process
@@ -80,7 +79,6 @@ struct broker {
 	unsigned int settle_request;
 	unsigned int limits_generation;
 	size_t slow_bytes;
-	unsigned int paused;
 	unsigned int resume_request;
 	struct auth *auth;
 	struct permissions permissions;

@@ -33,7 +33,6 @@ static void leave(struct client_pause *pause)
 	if (pause->next)
 		pause->next->link = pause->link;
 	pause->link = NULL;
-	__atomic_fetch_sub(&pause->client->worker->broker->paused, 1, __ATOMIC_RELAXED);
 }
 
 static void enter(struct client_pause *pause)
@@ -47,7 +46,6 @@ static void enter(struct client_pause *pause)
 	if (pause->next)
 		pause->next->link = &pause->next;
 	worker->paused = pause;
-	__atomic_fetch_add(&worker->broker->paused, 1, __ATOMIC_RELAXED);
 	stats_add(&worker->stats, STAT_PAUSES, 1);
 }
 
@@ -90,10 +88,9 @@ void client_pause(struct client *publisher, uint64_t until)
 	client_hold(publisher, HOLD_PAUSE);
 }
 
+/* Also if nobody waits: who has just read @pause_until may be about to. */
 void client_pause_end_all(struct broker *broker)
 {
-	if (!__atomic_load_n(&broker->paused, __ATOMIC_RELAXED))
-		return;
 	__atomic_fetch_add(&broker->resume_request, 1, __ATOMIC_RELEASE);
 	broker_wake_workers(broker);
 }

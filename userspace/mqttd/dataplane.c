@@ -377,14 +377,8 @@ int dataplane_send(struct worker *worker, uint32_t peer)
 int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *ids)
 {
 	const struct mqtt_nl_peer_set set = { .acls = ids };
-	struct mqtt_nl *nl;
-	int err;
 
-	do {
-		nl = request_begin(worker);
-		err = mqtt_nl_peer_set(nl, peer, &set);
-	} while (request_again(worker, nl, err, -ENOENT, "it does not change permissions"));
-	return err;
+	return peer_set(worker, peer, &set, -ENOENT, "it does not change permissions");
 }
 
 int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,

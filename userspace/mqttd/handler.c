@@ -98,9 +98,8 @@ static void count(struct stats *stats, const struct packet *packet)
 
 void handler_run(struct client *client, struct packet *packet)
 {
-	u8 type = mqtt_packet_type(packet->byte1);
-
 	const struct config *conf = client->worker->broker->conf;
+	u8 type = mqtt_packet_type(packet->byte1);
 
 	count(&client->worker->stats, packet);
 	if (type == MQTT_PKT_PUBLISH && (conf->message_rate || conf->byte_rate))
