@@ -80,6 +80,11 @@ static unsigned long tcp_memory(void)
 	return proc_number("/proc/net/sockstat", "TCP:", "mem ") * sysconf(_SC_PAGESIZE);
 }
 
+static void wait_long(int fd)
+{
+	CHECK(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, PATIENCE) == 1);
+}
+
 /* Receives and compares it; returns the most that TCP took meanwhile. */
 static unsigned long receive(int fd)
 {
@@ -89,9 +94,10 @@ static unsigned long receive(int fd)
 	size_t at = 0, i;
 	ssize_t n;
 
+	wait_long(fd);
 	tcp_expect(fd, header, put_header(header));
 	while (at < PAYLOAD) {
-		CHECK(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, PATIENCE) == 1);
+		wait_long(fd);
 		n = CHECK_SYS(recv(fd, buf, sizeof(buf), 0));
 		CHECK(n);
 		for (i = 0; i < (size_t)n; i++)

@@ -127,6 +127,8 @@ static void reset_subscriber_under_traffic(void)
 		traffic_stop(&t);
 		traffic_join(&t);
 		bytes_free(&got.buf);
+		/* The last of it is routed, or the next subscriber would get that. */
+		WAIT_UNTIL(!tcp_unacked(pub.client) && !tcp_unread(pub.fd));
 		rig_open_sub(&sub, "t/u");
 		rig_fence(&sub);
 	}

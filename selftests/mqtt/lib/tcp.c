@@ -126,6 +126,14 @@ int tcp_unread(int fd)
 	return bytes;
 }
 
+int tcp_unacked(int fd)
+{
+	int bytes;
+
+	CHECK_SYS(ioctl(fd, SIOCOUTQ, &bytes));
+	return bytes;
+}
+
 /*
  * The offset of tcpi_bytes_received is taken from linux/tcp.h (the C
  * library's struct tcp_info ends before it, the two headers conflict).

@@ -34,6 +34,7 @@ bool tcp_is_writable(int fd);		/* now, POLLOUT */
 short tcp_wait(int fd, short events);	/* poll() until the deadline; fails then */
 void tcp_set_int(int fd, int level, int option, int value);
 int tcp_unread(int fd);			/* SIOCINQ */
+int tcp_unacked(int fd);		/* SIOCOUTQ */
 
 /* Bytes that arrived in order at this end since it was connected. */
 unsigned long long tcp_received(int fd);
