@@ -71,6 +71,7 @@ def own_shared_and_kept(broker):
         gone.subscribed('$share/g/k')
         gone.leave()
         pub.publish('k', b'for one that is away')
+        pub.ping()
         with Client(b.address, 4).connected('here').subscribed('$share/g/k') as here:
             for i in range(6):
                 pub.publish('k', b'%d' % i)

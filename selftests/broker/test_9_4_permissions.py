@@ -130,6 +130,11 @@ def own_permissions_reload_qos0(broker):
             for client in (pub, *others):
                 client.publish(f'{old}/x', b'before')
                 client.publish(f'{new}/x', b'before')
+            for client in (reader, *others):
+                for topic, payload in [(f'{old}/x', b'before')] * 6:
+                    client.message(topic, payload)
+            for client in (pub, *others):
+                client.ping()
             done = b.text().count(IN_FORCE)
             reload(b, 'acl', f'{both}topic readwrite {new}/#\n')
             until('reload', lambda: b.text().count(IN_FORCE) > done)
@@ -138,8 +143,6 @@ def own_permissions_reload_qos0(broker):
                 client.publish(f'{new}/x', b'after')
                 client.publish('keep', b'x')
             for client in (reader, *others):
-                for topic, payload in [(f'{old}/x', b'before')] * 6:
-                    client.message(topic, payload)
                 rest = [client.message_of() for _ in range(12)]
                 check(sorted((p.topic.decode(), p.payload) for p in rest),
                       sorted([(f'{new}/x', b'after')] * 6 + [('keep', b'x')] * 6), 'after the reload')

@@ -137,6 +137,7 @@ static void receivers(void)
 	rig_open(&other);
 	rig_sub_group(&other, "g", "i/+", 0);
 	publish("i/j", "hello");
+	WAIT_UNTIL(rig_stat(MQTT_A_STATS_MATCHED) == 1);
 	tracing_read();
 	CHECK_EQ(tracing_count("mqtt_match", "topic=\"i/j\"", "receivers=2", NULL), 1);
 	end();
