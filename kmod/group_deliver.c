@@ -125,7 +125,6 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 	for (part = 0; part < parts; part++) {
 		u32 share = (packets - part + parts - 1) / parts;
 
-		route->receivers++;
 		sub = mqtt_group_pick(route, group, members, n);
 		if (!sub)
 			mqtt_group_nobody(route, share);
