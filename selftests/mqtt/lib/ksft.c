@@ -50,6 +50,26 @@ void ksft_pause(void)
 	nanosleep(&interval, NULL);
 }
 
+bool ksft_flag(const bool *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+}
+
+void ksft_flag_set(bool *flag)
+{
+	__atomic_store_n(flag, true, __ATOMIC_RELEASE);
+}
+
+void ksft_run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		ksft_note("cannot run on CPU %d", cpu);
+}
+
 unsigned int ksft_random(unsigned int below)
 {
 	if (!random_state) {
