@@ -176,7 +176,7 @@ static struct mqtt_group *mqtt_group_new(struct mqtt_router *router,
 
 	if (!group)
 		return NULL;
-	group->turns = router->next_group++;
+	group->number = router->next_group++;
 	if (mqtt_trie_add(&router->trie, desc->filter, desc->len, &group->entry.trie))
 		goto err_trie;
 	if (rhashtable_insert_fast(&router->groups, &group->node, mqtt_group_params))

@@ -4,6 +4,7 @@
  * death of its owner socket.
  */
 #include <linux/module.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -94,6 +95,8 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
 	mqtt_memory_init(&router->memory);
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
+	/* Other routers' groups have others, most likely. */
+	router->next_group = get_random_u32();
 	router->owner_portid = portid;
 	router->owner = owner;
 	router->net = get_net(net);

@@ -47,6 +47,7 @@ struct sock;
  * @groups: of shared subscriptions, by filter and name; under @lock
  * @next_group: number of the next one
  * @nr_subs: subscriptions of all peers
+ * @renumbered: how often a peer's subscriptions were numbered anew
  * @acls: sets of rules; changed under @lock
  * @queue_limit: default of peers attached from now on, bytes
  * @memory: of all queues
@@ -73,6 +74,7 @@ struct mqtt_router {
 	struct rhashtable groups;
 	u32 next_group;
 	u32 nr_subs;
+	u32 renumbered;
 	struct mqtt_acls acls;
 	u64 queue_limit;
 	struct mqtt_memory memory;

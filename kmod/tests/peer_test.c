@@ -61,10 +61,8 @@ static int pair_attach(struct fixture *f, struct pair *pair, u8 protocol)
 	struct netlink_ext_ack extack = {};
 	int err;
 
-	mutex_lock(&f->router->lock);
 	err = mqtt_socket_check(pair->here, &init_net, &extack) ?:
 	      mqtt_peer_attach(f->router, pair->here, &params, &pair->id, &extack);
-	mutex_unlock(&f->router->lock);
 	return err;
 }
 
@@ -256,6 +254,54 @@ static void state_raw(struct kunit *test)
 }
 
 /* What was not forwarded is the daemon's again, and the socket is TCP's. */
+static int subs_in_order(struct fixture *f, const struct pair *pair)
+{
+	struct mqtt_peer_sub *sub;
+	struct mqtt_peer *peer;
+	u32 last = 0;
+	int n = 0;
+
+	mutex_lock(&f->router->lock);
+	peer = mqtt_peer_find(f->router, pair->id, NULL);
+	list_for_each_entry(sub, &peer->subs, list) {
+		n += sub->seq > last;
+		last = sub->seq;
+	}
+	mutex_unlock(&f->router->lock);
+	return n;
+}
+
+/* A client has subscribed and unsubscribed very often: its next ones are the youngest still. */
+static void renumber(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct mqtt_peer *peer;
+	u32 before;
+
+	start(test, f);
+	KUNIT_EXPECT_EQ(test, subscribe(f, &f->sub, "a"), 1);
+	mutex_lock(&f->router->lock);
+	peer = mqtt_peer_find(f->router, f->sub.id, NULL);
+	peer->next_sub_seq = U32_MAX - 1;
+	mutex_unlock(&f->router->lock);
+	KUNIT_EXPECT_EQ(test, subscribe(f, &f->sub, "b"), 1);
+
+	mutex_lock(&f->router->lock);
+	mqtt_peer_subs_renumber(peer);
+	before = peer->next_sub_seq;
+	KUNIT_EXPECT_EQ(test, before, peer->nr_subs);
+	mqtt_peer_subs_renumber(peer);
+	KUNIT_EXPECT_EQ(test, f->router->renumbered, 1);
+	mutex_unlock(&f->router->lock);
+	KUNIT_EXPECT_EQ(test, subscribe(f, &f->sub, "c"), 1);
+	KUNIT_EXPECT_EQ(test, subs_in_order(f, &f->sub), peer->nr_subs);
+
+	mutex_lock(&f->router->lock);
+	mqtt_peer_sub_undo(peer, before);
+	KUNIT_EXPECT_EQ(test, peer->nr_subs, before);
+	mutex_unlock(&f->router->lock);
+}
+
 static void end_by_detach(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -318,6 +364,7 @@ static struct kunit_case peer_cases[] = {
 	KUNIT_CASE(attach_unconnected),
 	KUNIT_CASE(state_barrier),
 	KUNIT_CASE(state_raw),
+	KUNIT_CASE(renumber),
 	KUNIT_CASE(end_by_detach),
 	KUNIT_CASE(end_by_close),
 	KUNIT_CASE(end_of_the_router),

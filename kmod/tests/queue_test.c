@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 
 #include "../conflate.h"
+#include "../discard.h"
 #include "../msg.h"
 #include "../policy.h"
 #include "../tx.h"
@@ -380,6 +381,7 @@ static void disconnect(struct kunit *test)
 {
 	struct mqtt_rig *rig = test->priv;
 	struct mqtt_tx *tx = &rig->peer.tx;
+	struct mqtt_queue rest;
 	u32 i;
 
 	rig->peer.limits.queue_packets = 200;
@@ -393,10 +395,71 @@ static void disconnect(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, enqueue(rig, 0, 1), -ECONNABORTED);
 	KUNIT_EXPECT_EQ(test, tx->slow, MQTT_TX_SLOW_FOUND);
 	KUNIT_EXPECT_EQ(test, tx->queue.packets, 204);
-	KUNIT_EXPECT_EQ(test, mqtt_queue_purge_but(&tx->queue, 1, mqtt_tx_pingresp), 199);
+	tx->pinned = 1;
+	mqtt_queue_cut(&rest, &tx->queue, 1);
 	mqtt_rig_check_sums(rig, &tx->queue);
-	KUNIT_EXPECT_EQ(test, tx->queue.packets, 5);
+	KUNIT_EXPECT_EQ(test, tx->queue.packets, 1);
 	KUNIT_EXPECT_EQ(test, mqtt_rig_number_of(mqtt_queue_first(&tx->queue), 0), 1);
+	KUNIT_EXPECT_LE(test, rest.packets, 203);
+	KUNIT_EXPECT_GE(test, rest.packets, 204 - MQTT_QUEUE_CHUNK_MSGS);
+	mqtt_rig_check_sums(rig, &rest);
+	mqtt_queue_purge(&rest);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used),
+			tx->queue.allowed - MQTT_MEMORY_QUANTUM);
+}
+
+/* Those that stay, and those that do not, have what is theirs; with nodes of an index, too. */
+static void cut(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue, rest;
+	u32 i, n, keep;
+
+	rig->peer.limits.queue_policy = MQTT_QUEUE_POLICY_CONFLATE;
+	for (n = 0; n < 4 * MQTT_QUEUE_CHUNK_MSGS; n += 27)
+		for (keep = 0; keep <= min(n, 3); keep++) {
+			rig->peer.limits.queue_packets = n;
+			for (i = 0; i < n + n / 4; i++)
+				enqueue(rig, i, 1);
+			mqtt_queue_cut(&rest, queue, keep);
+			mqtt_rig_check_sums(rig, queue);
+			mqtt_rig_check_sums(rig, &rest);
+			KUNIT_EXPECT_EQ(test, queue->entries, keep);
+			KUNIT_EXPECT_FALSE(test, queue->index.active);
+			mqtt_queue_purge(&rest);
+			mqtt_queue_purge(queue);
+			KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
+		}
+}
+
+/* At once goes one chunk, and the others later, of short queues and of long ones. */
+static void discard(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_queue_chunk *chunk;
+	u32 i, n;
+
+	refcount_set(&rig->router.refs, 1);
+	for (n = 0; n <= 1000; n = 2 * n + 1) {
+		for (i = 0; i < n; i++)
+			enqueue(rig, i, 1 + i % 64);
+		i = queue->packets;
+		KUNIT_EXPECT_EQ(test, mqtt_discard(&rig->router, queue), i);
+		mqtt_rig_check_sums(rig, queue);
+		KUNIT_EXPECT_EQ(test, queue->entries, 0);
+	}
+	flush_workqueue(mqtt_end_wq);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rig->router.refs), 1);
+
+	for (i = 0; i < 100; i++)
+		enqueue(rig, i, 1);
+	chunk = mqtt_queue_behead(queue);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	KUNIT_EXPECT_EQ(test, queue->packets, 100 - MQTT_QUEUE_CHUNK_MSGS);
+	KUNIT_EXPECT_EQ(test, queue->entries, queue->packets);
+	kfree(chunk);
 }
 
 /* --- marks ------------------------------------------------------------------------------- */
@@ -426,6 +489,8 @@ static void water(struct kunit *test)
 
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(drop_new),
+	KUNIT_CASE(cut),
+	KUNIT_CASE(discard),
 	KUNIT_CASE(drop_old),
 	KUNIT_CASE(drop_old_by_bytes),
 	KUNIT_CASE(conflate_by_packets),

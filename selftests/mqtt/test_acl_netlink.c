@@ -344,7 +344,26 @@ static unsigned int rules_of(unsigned int id)
 	return n;
 }
 
-/* Sends one rule by @from; returns the errno. */
+/* Sends one rule by @from, the last of @total, 0: of which nothing is said; returns the errno. */
+static int send_last(struct rawnl *from, unsigned int id, unsigned int total)
+{
+	struct rawnl_answer a;
+	struct bytes b = { 0 };
+	size_t nest;
+
+	rawnl_begin(from, &b, MQTT_CMD_ACL_SET, 0);
+	nest = rawnl_nest(&b, MQTT_A_ACL);
+	rawnl_put_u32(&b, MQTT_A_ACL_ID, id);
+	if (total)
+		rawnl_put_u32(&b, MQTT_A_ACL_RULES, total);
+	rawnl_nest_end(&b, nest);
+	put_rule(&b, "last", ALLOW, PUB);
+	rawnl_call(from, &b, &a);
+	bytes_free(&b);
+	return a.error;
+}
+
+/* Likewise, of a set that goes on or has no other rule. */
 static int send_part(struct rawnl *from, unsigned int id, bool more)
 {
 	struct rawnl_answer a;
@@ -371,7 +390,7 @@ static void parts(void)
 	CHECK_EQ(send_part(&raw, 1, true), 0);
 	CHECK_EQ(send_part(&second, 1, true), EBUSY);
 	CHECK_EQ(send_part(&second, 1, false), EBUSY);
-	CHECK_EQ(send_part(&raw, 1, false), 0);
+	CHECK_EQ(send_last(&raw, 1, 3), 0);
 	CHECK_EQ(rules_of(1), 3);
 	CHECK_EQ(send_part(&second, 1, true), 0);
 	CHECK_EQ(rules_of(1), 3);
@@ -384,6 +403,7 @@ static void parts(void)
 
 	/* a request that is refused forgets it, too */
 	CHECK_EQ(send_part(&raw, 1, true), 0);
+	CHECK_EQ(send_part(&raw, 1, true), 0);
 	refused("bad filter", EINVAL, "filter", MQTT_CMD_ACL_SET, bad_filter);
 	CHECK_EQ(send_part(&second, 1, false), 0);
 	CHECK_EQ(rules_of(1), 1);
@@ -395,6 +415,35 @@ static void parts(void)
 	CHECK_EQ(send_part(&raw, 1, false), 0);
 	CHECK_EQ(rules_of(1), 1);
 	rawnl_close(&raw);
+}
+
+/* A part that is lost is noticed, whatever it was lost by. */
+static void lost_part(void)
+{
+	unsigned int port;
+	struct rawnl next;
+
+	start();
+	rawnl_open(&raw);
+	CHECK_EQ(send_part(&raw, 1, true), 0);
+	CHECK_EQ(send_last(&raw, 1, 0), EINVAL);
+	CHECK_EQ(rules_of(1), 0);
+	CHECK_EQ(send_part(&raw, 1, true), 0);
+	CHECK_EQ(send_last(&raw, 1, 3), EINVAL);
+	CHECK_EQ(send_last(&raw, 1, 2), EINVAL);
+	CHECK_EQ(rules_of(1), 0);
+
+	/* Another socket with the same port id does not go on with it. */
+	CHECK_EQ(send_part(&raw, 1, true), 0);
+	port = rawnl_port(&raw);
+	rawnl_close(&raw);
+	rawnl_open_as(&next, port);
+	CHECK_EQ(rawnl_port(&next), port);
+	CHECK_EQ(send_last(&next, 1, 2), EINVAL);
+	CHECK_EQ(send_part(&next, 1, true), 0);
+	CHECK_EQ(send_last(&next, 1, 2), 0);
+	CHECK_EQ(rules_of(1), 2);
+	rawnl_close(&next);
 }
 
 static void too_many(void)
@@ -482,6 +531,7 @@ static const struct ksft_case cases[] = {
 	{ "errors", errors },
 	{ "dumps", dumps },
 	{ "parts", parts },
+	{ "lost_part", lost_part },
 	{ "too_many", too_many },
 	{ "unprivileged", unprivileged },
 	{ "death", death },
