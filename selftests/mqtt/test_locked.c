@@ -1,83 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * A socket that its owner holds locked for as long as he likes: the daemon is inside
- * recv() or send(), at a page that does not come (userfaultfd). What is for that
- * socket waits, and nothing else does.
+ * recv() or send(). Messages for that socket wait, and no others; requests that need it:
+ * test_owned.c.
  */
-#include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "lib/packets.h"
+#include "lib/stuck.h"
 
-#define PAGE	4096UL
 #define MESSAGES 50
 
 static struct rig_peer pub, sub, other;
 static struct bytes slow;
-
-/* A call that stands still at its buffer, which is not there before stuck_end(). */
-struct stuck {
-	pthread_t thread;
-	int uffd;
-	unsigned char *page;
-	int fd;
-	size_t len;		/* bytes of the call */
-	bool sends;
-};
-
-static void *stuck_main(void *arg)
-{
-	struct stuck *s = arg;
-
-	if (s->sends)
-		CHECK_EQ(send(s->fd, s->page, s->len, MSG_NOSIGNAL), s->len);
-	else
-		CHECK_EQ(recv(s->fd, s->page, s->len, 0), s->len);
-	return NULL;
-}
-
-static void stuck_start(struct stuck *s)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register area = {
-		.range.len = PAGE, .mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffd_msg msg;
-
-	s->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (s->uffd < 0)
-		ksft_skip("no userfaultfd: %s", strerror(errno));
-	CHECK_SYS(ioctl(s->uffd, UFFDIO_API, &api));
-	s->page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(s->page != MAP_FAILED);
-	area.range.start = (unsigned long)s->page;
-	CHECK_SYS(ioctl(s->uffd, UFFDIO_REGISTER, &area));
-	CHECK(!pthread_create(&s->thread, NULL, stuck_main, s));
-	tcp_wait(s->uffd, POLLIN);
-	CHECK_EQ(read(s->uffd, &msg, sizeof(msg)), sizeof(msg));
-	CHECK_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
-}
-
-/* The page comes, with @len bytes for a send(). */
-static void stuck_end(struct stuck *s, const void *bytes, size_t len)
-{
-	struct uffdio_copy copy = { .dst = (unsigned long)s->page, .len = PAGE };
-	static unsigned char from[2 * PAGE];
-	unsigned char *aligned = (void *)(((unsigned long)from + PAGE - 1) & ~(PAGE - 1));
-
-	memcpy(aligned, bytes, len);
-	copy.src = (unsigned long)aligned;
-	CHECK_SYS(ioctl(s->uffd, UFFDIO_COPY, &copy));
-	pthread_join(s->thread, NULL);
-	close(s->uffd);
-}
 
 static void start(void)
 {

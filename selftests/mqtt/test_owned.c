@@ -4,95 +4,30 @@
  * answered. Who needs that socket waits, and nobody else.
  */
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/port.h"
 #include "lib/rig.h"
-
-#define PAGE 4096
+#include "lib/stuck.h"
 
 static struct rig_peer owned, pub, sub;
 static struct rig_port port;
 
-/* Memory that is not there before somebody says so */
-
-static struct {
-	int fd;
-	void *page;
-	pthread_t sender;
-	int target;
-	bool sent;
-} fault;
-
-static bool flag(const bool *f)
-{
-	return __atomic_load_n(f, __ATOMIC_ACQUIRE);
-}
-
-static void flag_set(bool *f)
-{
-	__atomic_store_n(f, true, __ATOMIC_RELEASE);
-}
-
-static void fault_prepare(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	fault.fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (fault.fd < 0 && errno == ENOSYS)
-		ksft_skip("no userfaultfd in this kernel");
-	CHECK_SYS(fault.fd);
-	CHECK_SYS(ioctl(fault.fd, UFFDIO_API, &api));
-	fault.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(fault.page != MAP_FAILED);
-	reg.range.start = (unsigned long)fault.page;
-	reg.range.len = PAGE;
-	CHECK_SYS(ioctl(fault.fd, UFFDIO_REGISTER, &reg));
-}
-
-static void *fault_main(void *arg)
-{
-	(void)arg;
-	CHECK_EQ(send(fault.target, fault.page, 2, 0), 2);
-	flag_set(&fault.sent);
-	return NULL;
-}
+static struct stuck stuck;
 
 /* From here on until fault_end() somebody has the socket. */
 static void fault_begin(int fd)
 {
-	struct uffd_msg msg;
-
-	fault_prepare();
-	fault.target = fd;
-	fault.sent = false;
-	CHECK(!pthread_create(&fault.sender, NULL, fault_main, NULL));
-	CHECK(tcp_wait(fault.fd, POLLIN) & POLLIN);
-	CHECK_EQ(read(fault.fd, &msg, sizeof(msg)), sizeof(msg));
-	CHECK_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
+	stuck = (struct stuck){ .fd = fd, .len = 2, .sends = true };
+	stuck_start(&stuck);
 }
 
 /* What was sent is a PINGRESP. */
 static void fault_end(void)
 {
-	unsigned char page[PAGE] = { 0xd0, 0x00 };
-	struct uffdio_copy copy = {
-		.dst = (unsigned long)fault.page, .src = (unsigned long)page, .len = PAGE,
-	};
-
-	CHECK(!flag(&fault.sent));
-	CHECK_SYS(ioctl(fault.fd, UFFDIO_COPY, &copy));
-	pthread_join(fault.sender, NULL);
-	munmap(fault.page, PAGE);
-	close(fault.fd);
+	stuck_end(&stuck, "\xd0\x00", 2);
 }
 
 /* Things that are done on the side, so that it is seen when they do not end */
@@ -114,7 +49,7 @@ static void *job_main(void *arg)
 	CHECK(!mqtt_nl_open(&nl));
 	job->ret = job->run(nl);
 	mqtt_nl_close(nl);
-	flag_set(&job->done);
+	ksft_flag_set(&job->done);
 	return NULL;
 }
 
@@ -126,7 +61,7 @@ static void job_begin(struct job *job, int (*run)(struct mqtt_nl *nl))
 
 static int job_end(struct job *job)
 {
-	WAIT_UNTIL(flag(&job->done));
+	WAIT_UNTIL(ksft_flag(&job->done));
 	pthread_join(job->thread, NULL);
 	return job->ret;
 }
@@ -247,7 +182,7 @@ static void one_waits(int (*run)(struct mqtt_nl *nl), int fd, int client)
 	job_begin(&job, run);
 	WAIT_UNTIL(is_stuck(&job));
 	expect_others_go_on();
-	CHECK(!flag(&job.done));
+	CHECK(!ksft_flag(&job.done));
 	fault_end();
 	CHECK_EQ(job_end(&job), 0);
 	tcp_expect(client, pingresp, sizeof(pingresp));
