@@ -1,117 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit: queues, what they do at their limits, and the memory that they share.
- * After each step the sums are made anew from what the queue holds.
+ * KUnit: queues, and what they do at their limits. After each step the sums are made
+ * anew from what the queue holds.
  */
 #include <kunit/test.h>
-#include <linux/prandom.h>
-
-#include <mqtt/wire.h>
 
 #include "../conflate.h"
 #include "../msg.h"
-#include "../peer.h"
 #include "../policy.h"
-#include "../router.h"
 #include "../tx.h"
+#include "queue_rig.h"
 
-#define TOPICS		20
-#define MODEL_MAX	4096
-
-/* A receiver that has nothing but a queue, and packets as they should be in it */
-struct rig {
-	struct kunit *test;
-	struct mqtt_router router;
-	struct mqtt_peer peer;
-	struct rnd_state rnd;
-	u32 next;			/* number of the next packet */
-	u32 enqueued;
-	u32 popped;
-	u32 newest[TOPICS];		/* 0: none */
-	u32 model[MODEL_MAX];
-	u32 nr_model;
-	u32 pinned;			/* of them */
-};
-
-static int rig_init(struct kunit *test)
-{
-	struct rig *rig = kunit_kzalloc(test, sizeof(*rig), GFP_KERNEL);
-
-	if (!rig)
-		return -ENOMEM;
-	rig->test = test;
-	rig->router.stats = mqtt_stats_alloc();
-	if (!rig->router.stats)
-		return -ENOMEM;
-	mqtt_memory_init(&rig->router.memory);
-	rig->peer.router = &rig->router;
-	rig->peer.id = 1;
-	rig->peer.limits.queue_bytes = U32_MAX;
-	spin_lock_init(&rig->peer.tx.lock);
-	mqtt_queue_init(&rig->peer.tx.queue, &rig->router.memory);
-	prandom_seed_state(&rig->rnd, 5);
-	rig->next = 1;
-	test->priv = rig;
-	return 0;
-}
-
-static void rig_exit(struct kunit *test)
-{
-	struct rig *rig = test->priv;
-
-	if (!rig)
-		return;
-	mqtt_queue_purge(&rig->peer.tx.queue);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
-	free_percpu(rig->router.stats);
-}
-
-static u32 below(struct rig *rig, u32 n)
+static u32 below(struct mqtt_rig *rig, u32 n)
 {
 	return prandom_u32_state(&rig->rnd) % n;
-}
-
-/* --- messages ------------------------------------------------------------------ */
-
-#define PACKET_LEN	(2 + 2 + 2 + 4)
-
-/* @packets of one topic, with the numbers that come next */
-static struct mqtt_msg *message(struct rig *rig, u32 topic, u32 packets)
-{
-	struct mqtt_msg *msg = mqtt_msg_alloc(packets * PACKET_LEN, packets * PACKET_LEN,
-					      MQTT_PROTOCOL_V311, GFP_KERNEL);
-	u32 i;
-
-	KUNIT_ASSERT_NOT_NULL(rig->test, msg);
-	for (i = 0; i < packets; i++) {
-		u8 *p = msg->head + i * PACKET_LEN;
-
-		p[0] = MQTT_PKT_PUBLISH << 4;
-		p[1] = PACKET_LEN - 2;
-		p[2] = 0;
-		p[3] = 2;
-		p[4] = 't';
-		p[5] = topic;
-		p[6] = 0;
-		p[7] = rig->next >> 16;
-		p[8] = rig->next >> 8;
-		p[9] = rig->next++;
-	}
-	msg->packets = packets;
-	msg->longest = PACKET_LEN;
-	return msg;
-}
-
-static u32 topic_of(const struct mqtt_msg *msg)
-{
-	return msg->head[5];
-}
-
-static u32 number_of(const struct mqtt_msg *msg, u32 packet)
-{
-	const u8 *p = msg->head + packet * PACKET_LEN + 7;
-
-	return p[0] << 16 | p[1] << 8 | p[2];
 }
 
 /* --- what a queue has to be ------------------------------------------------------- */
@@ -127,7 +29,7 @@ static u32 tree_size(const struct rb_root *root)
 }
 
 /* Each topic in order; what its node has is the newest, and all nodes are in the tree. */
-static void check_topics(struct rig *rig)
+static void check_topics(struct mqtt_rig *rig)
 {
 	struct mqtt_queue *queue = &rig->peer.tx.queue;
 	const struct mqtt_msg *last[TOPICS] = {};
@@ -142,8 +44,9 @@ static void check_topics(struct rig *rig)
 
 		if (msg == mqtt_tx_pingresp)
 			continue;
-		topic = topic_of(msg);
-		wrong += last[topic] && number_of(last[topic], 0) >= number_of(msg, 0);
+		topic = mqtt_rig_topic_of(msg);
+		wrong += last[topic] &&
+			 mqtt_rig_number_of(last[topic], 0) >= mqtt_rig_number_of(msg, 0);
 		wrong += indexed[topic];
 		last[topic] = msg;
 		indexed[topic] = queue->index.active && mqtt_queue_is_node(entry) &&
@@ -152,47 +55,16 @@ static void check_topics(struct rig *rig)
 	}
 	for (i = 0; i < TOPICS; i++)
 		wrong += last[i] && rig->newest[i] &&
-			 number_of(last[i], last[i]->packets - 1) != rig->newest[i];
+			 mqtt_rig_number_of(last[i], last[i]->packets - 1) != rig->newest[i];
 	KUNIT_EXPECT_EQ(rig->test, tree_size(&queue->index.root), in_tree);
 	KUNIT_EXPECT_EQ(rig->test, wrong, 0);
 }
 
-static void check_sums(struct rig *rig, const struct mqtt_queue *queue)
-{
-	u32 entries = 0, packets = 0, nodes = 0, wrong = 0;
-	const struct mqtt_queue_chunk *chunk;
-	u64 bytes = 0;
-	u32 i;
-
-	for (chunk = queue->first; chunk; chunk = chunk->next) {
-		if (chunk != queue->first)
-			bytes += sizeof(*chunk);
-		wrong += chunk != (chunk->next ? chunk->next->prev : queue->last);
-		wrong += chunk->head >= chunk->tail && queue->entries;
-		for (i = chunk->head; i < chunk->tail; i++) {
-			const struct mqtt_msg *msg = mqtt_queue_untag(chunk->msg[i]);
-
-			entries++;
-			packets += msg->packets;
-			if (!(chunk->peer[i] & MQTT_QUEUE_UNCHARGED))
-				bytes += msg->truesize;
-			nodes += mqtt_queue_is_node(chunk->msg[i]);
-		}
-	}
-	bytes += nodes * sizeof(struct mqtt_queue_node);
-	KUNIT_EXPECT_EQ(rig->test, wrong, 0);
-	KUNIT_EXPECT_EQ(rig->test, queue->entries, entries);
-	KUNIT_EXPECT_EQ(rig->test, queue->packets, packets);
-	KUNIT_EXPECT_EQ(rig->test, queue->bytes, bytes);
-	KUNIT_EXPECT_EQ(rig->test, queue->index.nodes, nodes);
-	KUNIT_EXPECT_LE(rig->test, queue->bytes, queue->allowed);
-}
-
-static void check(struct rig *rig)
+static void check(struct mqtt_rig *rig)
 {
 	const struct mqtt_tx *tx = &rig->peer.tx;
 
-	check_sums(rig, &tx->queue);
+	mqtt_rig_check_sums(rig, &tx->queue);
 	check_topics(rig);
 	KUNIT_EXPECT_EQ(rig->test, atomic64_read(&rig->router.memory.used),
 			tx->queue.allowed - MQTT_MEMORY_QUANTUM);
@@ -201,7 +73,7 @@ static void check(struct rig *rig)
 }
 
 /* The packets in the queue are those of the model. */
-static void check_model(struct rig *rig)
+static void check_model(struct mqtt_rig *rig)
 {
 	struct mqtt_queue_pos pos = mqtt_queue_begin(&rig->peer.tx.queue);
 	u32 i, n = 0, wrong = 0;
@@ -212,7 +84,7 @@ static void check_model(struct rig *rig)
 		if (msg == mqtt_tx_pingresp)
 			continue;
 		for (i = 0; i < msg->packets && n < rig->nr_model; i++)
-			wrong += number_of(msg, i) != rig->model[n++];
+			wrong += mqtt_rig_number_of(msg, i) != rig->model[n++];
 	}
 	KUNIT_EXPECT_EQ(rig->test, wrong, 0);
 	KUNIT_EXPECT_EQ(rig->test, n, rig->nr_model);
@@ -221,10 +93,10 @@ static void check_model(struct rig *rig)
 
 /* --- steps ------------------------------------------------------------------------- */
 
-static int enqueue(struct rig *rig, u32 topic, u32 packets)
+static int enqueue(struct mqtt_rig *rig, u32 topic, u32 packets)
 {
 	struct mqtt_verdict verdict = { .packets = packets };
-	struct mqtt_msg *msg = message(rig, topic, packets);
+	struct mqtt_msg *msg = mqtt_rig_message(rig, topic, packets);
 	struct mqtt_tx *tx = &rig->peer.tx;
 	u32 full = tx->drop_queue_full;
 	int err;
@@ -242,7 +114,7 @@ static int enqueue(struct rig *rig, u32 topic, u32 packets)
 }
 
 /* TCP has taken the first one. */
-static void pop(struct rig *rig)
+static void pop(struct mqtt_rig *rig)
 {
 	struct mqtt_tx *tx = &rig->peer.tx;
 	const struct mqtt_msg *msg;
@@ -265,7 +137,7 @@ static void pop(struct rig *rig)
 	tx->pinned -= !!tx->pinned;
 }
 
-static void pin(struct rig *rig, u32 entries)
+static void pin(struct mqtt_rig *rig, u32 entries)
 {
 	struct mqtt_tx *tx = &rig->peer.tx;
 	struct mqtt_queue_pos pos = mqtt_queue_begin(&tx->queue);
@@ -277,7 +149,7 @@ static void pin(struct rig *rig, u32 entries)
 			rig->pinned += mqtt_queue_msg(&pos)->packets;
 }
 
-static void ping(struct rig *rig)
+static void ping(struct mqtt_rig *rig)
 {
 	struct mqtt_tx *tx = &rig->peer.tx;
 
@@ -288,7 +160,7 @@ static void ping(struct rig *rig)
 }
 
 /* Anything but a message */
-static void step_beside(struct rig *rig)
+static void step_beside(struct mqtt_rig *rig)
 {
 	switch (below(rig, 8)) {
 	case 0:
@@ -306,7 +178,7 @@ static void step_beside(struct rig *rig)
 	}
 }
 
-static void model_put(struct rig *rig, u32 first, u32 n)
+static void model_put(struct mqtt_rig *rig, u32 first, u32 n)
 {
 	while (n--)
 		rig->model[rig->nr_model++] = first++;
@@ -316,7 +188,7 @@ static void model_put(struct rig *rig, u32 first, u32 n)
 
 static void drop_new(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i, n, room;
 
 	rig->peer.limits.queue_packets = 100;
@@ -332,7 +204,7 @@ static void drop_new(struct kunit *test)
 	KUNIT_EXPECT_GT(test, rig->peer.tx.drop_queue_full, 200);
 }
 
-static void model_drop_old(struct rig *rig, u32 first, u32 n, u32 most)
+static void model_drop_old(struct mqtt_rig *rig, u32 first, u32 n, u32 most)
 {
 	u32 excess;
 
@@ -351,7 +223,7 @@ static void model_drop_old(struct rig *rig, u32 first, u32 n, u32 most)
 
 static void drop_old(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i, n;
 
 	rig->peer.limits.queue_packets = 50;
@@ -373,7 +245,7 @@ static void drop_old(struct kunit *test)
 
 static void drop_old_by_bytes(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i;
 
 	rig->peer.limits.queue_bytes = 20000;
@@ -388,7 +260,7 @@ static void drop_old_by_bytes(struct kunit *test)
 }
 
 /* @crowded: even the newest may go, while older ones are just being sent */
-static void conflate_random(struct rig *rig, u32 topics, bool crowded)
+static void conflate_random(struct mqtt_rig *rig, u32 topics, bool crowded)
 {
 	u32 i;
 
@@ -412,7 +284,7 @@ static void conflate_random(struct rig *rig, u32 topics, bool crowded)
 
 static void conflate_by_packets(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 
 	rig->peer.limits.queue_packets = 200;
 	conflate_random(rig, TOPICS, false);
@@ -421,7 +293,7 @@ static void conflate_by_packets(struct kunit *test)
 
 static void conflate_by_bytes(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 
 	rig->peer.limits.queue_bytes = 40000;
 	conflate_random(rig, TOPICS / 2, false);
@@ -431,7 +303,7 @@ static void conflate_by_bytes(struct kunit *test)
 /* Less room than topics: what is there is of each topic the newest all the same. */
 static void conflate_too_many_topics(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 
 	rig->peer.limits.queue_packets = 15;
 	conflate_random(rig, TOPICS, true);
@@ -441,7 +313,7 @@ static void conflate_too_many_topics(struct kunit *test)
 /* Without memory for the index messages are dropped as by drop-old, in order. */
 static void conflate_without_memory(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	struct mqtt_queue *queue = &rig->peer.tx.queue;
 	u32 i;
 
@@ -462,7 +334,7 @@ static void conflate_without_memory(struct kunit *test)
 
 static void conflate_never_memory(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i;
 
 	rig->peer.limits.queue_packets = 100;
@@ -482,7 +354,7 @@ static void conflate_never_memory(struct kunit *test)
  */
 static void conflate_one_without_memory(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	struct mqtt_queue *queue = &rig->peer.tx.queue;
 	u32 i;
 
@@ -506,7 +378,7 @@ static void conflate_one_without_memory(struct kunit *test)
 
 static void disconnect(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	struct mqtt_tx *tx = &rig->peer.tx;
 	u32 i;
 
@@ -522,119 +394,16 @@ static void disconnect(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tx->slow, MQTT_TX_SLOW_FOUND);
 	KUNIT_EXPECT_EQ(test, tx->queue.packets, 204);
 	KUNIT_EXPECT_EQ(test, mqtt_queue_purge_but(&tx->queue, 1, mqtt_tx_pingresp), 199);
-	check_sums(rig, &tx->queue);
+	mqtt_rig_check_sums(rig, &tx->queue);
 	KUNIT_EXPECT_EQ(test, tx->queue.packets, 5);
-	KUNIT_EXPECT_EQ(test, number_of(mqtt_queue_first(&tx->queue), 0), 1);
+	KUNIT_EXPECT_EQ(test, mqtt_rig_number_of(mqtt_queue_first(&tx->queue), 0), 1);
 }
 
-/* --- memory ------------------------------------------------------------------------------ */
-
-static int push(struct rig *rig, struct mqtt_queue *queue, u32 packets)
-{
-	struct mqtt_msg *msg = message(rig, 0, packets);
-	int err = mqtt_queue_push(queue, msg, 1, U32_MAX);
-
-	mqtt_msg_put(msg);
-	return err;
-}
-
-static s64 used(const struct rig *rig)
-{
-	return atomic64_read(&rig->router.memory.used);
-}
-
-static void memory(struct kunit *test)
-{
-	struct rig *rig = test->priv;
-	struct mqtt_queue a, b, c;
-	u64 most = 0;
-
-	rig->router.memory.limit = 4 * MQTT_MEMORY_QUANTUM;
-	mqtt_queue_init(&a, &rig->router.memory);
-	mqtt_queue_init(&b, &rig->router.memory);
-	while (a.bytes + 4096 < MQTT_MEMORY_QUANTUM)
-		KUNIT_EXPECT_EQ(test, push(rig, &a, 64), 0);
-	KUNIT_EXPECT_EQ(test, used(rig), 0);
-	while (!push(rig, &a, 64))
-		check_sums(rig, &a);
-	KUNIT_EXPECT_EQ(test, used(rig), rig->router.memory.limit);
-	KUNIT_EXPECT_EQ(test, push(rig, &a, 64), -EDQUOT);
-	/* Others have what each may hold, and no more. */
-	while (!push(rig, &b, 64))
-		most = b.bytes;
-	KUNIT_EXPECT_LE(test, most, MQTT_MEMORY_QUANTUM);
-	KUNIT_EXPECT_GT(test, most, MQTT_MEMORY_QUANTUM - 4096);
-	KUNIT_EXPECT_EQ(test, mqtt_queue_push(&a, NULL, 1, U64_MAX), 0);
-
-	mqtt_queue_take(&c, &a);
-	KUNIT_EXPECT_EQ(test, a.bytes, 0);
-	KUNIT_EXPECT_EQ(test, a.allowed, MQTT_MEMORY_QUANTUM);
-	mqtt_queue_splice(&b, &c);
-	KUNIT_EXPECT_GE(test, b.allowed, b.bytes);
-	KUNIT_EXPECT_EQ(test, used(rig), b.allowed - MQTT_MEMORY_QUANTUM);
-	while (b.entries) {
-		mqtt_queue_pop(&b);
-		KUNIT_EXPECT_GE(test, b.allowed, b.bytes);
-		KUNIT_EXPECT_EQ(test, used(rig), b.allowed - MQTT_MEMORY_QUANTUM);
-		KUNIT_EXPECT_LE(test, b.allowed, b.bytes + 3 * MQTT_MEMORY_QUANTUM);
-	}
-	KUNIT_EXPECT_EQ(test, used(rig), 0);
-	KUNIT_EXPECT_EQ(test, b.bytes, 0);
-	mqtt_queue_purge(&a);
-	mqtt_queue_purge(&b);
-}
-
-/* About its mark a queue does not go to the counter for each message. */
-static void memory_hysteresis(struct kunit *test)
-{
-	struct rig *rig = test->priv;
-	struct mqtt_queue *queue = &rig->peer.tx.queue;
-	u32 i, changes = 0;
-	s64 before;
-
-	while (!used(rig))
-		KUNIT_EXPECT_EQ(test, push(rig, queue, 64), 0);
-	before = used(rig);
-	for (i = 0; i < 200; i++) {
-		mqtt_queue_pop(queue);
-		changes += used(rig) != before;
-		before = used(rig);
-		KUNIT_EXPECT_EQ(test, push(rig, queue, 64), 0);
-		changes += used(rig) != before;
-		before = used(rig);
-	}
-	KUNIT_EXPECT_EQ(test, changes, 0);
-}
-
-/* A message for several receivers in a row is charged once, whoever is served first. */
-static void shared(struct kunit *test)
-{
-	struct rig *rig = test->priv;
-	struct mqtt_queue *queue = &rig->peer.tx.queue;
-	u32 i, j;
-
-	for (i = 0; i < 30; i++) {
-		struct mqtt_msg *msg = message(rig, 0, 1);
-		u64 before = queue->bytes;
-
-		for (j = 0; j < 3; j++)
-			KUNIT_EXPECT_EQ(test, 0,
-					mqtt_queue_push_shared(queue, msg, j + 1, U32_MAX));
-		KUNIT_EXPECT_LT(test, queue->bytes, before + 2 * msg->truesize +
-				sizeof(struct mqtt_queue_chunk));
-		mqtt_msg_put(msg);
-		check_sums(rig, queue);
-	}
-	while (queue->entries) {
-		mqtt_queue_pop(queue);
-		check_sums(rig, queue);
-	}
-	KUNIT_EXPECT_EQ(test, queue->bytes, 0);
-}
+/* --- marks ------------------------------------------------------------------------------- */
 
 static void water(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i;
 
 	rig->peer.limits.queue_packets = 12;
@@ -666,17 +435,14 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(conflate_never_memory),
 	KUNIT_CASE(conflate_one_without_memory),
 	KUNIT_CASE(disconnect),
-	KUNIT_CASE(memory),
-	KUNIT_CASE(memory_hysteresis),
-	KUNIT_CASE(shared),
 	KUNIT_CASE(water),
 	{}
 };
 
 static struct kunit_suite queue_suite = {
 	.name = "mqtt_queue",
-	.init = rig_init,
-	.exit = rig_exit,
+	.init = mqtt_rig_init,
+	.exit = mqtt_rig_exit,
 	.test_cases = queue_cases,
 };
 

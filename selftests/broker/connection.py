@@ -100,6 +100,13 @@ class Client:
     def expect(self, kind, packet_id=None):
         return self._of_kind(self.next(), kind, packet_id)
 
+    def arriving(self, kind):
+        """Waits for the first bytes of a packet, which is of that type."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.data and self._more(deadline):
+            pass
+        check(self.data[:1] and self.data[0] >> 4, kind, 'type of the packet that comes')
+
     def answer(self, kind, packet_id):
         """Likewise, but messages may come before it; they are what comes next then."""
         while (p := self._next()) and p.type == PUBLISH:

@@ -5,7 +5,8 @@ import hashlib
 
 from broker import free_port
 from connection import LEVELS, NEVER, Client, forget, session
-from wire import MAX_QOS, PUBACK, PUBREC, SUBACK, WILL_DELAY, check, packet, publish, subscribe
+from wire import MAX_QOS, PUBACK, PUBLISH, PUBREC, SUBACK, WILL_DELAY, check, packet, publish, \
+    subscribe
 
 
 def hashed(kind, password):
@@ -332,7 +333,7 @@ def own_long_message(broker):
             with Client(b.address, 4).connected('pub') as pub, \
                     Client(b.address, 4).connected('sub').subscribed('long', options=qos) as sub:
                 pub.publish('long', payload, qos)
-                pub.ping()
+                sub.arriving(PUBLISH)
                 sub.send(packet(0xc0, b'') * 3)
                 sub.message('long', payload, qos)
                 for _ in range(3):

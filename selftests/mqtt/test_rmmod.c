@@ -1,70 +1,35 @@
 // SPDX-License-Identifier: MIT
 /*
  * The module can go when no router is left, and not before; whatever clients
- * do meanwhile. It is loaded again from $MQTT_KO, or from where it was built.
+ * do meanwhile.
  */
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/module.h"
 #include "lib/packets.h"
 #include "lib/reader.h"
 #include "lib/rig.h"
 
 static struct rig_peer pub, sub, idle;
 
-static const char *module_path(void)
-{
-	static char path[512];
-	const char *env = getenv("MQTT_KO");
-	struct utsname uts;
-
-	if (env)
-		return env;
-	CHECK_SYS(uname(&uts));
-	snprintf(path, sizeof(path), "build/%s/mqtt.ko", uts.release);
-	return path;
-}
-
-static int module_unload(void)
-{
-	return syscall(SYS_delete_module, "mqtt", O_NONBLOCK);
-}
-
-static void module_load(void)
-{
-	int fd = CHECK_SYS(open(module_path(), O_RDONLY | O_CLOEXEC));
-
-	CHECK_SYS(syscall(SYS_finit_module, fd, "", 0));
-	close(fd);
-}
-
-static void need_module_file(void)
-{
-	if (access(module_path(), R_OK))
-		ksft_skip("there is no %s", module_path());
-}
-
 static void check_busy(void)
 {
-	CHECK_EQ(module_unload(), -1);
+	CHECK_EQ(module_try_unload(), -1);
 	if (errno != EBUSY && errno != EAGAIN)
 		FAIL("delete_module: %s", strerror(errno));
 }
 
 static void unload_and_load(void)
 {
-	WAIT_UNTIL(!module_unload());
+	module_unload();
 	module_load();
 }
 
 static void busy_with_router(void)
 {
-	need_module_file();
+	module_need_file();
 	rig_start();
 	check_busy();
 	rig_open(&pub);
@@ -143,7 +108,7 @@ static void unload_under_traffic(void)
 	pid_t owner;
 	int i;
 
-	need_module_file();
+	module_need_file();
 	for (i = 0; i < ksft_scale(3, 2); i++) {
 		rig_connect(&pub, NULL);
 		rig_connect(&sub, NULL);
@@ -180,7 +145,7 @@ static void unload_with_sleeping_reader(void)
 	struct reader r;
 	pid_t owner;
 
-	need_module_file();
+	module_need_file();
 	rig_connect(&pub, NULL);
 	rig_connect(&sub, NULL);
 	rig_connect(&idle, NULL);

@@ -92,13 +92,13 @@ static void *sender_main(void *arg)
 		s->error = errno;
 		done += s->ret;
 	} while (s->ret > 0 && done < s->data.len);
-	__atomic_store_n(&s->done, true, __ATOMIC_RELEASE);
+	ksft_flag_set(&s->done);
 	return NULL;
 }
 
 static bool sender_is_done(struct sender *s)
 {
-	return __atomic_load_n(&s->done, __ATOMIC_ACQUIRE);
+	return ksft_flag(&s->done);
 }
 
 static bool sender_is_blocked(struct sender *s)

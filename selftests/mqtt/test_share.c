@@ -3,7 +3,6 @@
  * Groups of shared subscriptions: of each message one member gets a copy.
  */
 #include <netlink/attr.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,21 +15,11 @@
 static struct rig_peer pub, members[MEMBERS];
 static struct packets in[MEMBERS];
 
-/* Members take turns on each CPU. */
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	CHECK_SYS(sched_setaffinity(0, sizeof(set), &set));
-}
-
 static void start(const char *group, const char *filter)
 {
 	unsigned int i;
 
-	stay_on_one_cpu();
+	ksft_run_on(0);	/* members take turns on each CPU */
 	rig_start();
 	rig_open(&pub);
 	for (i = 0; i < MEMBERS; i++) {
