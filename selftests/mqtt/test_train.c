@@ -22,7 +22,12 @@ static void start(void)
 /* Many topics in runs of many lengths, of packets of many sizes. */
 static void runs_of_topics(void)
 {
-	static const char * const topics[] = { "t/a", "t/b", "t/longer/than/the/others", "x" };
+	static const char * const topics[] = {
+		"t/a", "t/b", "t/longer/than/the/others", "x",
+		/* alike in all that is looked at first */
+		"t/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0",
+		"t/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/1",
+	};
 	static const size_t sizes[] = { 5, 6, 30, 119, 120, 121, 122, 500, 1000, 1100, 2500 };
 	unsigned int rounds = ksft_scale(300, 30), all = 0, i, n;
 	struct bytes b = { 0 }, want = { 0 };
