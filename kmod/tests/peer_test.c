@@ -6,6 +6,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "../rxq.h"
 #include "peer_rig.h"
 
 /* -1 if there is no such peer */
@@ -130,6 +131,26 @@ static void end_of_the_router(struct kunit *test)
 	EXPECT(f->pub.here, MESSAGE_3);
 }
 
+/* A few bytes are put into a buffer of their own only if that gives some memory back. */
+static void compact_what_is_worth_it(struct kunit *test)
+{
+	struct mqtt_peers *f = test->priv;
+	struct sock *sk = f->pub.here->sk;
+	int held;
+
+	PUT(f->pub.client, MESSAGE_3);
+	lock_sock(sk);
+	held = atomic_read(&sk->sk_rmem_alloc);
+	KUNIT_EXPECT_GT(test, held, 100);
+	WRITE_ONCE(sk->sk_rcvbuf, (held - 100) * 8);
+	KUNIT_EXPECT_FALSE(test, mqtt_rxq_compact(sk));
+	KUNIT_EXPECT_EQ(test, atomic_read(&sk->sk_rmem_alloc), held);
+	WRITE_ONCE(sk->sk_rcvbuf, held * 8);
+	KUNIT_EXPECT_FALSE(test, mqtt_rxq_compact(sk));
+	release_sock(sk);
+	EXPECT(f->pub.here, MESSAGE_3);
+}
+
 static struct kunit_case peer_cases[] = {
 	KUNIT_CASE(attach_and_forward),
 	KUNIT_CASE(attach_twice),
@@ -139,6 +160,7 @@ static struct kunit_case peer_cases[] = {
 	KUNIT_CASE(end_by_detach),
 	KUNIT_CASE(end_by_close),
 	KUNIT_CASE(end_of_the_router),
+	KUNIT_CASE(compact_what_is_worth_it),
 	{}
 };
 

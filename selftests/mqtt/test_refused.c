@@ -151,10 +151,17 @@ static int new_port(uint32_t *id, int *fd)
 	return mqtt_nl_port_add(rig_nl, 0, id, fd);
 }
 
+static int count_port(struct nlattr **attrs, void *arg)
+{
+	(void)attrs;
+	++*(int *)arg;
+	return 0;
+}
+
 static void too_many_ports(void)
 {
 	struct rlimit limit = { 2 * PORTS_MAX, 2 * PORTS_MAX };
-	int fd[PORTS_MAX], one, i;
+	int fd[PORTS_MAX], one, i, seen = 0;
 	uint32_t id;
 
 	start();
@@ -166,6 +173,9 @@ static void too_many_ports(void)
 	close(fd[500]);
 	CHECK_EQ(new_port(&id, &fd[500]), 0);
 	CHECK_EQ(new_port(&id, &one), -ENOSPC);
+	/* and they are shown, in as many messages as it takes */
+	CHECK_EQ(mqtt_nl_port_dump(rig_nl, count_port, &seen), 0);
+	CHECK_EQ(seen, PORTS_MAX);
 }
 
 static void no_descriptor(void)
@@ -185,13 +195,6 @@ static void no_descriptor(void)
 	limit.rlim_cur++;
 	CHECK_SYS(setrlimit(RLIMIT_NOFILE, &limit));
 	CHECK_EQ(new_port(&id, &fd), 0);
-}
-
-static int count_port(struct nlattr **attrs, void *arg)
-{
-	(void)attrs;
-	++*(int *)arg;
-	return 0;
 }
 
 /* From now on no answer finds a place in the socket's buffer. */
