@@ -377,6 +377,125 @@ static void conflate_one_without_memory(struct kunit *test)
 	check(rig);
 }
 
+/* What only a collision of 64 bits would bring about: names decide then. */
+static void conflate_same_hash(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_topic topics[6];
+	struct mqtt_msg *msgs[6];
+	u32 i;
+
+	mqtt_conflate_begin(queue);
+	for (i = 0; i < ARRAY_SIZE(msgs); i++) {
+		msgs[i] = mqtt_rig_message(rig, i, 1);
+		msgs[i]->head[3] = i % 4;	/* bytes of the name */
+		KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(msgs[i], &topics[i]));
+		topics[i].hash = 5;
+		KUNIT_EXPECT_NULL(test, i < 4 ? mqtt_conflate_find(queue, &topics[i], 0) : NULL);
+		KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, msgs[i], &topics[i], 1, U32_MAX),
+				0);
+		mqtt_msg_put(msgs[i]);
+	}
+	/* "" and "t" have come again; what begins alike is not the same. */
+	for (i = 2; i < ARRAY_SIZE(msgs); i++)
+		KUNIT_EXPECT_PTR_EQ(test, mqtt_conflate_find(queue, &topics[i], 0)->msg, msgs[i]);
+	KUNIT_EXPECT_EQ(test, tree_size(&queue->index.root), 4);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+/* Where there is no room a message has no place in the index either. */
+static void conflate_full(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_msg *msg = mqtt_rig_message(rig, 1, 1);
+	struct mqtt_topic topic;
+
+	mqtt_conflate_begin(queue);
+	KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(msg, &topic));
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, msg, &topic, 1, 10), -ENOBUFS);
+	KUNIT_EXPECT_NULL(test, mqtt_conflate_find(queue, &topic, 0));
+	mqtt_rig_check_sums(rig, queue);
+	KUNIT_EXPECT_EQ(test, queue->bytes, 0);
+	mqtt_msg_put(msg);
+}
+
+/* A train that could not be reduced to its last packet, and is cut by another policy */
+static void conflate_cut_later(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_msg *train = mqtt_rig_message(rig, 1, 10);
+	struct mqtt_topic topic;
+
+	mqtt_conflate_begin(queue);
+	KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(train, &topic));
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, train, &topic, 1, U32_MAX), 0);
+	mqtt_conflate_end(queue);
+	mqtt_msg_put(train);
+	rig->peer.limits.queue_policy = MQTT_QUEUE_POLICY_DROP_OLD;
+	rig->peer.limits.queue_packets = 10;
+	KUNIT_EXPECT_EQ(test, enqueue(rig, 2, 3), 0);
+	KUNIT_EXPECT_EQ(test, queue->packets, 10);
+	KUNIT_EXPECT_EQ(test, rig->peer.tx.drop_old, 3);
+	KUNIT_EXPECT_EQ(test, mqtt_rig_number_of(mqtt_queue_first(queue), 0), 4);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+static void fill(struct mqtt_rig *rig, u32 n)
+{
+	struct mqtt_msg *msg;
+
+	while (n--) {
+		msg = mqtt_rig_message(rig, n % TOPICS, 1);
+		KUNIT_EXPECT_EQ(rig->test, 0,
+				mqtt_queue_push(&rig->peer.tx.queue, msg, 1, U32_MAX));
+		mqtt_msg_put(msg);
+	}
+}
+
+/* The chunk that the index would have come to next is sent. */
+static void chunk_of_the_cursor(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	u32 i;
+
+	fill(rig, 3 * MQTT_QUEUE_CHUNK_MSGS);
+	mqtt_conflate_begin(queue);
+	while (queue->index.cursor != queue->first)
+		KUNIT_EXPECT_GT(test, mqtt_conflate_step(&rig->peer), 0);
+	for (i = 0; i < MQTT_QUEUE_CHUNK_MSGS; i++)
+		mqtt_queue_pop(queue);
+	KUNIT_EXPECT_NULL(test, queue->index.cursor);
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_step(&rig->peer), 0);
+	KUNIT_EXPECT_EQ(test, queue->entries, TOPICS);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+/* Wherever a chunk stands, the others go on without it. */
+static void chunks_unlinked(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_queue_chunk *chunk;
+	u32 n;
+
+	for (n = 4; n > 1; n--) {
+		fill(rig, n * MQTT_QUEUE_CHUNK_MSGS - queue->entries);
+		chunk = n == 4 ? queue->first->next : n == 3 ? queue->last : queue->first;
+		for (; chunk->tail > chunk->head; queue->entries--)
+			mqtt_queue_release(queue, chunk->msg[--chunk->tail], true);
+		mqtt_queue_unlink(queue, chunk);
+		mqtt_rig_check_sums(rig, queue);
+		KUNIT_EXPECT_EQ(test, queue->entries, (n - 1) * MQTT_QUEUE_CHUNK_MSGS);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, queue->first, queue->last);
+	fill(rig, 1);
+	mqtt_rig_check_sums(rig, queue);
+}
+
 static void disconnect(struct kunit *test)
 {
 	struct mqtt_rig *rig = test->priv;
@@ -499,6 +618,11 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(conflate_without_memory),
 	KUNIT_CASE(conflate_never_memory),
 	KUNIT_CASE(conflate_one_without_memory),
+	KUNIT_CASE(conflate_same_hash),
+	KUNIT_CASE(conflate_full),
+	KUNIT_CASE(conflate_cut_later),
+	KUNIT_CASE(chunk_of_the_cursor),
+	KUNIT_CASE(chunks_unlinked),
 	KUNIT_CASE(disconnect),
 	KUNIT_CASE(water),
 	{}

@@ -527,9 +527,38 @@ static void death(void)
 	CHECK_EQ(mqtt_nl_acl_del(rig_nl, 1), -ENOENT);
 }
 
+static int count_set(struct nlattr **attrs, void *arg)
+{
+	(void)attrs;
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+/* Messages that end in any place of a set's head */
+static void dumps_cut_anywhere(void)
+{
+	char filter[64] = "";
+	unsigned int i, seen;
+
+	start();
+	for (i = 2; i <= 1000; i++)
+		set_acl_of(rig_nl, i, PASS, NULL, 0);
+	for (i = 1; i < 57; i += 4) {
+		struct mqtt_nl_acl_rule r;
+
+		memset(filter, 'f', i);
+		r = rule(filter, ALLOW, PUB);
+		set_acl_of(rig_nl, 1, PASS, &r, 1);
+		seen = 0;
+		CHECK_EQ(mqtt_nl_acl_dump(rig_nl, 0, count_set, NULL, &seen), 0);
+		CHECK_EQ(seen, 1000);
+	}
+}
+
 static const struct ksft_case cases[] = {
 	{ "errors", errors },
 	{ "dumps", dumps },
+	{ "dumps_cut_anywhere", dumps_cut_anywhere },
 	{ "parts", parts },
 	{ "lost_part", lost_part },
 	{ "too_many", too_many },

@@ -158,10 +158,66 @@ static void unload_with_sleeping_reader(void)
 	reader_expect(&r, "still there", 11);
 }
 
+static void *send_main(void *arg)
+{
+	struct bytes *b = arg;
+
+	tcp_send_all(idle.fd, b->p, b->len);
+	return NULL;
+}
+
+static void *unload_main(void *done)
+{
+	module_unload();
+	ksft_flag_set(done);
+	return NULL;
+}
+
+static bool module_is_going(void)
+{
+	char state[16] = "";
+	FILE *f = fopen("/sys/module/mqtt/initstate", "r");
+
+	if (!f)
+		return false;
+	CHECK(fgets(state, sizeof(state), f));
+	fclose(f);
+	return !strcmp(state, "going\n");
+}
+
+/* One that sleeps in TCP's send() will return through ours: that is waited for. */
+static void unload_with_sleeping_sender(void)
+{
+	static const struct tcp_options small = {
+		.family = AF_INET, .server_sndbuf = 4608, .client_rcvbuf = 4608,
+	};
+	pthread_t sender, unloader;
+	struct bytes b = { 0 };
+	bool done = false;
+
+	module_need_file();
+	rig_start();
+	rig_open_with(&idle, &small);
+	wire_publish_of(&b, 0x32, "t/u", 1000000, 1);
+	CHECK(!pthread_create(&sender, NULL, send_main, &b));
+	WAIT_UNTIL(!tcp_is_writable(idle.fd));
+	CHECK(!mqtt_nl_router_del(rig_nl));
+	mqtt_nl_close(rig_nl);
+	CHECK(!pthread_create(&unloader, NULL, unload_main, &done));
+	WAIT_UNTIL(module_is_going());
+	tcp_expect(idle.client, b.p, b.len);
+	CHECK(!pthread_join(sender, NULL));
+	WAIT_UNTIL(ksft_flag(&done));
+	CHECK(!pthread_join(unloader, NULL));
+	module_load();
+	bytes_free(&b);
+}
+
 static const struct ksft_case cases[] = {
 	{ "busy_with_router", busy_with_router },
 	{ "unload_under_traffic", unload_under_traffic },
 	{ "unload_with_sleeping_reader", unload_with_sleeping_reader },
+	{ "unload_with_sleeping_sender", unload_with_sleeping_sender },
 };
 
 int main(int argc, char **argv)

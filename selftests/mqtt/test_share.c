@@ -257,6 +257,26 @@ static void a_full_member(void)
 	CHECK(given(&slow) > 0 && given(&slow) < n / 4);
 }
 
+/* Likewise of one whose queue may hold so many packets */
+static void full_by_packets(void)
+{
+	struct mqtt_nl_attach attach = {
+		.protocol = MQTT_PROTOCOL_V311, .tx_hold = true, .limits.queue_packets = 7,
+	};
+	struct rig_peer held;
+	unsigned int i, others = 0;
+
+	start("g", "f");
+	rig_connect(&held, NULL);
+	rig_attach_with(&held, &attach);
+	rig_sub_group(&held, "g", "f", 0);
+	for (i = 0; i < 100; i++)
+		publish_numbered("f", i, 20);
+	WAIT_UNTIL((others += take_all()) == 93);
+	CHECK_EQ(given(&held), 7);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_QUEUE_FULL), 0);
+}
+
 /* If nobody has room the message is one that a full queue has dropped. */
 static void all_full(void)
 {
@@ -526,6 +546,7 @@ static const struct ksft_case cases[] = {
 	{ "many_groups", many_groups },
 	{ "leaving", leaving },
 	{ "a_full_member", a_full_member },
+	{ "full_by_packets", full_by_packets },
 	{ "all_full", all_full },
 	{ "a_member_too_slow", a_member_too_slow },
 	{ "one_may", one_may },
