@@ -79,6 +79,6 @@ u32 mqtt_discard(struct mqtt_router *router, struct mqtt_queue *queue)
 	discarded->router = router;
 	mqtt_queue_take(&discarded->queue, queue);
 	if (llist_add(&discarded->list, &mqtt_discarded))
-		queue_work(mqtt_end_wq, &mqtt_discard_worker);
+		queue_work(mqtt_free_wq, &mqtt_discard_worker);
 	return packets;
 }

@@ -96,8 +96,10 @@ void mqtt_router_end_later(struct net *net, u32 portid);
 extern struct workqueue_struct *mqtt_wq;
 /* mqtt_socket_forget(), after a grace period */
 extern struct workqueue_struct *mqtt_forget_wq;
-/* What may have to wait for sockets, or may be very much, and for what nobody waits */
+/* Ends of routers, which may have to wait for sockets */
 extern struct workqueue_struct *mqtt_end_wq;
+/* Frees what may be very much, and waits for nothing. */
+extern struct workqueue_struct *mqtt_free_wq;
 
 int mqtt_router_module_init(void);
 void mqtt_router_module_exit(void);

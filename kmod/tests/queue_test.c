@@ -568,7 +568,7 @@ static void discard(struct kunit *test)
 		mqtt_rig_check_sums(rig, queue);
 		KUNIT_EXPECT_EQ(test, queue->entries, 0);
 	}
-	flush_workqueue(mqtt_end_wq);
+	flush_workqueue(mqtt_free_wq);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&rig->router.refs), 1);
 
