@@ -31,13 +31,16 @@
 #include "socket.h"
 #include "trace.h"
 
+/* In between of kmalloc()'s sizes, and there may be a million. */
+static struct kmem_cache *mqtt_peer_cache __ro_after_init;
+
 /* Readers that have found a subscription still may want to name its peer. */
 static void mqtt_peer_free_rcu(struct rcu_head *rcu)
 {
 	struct mqtt_peer *peer = container_of(rcu, struct mqtt_peer, rcu);
 
 	kfree(peer->client_id);
-	kfree(peer);
+	kmem_cache_free(mqtt_peer_cache, peer);
 }
 
 /**
@@ -68,12 +71,12 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router,
 {
 	struct mqtt_peer *peer;
 
-	peer = kzalloc(struct_size(peer, stamps, nr_cpu_ids), GFP_KERNEL_ACCOUNT);
+	peer = kmem_cache_zalloc(mqtt_peer_cache, GFP_KERNEL_ACCOUNT);
 	if (!peer)
 		return NULL;
 	peer->client_id = kstrdup(params->client_id, GFP_KERNEL_ACCOUNT);
 	if (!peer->client_id) {
-		kfree(peer);
+		kmem_cache_free(mqtt_peer_cache, peer);
 		return NULL;
 	}
 	refcount_set(&peer->refs, 1);
@@ -488,4 +491,20 @@ struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
 		return peer;
 	NL_SET_ERR_MSG(extack, "no peer has this id");
 	return ERR_PTR(-ENOENT);
+}
+
+int __init mqtt_peer_module_init(void)
+{
+	struct mqtt_peer *peer;
+
+	mqtt_peer_cache = kmem_cache_create("mqtt_peer", struct_size(peer, stamps, nr_cpu_ids), 0,
+					    SLAB_HWCACHE_ALIGN, NULL);
+	return mqtt_peer_cache ? 0 : -ENOMEM;
+}
+
+void mqtt_peer_module_exit(void)
+{
+	/* Peers are freed by code of ours, in RCU callbacks. */
+	rcu_barrier();
+	kmem_cache_destroy(mqtt_peer_cache);
 }

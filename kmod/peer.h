@@ -144,6 +144,8 @@ void mqtt_peer_close(struct mqtt_peer *peer);
 void mqtt_peer_end(struct mqtt_peer *peer);
 void mqtt_peer_end_all(struct mqtt_router *router);
 void mqtt_peer_free(struct mqtt_peer *peer);
+int mqtt_peer_module_init(void);
+void mqtt_peer_module_exit(void);
 
 /* host.c */
 int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,

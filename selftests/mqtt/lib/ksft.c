@@ -21,7 +21,8 @@ bool ksft_slow(void)
 
 	if (env)
 		return strcmp(env, "0");
-	return !access("/sys/kernel/debug/kmemleak", F_OK);
+	return !access("/sys/kernel/debug/kmemleak", F_OK) ||
+	       !access("/sys/kernel/debug/kcsan", F_OK);
 }
 
 int ksft_scale(int fast, int slow)
