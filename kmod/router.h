@@ -34,7 +34,7 @@ struct sock;
  * @refs: one of its namespace while it is the namespace's router, one of each
  *	peer and port, one of each operation on it
  * @lock: serialises changes: peers come and go, subscriptions, limits. Taken
- *	before a socket's lock, never inside one
+ *	inside a socket's lock, never before one: see peer.c
  * @ended: no request finds it any more, and nothing is taken off its peers'
  *	sockets; set once
  * @dead: no peer can be attached; under @lock
