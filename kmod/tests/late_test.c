@@ -98,23 +98,15 @@ static int offload(struct mqtt_peers *f, const struct mqtt_pair *pair, struct so
 {
 	struct mqtt_peer_params params = {};
 	struct netlink_ext_ack extack = {};
-	int err;
 
-	mutex_lock(&f->router->lock);
-	err = mqtt_peer_offload(f->router, pair->id, sock, &params, &extack);
-	mutex_unlock(&f->router->lock);
-	return err;
+	return mqtt_peer_offload(f->router, pair->id, sock, &params, &extack);
 }
 
 static int host(struct mqtt_peers *f, struct mqtt_peer *peer, u32 port)
 {
 	struct netlink_ext_ack extack = {};
-	int err;
 
-	mutex_lock(&f->router->lock);
-	err = mqtt_peer_host(peer, port, &extack);
-	mutex_unlock(&f->router->lock);
-	return err;
+	return mqtt_peer_host(f->router, peer->id, port, &extack);
 }
 
 static struct file *port_open(struct kunit *test, struct mqtt_peers *f, u32 *id)

@@ -41,13 +41,9 @@ int mqtt_pair_attach(struct mqtt_peers *f, struct mqtt_pair *pair, u8 protocol)
 {
 	struct mqtt_peer_params params = { .client_id = "kunit", .protocol = protocol };
 	struct netlink_ext_ack extack = {};
-	int err;
 
-	mutex_lock(&f->router->lock);
-	err = mqtt_socket_check(pair->here, &init_net, &extack) ?:
-	      mqtt_peer_attach(f->router, pair->here, &params, &pair->id, &extack);
-	mutex_unlock(&f->router->lock);
-	return err;
+	return mqtt_socket_check(pair->here, &init_net, &extack) ?:
+	       mqtt_peer_attach(f->router, pair->here, &params, &pair->id, &extack);
 }
 
 int mqtt_pair_detach(struct mqtt_peers *f, const struct mqtt_pair *pair)
