@@ -45,7 +45,8 @@ static void disconnect_refused(struct kunit *test)
 	mqtt_peers_forward(test, f);
 }
 
-static struct mqtt_peer *peer_of(struct kunit *test, struct mqtt_peers *f, const struct mqtt_pair *pair)
+static struct mqtt_peer *peer_of(struct kunit *test, struct mqtt_peers *f,
+				 const struct mqtt_pair *pair)
 {
 	struct netlink_ext_ack extack = {};
 	struct mqtt_peer *peer;
@@ -158,7 +159,8 @@ static void offload_again(struct kunit *test)
 
 /* --- operations ---------------------------------------------------------------- */
 
-static int send_by(const struct proto *prot, struct socket *sock, void *bytes, size_t len, int flags)
+static int send_by(const struct proto *prot, struct socket *sock, void *bytes, size_t len,
+		   int flags)
 {
 	struct kvec vec = { .iov_base = bytes, .iov_len = len };
 	struct msghdr msg = { .msg_flags = flags };

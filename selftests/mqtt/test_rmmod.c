@@ -4,6 +4,7 @@
  * do meanwhile.
  */
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,23 +167,36 @@ static void *send_main(void *arg)
 	return NULL;
 }
 
-static void *unload_main(void *done)
+struct unloader {
+	pid_t tid;
+	bool done;
+};
+
+static void *unload_main(void *arg)
 {
+	struct unloader *u = arg;
+
+	__atomic_store_n(&u->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	module_unload();
-	ksft_flag_set(done);
+	ksft_flag_set(&u->done);
 	return NULL;
 }
 
-static bool module_is_going(void)
+/* It waits inside of the module's exit, for threads that are inside of the module. */
+static bool unloader_waits(struct unloader *u)
 {
-	char state[16] = "";
-	FILE *f = fopen("/sys/module/mqtt/initstate", "r");
+	char path[64], where[64] = "";
+	FILE *f;
 
+	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan",
+		 __atomic_load_n(&u->tid, __ATOMIC_ACQUIRE));
+	f = fopen(path, "r");
 	if (!f)
 		return false;
-	CHECK(fgets(state, sizeof(state), f));
+	if (!fgets(where, sizeof(where), f))
+		where[0] = '\0';
 	fclose(f);
-	return !strcmp(state, "going\n");
+	return !strcmp(where, "msleep");
 }
 
 /* One that sleeps in TCP's send() will return through ours: that is waited for. */
@@ -192,8 +206,8 @@ static void unload_with_sleeping_sender(void)
 		.family = AF_INET, .server_sndbuf = 4608, .client_rcvbuf = 4608,
 	};
 	pthread_t sender, unloader;
+	struct unloader u = { 0 };
 	struct bytes b = { 0 };
-	bool done = false;
 
 	module_need_file();
 	rig_start();
@@ -203,11 +217,11 @@ static void unload_with_sleeping_sender(void)
 	WAIT_UNTIL(!tcp_is_writable(idle.fd));
 	CHECK(!mqtt_nl_router_del(rig_nl));
 	mqtt_nl_close(rig_nl);
-	CHECK(!pthread_create(&unloader, NULL, unload_main, &done));
-	WAIT_UNTIL(module_is_going());
+	CHECK(!pthread_create(&unloader, NULL, unload_main, &u));
+	WAIT_UNTIL(unloader_waits(&u));
 	tcp_expect(idle.client, b.p, b.len);
 	CHECK(!pthread_join(sender, NULL));
-	WAIT_UNTIL(ksft_flag(&done));
+	WAIT_UNTIL(ksft_flag(&u.done));
 	CHECK(!pthread_join(unloader, NULL));
 	module_load();
 	bytes_free(&b);
