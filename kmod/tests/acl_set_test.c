@@ -89,13 +89,13 @@ static int stage(struct kunit *test, const struct mqtt_acl_sender *from, u32 id)
 }
 
 /* How many rules have come, or an errno */
-static int stage_end(struct kunit *test, const struct mqtt_acl_sender *from, u32 id)
+static int stage_end(struct kunit *test, const struct mqtt_acl_sender *from, u32 id, u32 total)
 {
 	struct netlink_ext_ack extack = {};
 	struct mqtt_acl_version *version;
 	int nr;
 
-	version = mqtt_acl_stage_end(test->priv, from, id, MQTT_ACL_ACTION_PASS, NULL, &extack);
+	version = mqtt_acl_stage_end(test->priv, from, id, MQTT_ACL_ACTION_PASS, &total, &extack);
 	if (IS_ERR(version))
 		return PTR_ERR(version);
 	nr = version->rules.nr;
@@ -113,9 +113,9 @@ static void number_of_a_former_socket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stage(test, &successor, 1), 0);
 	KUNIT_EXPECT_EQ(test, router->acls.nr_stages, 2);
 	KUNIT_EXPECT_EQ(test, stage(test, &successor, 1), 0);
-	KUNIT_EXPECT_EQ(test, stage_end(test, &successor, 1), 2);
-	KUNIT_EXPECT_EQ(test, stage_end(test, &sender, 1), -EINVAL);
-	KUNIT_EXPECT_EQ(test, stage_end(test, &other, 2), 1);
+	KUNIT_EXPECT_EQ(test, stage_end(test, &successor, 1, 2), 2);
+	KUNIT_EXPECT_EQ(test, stage_end(test, &sender, 1, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, stage_end(test, &other, 2, 1), 1);
 	KUNIT_EXPECT_EQ(test, router->acls.nr_stages, 0);
 }
 
@@ -127,7 +127,7 @@ static void parts_at_the_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stage(test, &other, 2), 0);
 	mqtt_router_end(&init_net, PORTID);
 	KUNIT_EXPECT_EQ(test, router->acls.nr_stages, 0);
-	KUNIT_EXPECT_EQ(test, stage_end(test, &sender, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, stage_end(test, &sender, 1, 1), -EINVAL);
 	/* and what comes still is dropped with the router's last reference */
 	KUNIT_EXPECT_EQ(test, stage(test, &other, 2), 0);
 }
