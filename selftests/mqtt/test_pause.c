@@ -321,7 +321,6 @@ static void itself(void)
 }
 
 /* Whatever becomes of the subscriber lets its publishers go. */
-
 static void start_paused(void)
 {
 	start(LONG);
@@ -421,7 +420,6 @@ static void subscriber_conflates(void)
 }
 
 /* And whatever becomes of the publisher. */
-
 static void publisher_detached(void)
 {
 	struct bytes b = { 0 };
