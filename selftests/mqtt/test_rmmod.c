@@ -4,7 +4,6 @@
  * do meanwhile.
  */
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -164,7 +163,7 @@ static void *send_main(void *arg)
 {
 	struct bytes *b = arg;
 
-	CHECK_EQ(send(idle.fd, b->p, b->len, 0), b->len);
+	tcp_send_all(idle.fd, b->p, b->len);
 	return NULL;
 }
 
