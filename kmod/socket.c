@@ -33,13 +33,8 @@ static struct mqtt_proto **mqtt_proto_slot(const struct sock *sk)
 	return &mqtt_protos[sk->sk_family == AF_INET6];
 }
 
-/**
- * mqtt_proto_of() - the operations that a socket has while it is attached
- * @sk: TCP socket, attached or not
- *
- * Return: them, or NULL if none of its family has been attached yet.
- */
-const struct mqtt_proto *mqtt_proto_of(const struct sock *sk)
+/* What a socket has while it is attached, or NULL if none of its family has been yet */
+static const struct mqtt_proto *mqtt_proto_of(const struct sock *sk)
 {
 	/* pairs with smp_store_release() in mqtt_proto_get() */
 	return smp_load_acquire(mqtt_proto_slot(sk));

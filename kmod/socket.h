@@ -46,7 +46,6 @@ struct mqtt_hook {
 	bool tx_hold;
 };
 
-const struct mqtt_proto *mqtt_proto_of(const struct sock *sk);
 bool mqtt_socket_attached(const struct sock *sk);
 int mqtt_socket_check(struct socket *sock, const struct net *net,
 		      struct netlink_ext_ack *extack);

@@ -4,25 +4,32 @@
  * places are read from the module's code: the calls of allocators, known by where they
  * return to.
  *
- * What fails, and by which case, when it is not in a case of its own:
+ * What fails where: test_nomem_each
+ *   netlink, netlink_attach, peer, alias (topics)	operations_attach
+ *   rxq, socket (residue, hold)			operations_attach
+ *   port						operations_of_a_port
+ *   router, stats, trie_init, groups_init		operations_of_a_router
+ *   sub, trie						operations_of_a_peer, table_grows
+ *   tx_user, and TCP's own under send()		operations_of_a_peer
+ * test_nomem_rules
+ *   group						operations_of_a_group
+ *   acl, acl_stage, acl_rules, netlink_acl		operations_of_rules
+ *   event, and copies of it for listeners		listeners_are_told
+ * test_nomem_message
+ *   msg, queue, translate, rx_publish			all of them
+ *   payload						long_message, pinned_message
+ *   alias, rx_publish (of what is the daemon's)	aliases_are_learnt
+ *   copy						identifiers
+ *   port_write						injected
+ * test_nomem
+ *   conflate, translate (slices)			full_queues
+ *   rxq (compact)					small_buffer
+ * test_nomem_load
+ *   socket (operations)				first_attach
+ *   what is called while the module is loaded		loading
  *
- *   sites of				test_nomem_each		test_nomem_message
- *   netlink, netlink_attach, stats	all operations
- *   peer, socket (residue, hold)	operations_attach
- *   event, its copies for listeners	listeners_are_told
- *   router, trie_init, groups_init	operations_of_a_router
- *   sub, trie (nodes, table)		operations_of_a_peer, table_grows
- *   group				operations_of_a_group
- *   acl, acl_stage, acl_rules		operations_of_rules
- *   port				operations_of_a_port
- *   port_write							injected
- *   msg, queue, translate						all of them
- *   payload							long_message, pinned_message
- *   alias, rx_publish						aliases_are_learnt
- *   copy							identifiers
- *   conflate				(test_nomem: full_queues)
- *   rxq (compact)						waiting_bytes
- *   socket (operations), .init.text	(test_nomem_load)
+ * The answers that a publisher's sets of rules have given are kept where there is room
+ * already: that takes no memory.
  */
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -173,7 +180,7 @@ static unsigned int look(bool count, unsigned int *left)
 	CHECK(f);
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%llx <%255[^>]>:", &at, name) == 2) {
-			strcpy(function, name);
+			snprintf(function, sizeof(function), "%s", name);
 			base = at;
 		} else if (sscanf(line, " %*x: R_X86_64_PLT32 %255[^-\n]", called) == 1) {
 			if (!is_allocator(called, strlen(called)) &&
