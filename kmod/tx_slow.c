@@ -36,7 +36,7 @@ void mqtt_tx_slow_report(struct mqtt_peer *peer)
 		mqtt_trace_purge(peer->router, &tx->queue, peer, tx->pinned,
 				 MQTT_A_STATS_DROP_SLOW);
 		dropped = mqtt_queue_purge_but(&tx->queue, tx->pinned, mqtt_tx_pingresp);
-		tx->drop_slow += dropped;
+		mqtt_count(&tx->drop_slow, dropped);
 		if (unlikely(tx->pauses.on))
 			mqtt_pauses_look(peer);
 		/* Not in the place of an error that the daemon has not read. */
