@@ -98,10 +98,11 @@ bench-native: programs
 	@selftests/bench/native
 
 ## bench-table  what the topic table takes and costs, with a million subscriptions; SUBS=
-bench-table: build/bench/topics module-$(firstword $(KERNEL))
+##            and PARTS= choose (see selftests/bench/topic-table)
+bench-table: SUBS = 1000000
+bench-table: build/bench/topics build/bench/profile.so module-$(firstword $(KERNEL))
 	@tools/packages vm
-	@selftests/vm/vm --kernel $(firstword $(KERNEL)) --icount --mem 3072 --timeout 3600 -- \
-		build/bench/topics $(SUBS)
+	@KERNEL=$(firstword $(KERNEL)) selftests/bench/topic-table $(SUBS) $(PARTS)
 
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:

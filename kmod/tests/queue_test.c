@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 
 #include "../conflate.h"
+#include "../discard.h"
 #include "../msg.h"
 #include "../policy.h"
 #include "../tx.h"
@@ -376,10 +377,130 @@ static void conflate_one_without_memory(struct kunit *test)
 	check(rig);
 }
 
+/* What only a collision of 64 bits would bring about: names decide then. */
+static void conflate_same_hash(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_topic topics[6];
+	struct mqtt_msg *msgs[6];
+	u32 i;
+
+	mqtt_conflate_begin(queue);
+	for (i = 0; i < ARRAY_SIZE(msgs); i++) {
+		msgs[i] = mqtt_rig_message(rig, i, 1);
+		msgs[i]->head[3] = i % 4;	/* bytes of the name */
+		KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(msgs[i], &topics[i]));
+		topics[i].hash = 5;
+		KUNIT_EXPECT_NULL(test, i < 4 ? mqtt_conflate_find(queue, &topics[i], 0) : NULL);
+		KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, msgs[i], &topics[i], 1, U32_MAX),
+				0);
+		mqtt_msg_put(msgs[i]);
+	}
+	/* "" and "t" have come again; what begins alike is not the same. */
+	for (i = 2; i < ARRAY_SIZE(msgs); i++)
+		KUNIT_EXPECT_PTR_EQ(test, mqtt_conflate_find(queue, &topics[i], 0)->msg, msgs[i]);
+	KUNIT_EXPECT_EQ(test, tree_size(&queue->index.root), 4);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+/* Where there is no room a message has no place in the index either. */
+static void conflate_full(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_msg *msg = mqtt_rig_message(rig, 1, 1);
+	struct mqtt_topic topic;
+
+	mqtt_conflate_begin(queue);
+	KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(msg, &topic));
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, msg, &topic, 1, 10), -ENOBUFS);
+	KUNIT_EXPECT_NULL(test, mqtt_conflate_find(queue, &topic, 0));
+	mqtt_rig_check_sums(rig, queue);
+	KUNIT_EXPECT_EQ(test, queue->bytes, 0);
+	mqtt_msg_put(msg);
+}
+
+/* A train that could not be reduced to its last packet, and is cut by another policy */
+static void conflate_cut_later(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_msg *train = mqtt_rig_message(rig, 1, 10);
+	struct mqtt_topic topic;
+
+	mqtt_conflate_begin(queue);
+	KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(train, &topic));
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, train, &topic, 1, U32_MAX), 0);
+	mqtt_conflate_end(queue);
+	mqtt_msg_put(train);
+	rig->peer.limits.queue_policy = MQTT_QUEUE_POLICY_DROP_OLD;
+	rig->peer.limits.queue_packets = 10;
+	KUNIT_EXPECT_EQ(test, enqueue(rig, 2, 3), 0);
+	KUNIT_EXPECT_EQ(test, queue->packets, 10);
+	KUNIT_EXPECT_EQ(test, rig->peer.tx.drop_old, 3);
+	KUNIT_EXPECT_EQ(test, mqtt_rig_number_of(mqtt_queue_first(queue), 0), 4);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+static void fill(struct mqtt_rig *rig, u32 n)
+{
+	struct mqtt_msg *msg;
+
+	while (n--) {
+		msg = mqtt_rig_message(rig, n % TOPICS, 1);
+		KUNIT_EXPECT_EQ(rig->test, 0,
+				mqtt_queue_push(&rig->peer.tx.queue, msg, 1, U32_MAX));
+		mqtt_msg_put(msg);
+	}
+}
+
+/* The chunk that the index would have come to next is sent. */
+static void chunk_of_the_cursor(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	u32 i;
+
+	fill(rig, 3 * MQTT_QUEUE_CHUNK_MSGS);
+	mqtt_conflate_begin(queue);
+	while (queue->index.cursor != queue->first)
+		KUNIT_EXPECT_GT(test, mqtt_conflate_step(&rig->peer), 0);
+	for (i = 0; i < MQTT_QUEUE_CHUNK_MSGS; i++)
+		mqtt_queue_pop(queue);
+	KUNIT_EXPECT_NULL(test, queue->index.cursor);
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_step(&rig->peer), 0);
+	KUNIT_EXPECT_EQ(test, queue->entries, TOPICS);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+/* Wherever a chunk stands, the others go on without it. */
+static void chunks_unlinked(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_queue_chunk *chunk;
+	u32 n;
+
+	for (n = 4; n > 1; n--) {
+		fill(rig, n * MQTT_QUEUE_CHUNK_MSGS - queue->entries);
+		chunk = n == 4 ? queue->first->next : n == 3 ? queue->last : queue->first;
+		for (; chunk->tail > chunk->head; queue->entries--)
+			mqtt_queue_release(queue, chunk->msg[--chunk->tail], true);
+		mqtt_queue_unlink(queue, chunk);
+		mqtt_rig_check_sums(rig, queue);
+		KUNIT_EXPECT_EQ(test, queue->entries, (n - 1) * MQTT_QUEUE_CHUNK_MSGS);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, queue->first, queue->last);
+	fill(rig, 1);
+	mqtt_rig_check_sums(rig, queue);
+}
+
 static void disconnect(struct kunit *test)
 {
 	struct mqtt_rig *rig = test->priv;
 	struct mqtt_tx *tx = &rig->peer.tx;
+	struct mqtt_queue rest;
 	u32 i;
 
 	rig->peer.limits.queue_packets = 200;
@@ -393,10 +514,89 @@ static void disconnect(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, enqueue(rig, 0, 1), -ECONNABORTED);
 	KUNIT_EXPECT_EQ(test, tx->slow, MQTT_TX_SLOW_FOUND);
 	KUNIT_EXPECT_EQ(test, tx->queue.packets, 204);
-	KUNIT_EXPECT_EQ(test, mqtt_queue_purge_but(&tx->queue, 1, mqtt_tx_pingresp), 199);
+	tx->pinned = 1;
+	mqtt_queue_cut(&rest, &tx->queue, 1);
 	mqtt_rig_check_sums(rig, &tx->queue);
-	KUNIT_EXPECT_EQ(test, tx->queue.packets, 5);
+	KUNIT_EXPECT_EQ(test, tx->queue.packets, 1);
 	KUNIT_EXPECT_EQ(test, mqtt_rig_number_of(mqtt_queue_first(&tx->queue), 0), 1);
+	KUNIT_EXPECT_LE(test, rest.packets, 203);
+	KUNIT_EXPECT_GE(test, rest.packets, 204 - MQTT_QUEUE_CHUNK_MSGS);
+	mqtt_rig_check_sums(rig, &rest);
+	mqtt_queue_purge(&rest);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used),
+			tx->queue.allowed - MQTT_MEMORY_QUANTUM);
+}
+
+/* Any number of topics; who does this does not compare the queue with the model. */
+static void enqueue_any(struct mqtt_rig *rig, u32 topic, u32 packets)
+{
+	struct mqtt_msg *msg = mqtt_rig_message(rig, topic, packets);
+	struct mqtt_verdict verdict = { .packets = packets };
+
+	spin_lock_bh(&rig->peer.tx.lock);
+	mqtt_policy_enqueue(&rig->peer, msg, &verdict);
+	spin_unlock_bh(&rig->peer.tx.lock);
+	mqtt_msg_put(msg);
+}
+
+static u32 in_first_chunk(const struct mqtt_queue *queue)
+{
+	return queue->first ? queue->first->tail - queue->first->head : 0;
+}
+
+/* Those that stay, and those that do not, have what is theirs; with nodes of an index, too. */
+static void cut(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue, rest;
+	u32 i, n, most, keep;
+
+	rig->peer.limits.queue_policy = MQTT_QUEUE_POLICY_CONFLATE;
+	for (n = 0; n < 4 * MQTT_QUEUE_CHUNK_MSGS; n += 53)
+		for (most = 0; most <= 3; most++) {
+			rig->peer.limits.queue_packets = n;
+			for (i = 0; i < n + n / 4; i++)
+				enqueue_any(rig, i, 1);
+			keep = min(most, in_first_chunk(queue));
+			mqtt_queue_cut(&rest, queue, keep);
+			mqtt_rig_check_sums(rig, queue);
+			mqtt_rig_check_sums(rig, &rest);
+			KUNIT_EXPECT_EQ(test, queue->entries, keep);
+			KUNIT_EXPECT_FALSE(test, queue->index.active);
+			mqtt_queue_purge(&rest);
+			mqtt_queue_purge(queue);
+			KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
+		}
+}
+
+/* At once goes one chunk, and the others later, of short queues and of long ones. */
+static void discard(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_queue_chunk *chunk;
+	u32 i, n;
+
+	refcount_set(&rig->router.refs, 1);
+	for (n = 0; n <= 1000; n = 2 * n + 1) {
+		for (i = 0; i < n; i++)
+			enqueue_any(rig, i, 1 + i % 64);
+		i = queue->packets;
+		KUNIT_EXPECT_EQ(test, mqtt_discard(&rig->router, queue), i);
+		mqtt_rig_check_sums(rig, queue);
+		KUNIT_EXPECT_EQ(test, queue->entries, 0);
+	}
+	flush_workqueue(mqtt_free_wq);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rig->router.refs), 1);
+
+	for (i = 0; i < 100; i++)
+		enqueue_any(rig, i, 1);
+	chunk = mqtt_queue_behead(queue);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	KUNIT_EXPECT_EQ(test, queue->packets, 100 - MQTT_QUEUE_CHUNK_MSGS);
+	KUNIT_EXPECT_EQ(test, queue->entries, queue->packets);
+	kfree(chunk);
 }
 
 /* --- marks ------------------------------------------------------------------------------- */
@@ -426,6 +626,8 @@ static void water(struct kunit *test)
 
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(drop_new),
+	KUNIT_CASE(cut),
+	KUNIT_CASE(discard),
 	KUNIT_CASE(drop_old),
 	KUNIT_CASE(drop_old_by_bytes),
 	KUNIT_CASE(conflate_by_packets),
@@ -434,6 +636,11 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(conflate_without_memory),
 	KUNIT_CASE(conflate_never_memory),
 	KUNIT_CASE(conflate_one_without_memory),
+	KUNIT_CASE(conflate_same_hash),
+	KUNIT_CASE(conflate_full),
+	KUNIT_CASE(conflate_cut_later),
+	KUNIT_CASE(chunk_of_the_cursor),
+	KUNIT_CASE(chunks_unlinked),
 	KUNIT_CASE(disconnect),
 	KUNIT_CASE(water),
 	{}

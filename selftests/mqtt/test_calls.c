@@ -340,6 +340,25 @@ static void buffers(void)
 	tcp_expect(sub.client, large.p, large.len);
 }
 
+/* What the system does not let a buffer grow to is the daemon's. */
+static void buffer_may_not_grow(void)
+{
+	struct bytes large = { 0 };
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_rmem", "w");
+
+	CHECK(f);
+	fprintf(f, "4096 20000 40000");
+	CHECK(!fclose(f));
+	scene_start();
+	wire_publish_of(&large, 0x30, "t/u", 100000, 1);
+	tcp_nonblock(pub.client, true);
+	CHECK(send(pub.client, large.p, large.len, 0) > 0);
+	WAIT_UNTIL(rig_stat(MQTT_A_STATS_RX_NO_BUFFER) == 1);
+	CHECK_EQ(rig_peer_get(&pub, MQTT_A_PEER_STATE), MQTT_PEER_STATE_BARRIER);
+	tcp_expect(pub.fd, large.p, 5000);
+	CHECK(!tcp_is_readable(sub.client));
+}
+
 /*
  * Others who take sockets
  */
@@ -464,6 +483,7 @@ static const struct ksft_case cases[] = {
 	{ "buffers", buffers },
 	{ "sockmap", sockmap },
 	{ "mapped_address", mapped_address },
+	{ "buffer_may_not_grow", buffer_may_not_grow },	/* last: the namespace stays so */
 };
 
 int main(int argc, char **argv)

@@ -219,13 +219,17 @@ static void describe(const struct traffic_state *t)
 		}							\
 	} while (0)
 
+static struct subscriber *new_subscriber(struct traffic_state *t)
+{
+	CHECK(t->n_subs < ARRAY_LEN(t->subs));
+	return &t->subs[t->n_subs++];
+}
+
 static struct subscriber *add_subscriber(struct traffic_state *t, unsigned int port,
 					 const char *id)
 {
-	struct subscriber *sub = &t->subs[t->n_subs];
+	struct subscriber *sub = new_subscriber(t);
 
-	CHECK(t->n_subs < ARRAY_LEN(t->subs));
-	t->n_subs++;
 	sub->in.fd = daemon_subscribed(port, id, "t/#");
 	return sub;
 }
@@ -316,13 +320,33 @@ static bool large_ones_wait(const struct traffic_state *t)
 	return true;
 }
 
+/* The first messages may come in front of the SUBACK: these do not count. */
+static void subscribe_under_traffic(struct packets *in, const char *id)
+{
+	struct bytes b = { 0 };
+	unsigned int source;
+
+	in->fd = daemon_connect(DAEMON_PORT, id, 0);
+	wire_subscribe(&b, "t/#");
+	tcp_send_all(in->fd, b.p, b.len);
+	bytes_free(&b);
+	while (!packets_left(in) || packets_data(in)[0] != 0x90)
+		if (packets_take_any(in, &source) < 0)
+			packets_wait(in);
+	while (packets_left(in) < 5)
+		packets_wait(in);
+	CHECK(packets_take(in, packets_data(in), 5));
+}
+
 /* Comes in the middle of a move, and stays. */
 static void join_late(struct traffic_state *t, int number)
 {
+	struct subscriber *sub = new_subscriber(t);
 	char id[16];
 
 	sprintf(id, "late-%d", number);
-	add_subscriber(t, DAEMON_PORT, id)->late = true;
+	sub->late = true;
+	subscribe_under_traffic(&sub->in, id);
 }
 
 /* Some of what waits is read, so that the rest begins in the middle of a packet. */
@@ -337,15 +361,16 @@ static void sip(struct traffic_state *t)
 
 static void move_under_traffic(struct traffic_state *t, const char *plane, int number)
 {
+	struct packets leaver = { 0 };
 	struct move move;
-	int leaver;
 
 	t->until += BETWEEN;
 	pause_large(t, true);
 	PUMP_UNTIL(t, large_ones_wait(t));
-	leaver = daemon_subscribed(DAEMON_PORT, "leaver", "t/#");
+	subscribe_under_traffic(&leaver, "leaver");
 	move_start(&move, plane);
-	close(leaver);
+	close(leaver.fd);
+	bytes_free(&leaver.buf);
 	if (number < 3)
 		join_late(t, number);
 	PUMP_UNTIL(t, ksft_flag(&move.done));

@@ -1,49 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
  * Loading the module without memory: it is not loaded then, and nothing is left of it.
- * And what it allocates only once, when the first socket of a family is attached. It
- * is loaded from $MQTT_KO, or from where it was built.
+ * And what it allocates only once, when the first socket of a family is attached.
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "lib/fault.h"
+#include "lib/module.h"
 #include "lib/op.h"
 #include "lib/rig.h"
 #include "lib/sites.h"
 
 static struct rig_peer peer;
-
-static const char *module_path(void)
-{
-	static char path[512];
-	const char *env = getenv("MQTT_KO");
-	struct utsname uts;
-
-	if (env)
-		return env;
-	CHECK_SYS(uname(&uts));
-	snprintf(path, sizeof(path), "build/%s/mqtt.ko", uts.release);
-	return path;
-}
-
-static int load(void)
-{
-	int fd = CHECK_SYS(open(module_path(), O_RDONLY | O_CLOEXEC)), err = 0;
-
-	if (syscall(SYS_finit_module, fd, "", 0))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static void unload(void)
-{
-	WAIT_UNTIL(!syscall(SYS_delete_module, "mqtt", O_NONBLOCK));
-}
 
 static void not_loaded(void)
 {
@@ -59,20 +27,19 @@ static void loaded(void)
 
 	CHECK_EQ(mqtt_nl_open(&nl), 0);
 	mqtt_nl_close(nl);
-	unload();
+	module_unload();
 }
 
 static void loading(void)
 {
-	static const struct op op = { "load", NULL, load, not_loaded, loaded };
+	static const struct op op = { "load", NULL, module_try_load, not_loaded, loaded };
 
 	faults_need();
-	if (access(module_path(), R_OK))
-		ksft_skip("there is no %s", module_path());
-	unload();
+	module_need_file();
+	module_unload();
 	faults_within("do_one_initcall");
 	op_each(&op);
-	CHECK_EQ(load(), 0);
+	module_load();
 }
 
 static int attach_run(void)
@@ -104,10 +71,9 @@ static void first_attach(void)
 	const struct tcp_options families[] = { { .family = AF_INET }, { .family = AF_INET6 } };
 	unsigned int i;
 
-	if (access(module_path(), R_OK))
-		ksft_skip("there is no %s", module_path());
-	unload();
-	CHECK_EQ(load(), 0);
+	module_need_file();
+	module_unload();
+	module_load();
 	faults_need();
 	rig_start();
 	for (i = 0; i < ARRAY_LEN(families); i++) {

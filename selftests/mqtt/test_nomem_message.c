@@ -302,6 +302,8 @@ static void learn_check(void *arg, bool once)
 	tcp_expect_again(publisher.fd);
 	count(&before);
 	rig_send_bytes(&publisher, &used);
+	/* It may have arrived, and not been looked at. */
+	WAIT_UNTIL(!tcp_unread(publisher.fd) || tcp_is_readable(publisher.fd));
 	if (tcp_unread(publisher.fd)) {
 		rig_daemon_expect(&publisher, &used);
 		tcp_expect_again(publisher.fd);

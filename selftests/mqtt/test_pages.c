@@ -252,6 +252,29 @@ static void half_of_it_changed(void)
 	rig_close(&pub);
 }
 
+/* ...and so do those that are too many to be merged. */
+static void rest_of_it_changed(void)
+{
+	change(true, by_sendfile, 100 * KIB, true);
+}
+
+/* A payload in very many pieces is not worth it. */
+static void small_pieces(void)
+{
+	struct bytes b = { 0 };
+	size_t at;
+
+	start();
+	put_message(&b, 4000, 1);
+	for (at = 0; at < b.len; at += 50)
+		tcp_send_all(pub.client, b.p + at, b.len - at < 50 ? b.len - at : 50);
+	pub.sent += b.len;
+	rig_wait_arrived(&pub);
+	tcp_expect(sub.client, b.p, b.len);
+	CHECK_EQ(shared(), 0);
+	bytes_free(&b);
+}
+
 /* --- headers, while they are read ------------------------------------------------------- */
 
 static unsigned char *shared_page;
@@ -411,6 +434,8 @@ static const struct ksft_case cases[] = {
 	{ "vmsplice_changed", vmsplice_changed },
 	{ "zerocopy_changed", zerocopy_changed },
 	{ "half_of_it_changed", half_of_it_changed },
+	{ "rest_of_it_changed", rest_of_it_changed },
+	{ "small_pieces", small_pieces },
 	{ "headers_changed", headers_changed },
 	{ "pinned", pinned },
 };

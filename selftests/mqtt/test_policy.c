@@ -124,6 +124,37 @@ static void disconnect(void)
 	rig_fence(&sub);
 }
 
+static int take_error(int fd)
+{
+	socklen_t len = sizeof(int);
+	int error;
+
+	CHECK_SYS(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len));
+	return error;
+}
+
+/* An error that the daemon has not read stands first, and keeps its place. */
+static void disconnect_behind_an_error(void)
+{
+	struct mqtt_nl_attach attach = {
+		.protocol = MQTT_PROTOCOL_V311, .keep_alive = 1, .tx_hold = true,
+		.limits = { .queue_policy = MQTT_QUEUE_POLICY_DISCONNECT, .queue_packets = 2 },
+	};
+
+	queue_start(NULL);
+	rig_detach(&sub);
+	rig_attach_with(&sub, &attach);
+	rig_sub(&sub, "t/#");
+	/* the keep-alive's */
+	tcp_wait(sub.fd, POLLERR);
+	queue_publish(0, 5, 20);
+	queue_check_drops(5, 0, 0, 0, 5);
+	CHECK_EQ(take_error(sub.fd), ETIMEDOUT);
+	tcp_wait(sub.fd, POLLERR);
+	CHECK_EQ(take_error(sub.fd), ENOBUFS);
+	CHECK_EQ(take_error(sub.fd), 0);
+}
+
 static void disconnect_wakes_a_reader(void)
 {
 	struct reader reader = { 0 };
@@ -369,6 +400,7 @@ static const struct ksft_case cases[] = {
 	{ "drop-old of a train", drop_old_of_a_train },
 	{ "drop-old by bytes", drop_old_by_bytes },
 	{ "disconnect", disconnect },
+	{ "disconnect behind an error", disconnect_behind_an_error },
 	{ "disconnect wakes a reader", disconnect_wakes_a_reader },
 	{ "disconnect of a full socket", disconnect_of_a_full_socket },
 	{ "drop-old behind a part", drop_old_behind_a_part },

@@ -383,6 +383,9 @@ static void test_stays_full(void **state)
 			usleep(1000);
 		}
 	}
+	/* the thread may not have come to it yet */
+	while (!count_lines(path, "cannot be written: database or disk is full"))
+		usleep(1000);
 	assert_int_equal(store_committed(h.store), before);
 	assert_true(store_full(h.store));
 	assert_int_equal(count_lines(path, "cannot be written: database or disk is full"), 1);

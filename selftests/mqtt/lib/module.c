@@ -37,10 +37,20 @@ void module_unload(void)
 	WAIT_UNTIL(!module_try_unload());
 }
 
+int module_try_load(void)
+{
+	int fd = CHECK_SYS(open(module_path(), O_RDONLY | O_CLOEXEC)), err = 0;
+
+	if (syscall(SYS_finit_module, fd, "", 0))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 void module_load(void)
 {
-	int fd = CHECK_SYS(open(module_path(), O_RDONLY | O_CLOEXEC));
+	int err = module_try_load();
 
-	CHECK_SYS(syscall(SYS_finit_module, fd, "", 0));
-	close(fd);
+	if (err)
+		FAIL("the module cannot be loaded: %s", strerror(-err));
 }

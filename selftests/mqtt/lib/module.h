@@ -11,6 +11,7 @@ void module_need_file(void);
 
 int module_try_unload(void);	/* delete_module(), at once: 0, or -1 and errno */
 void module_unload(void);	/* waits until it goes */
+int module_try_load(void);	/* 0 or the negative errno */
 void module_load(void);
 
 #endif /* SELFTESTS_MODULE_H */
