@@ -216,6 +216,31 @@ void mqtt_peer_end(struct mqtt_peer *peer)
 	mqtt_peer_put(peer);
 }
 
+/* @sk: result, with a reference; NULL if the peer is hosted */
+static int mqtt_peer_sock_get(struct mqtt_router *router, u32 id, struct sock **sk,
+			      struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+
+	*sk = NULL;
+	mutex_lock(&router->lock);
+	peer = mqtt_peer_find(router, id, extack);
+	if (!IS_ERR(peer) && !mqtt_peer_is_hosted(peer)) {
+		*sk = peer->sk;
+		sock_hold(*sk);
+	}
+	mutex_unlock(&router->lock);
+	return PTR_ERR_OR_ZERO(peer);
+}
+
+static void mqtt_peer_sock_put(struct sock *sk)
+{
+	if (!sk)
+		return;
+	release_sock(sk);
+	sock_put(sk);
+}
+
 /**
  * mqtt_peer_lock() - look a peer up and lock its socket
  * @router: router, not locked
@@ -234,27 +259,21 @@ struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, struct sock
 				 struct netlink_ext_ack *extack)
 {
 	struct mqtt_peer *peer;
+	int err;
 
-	*sk = NULL;
 	for (;;) {
+		err = mqtt_peer_sock_get(router, id, sk, extack);
+		if (err)
+			return ERR_PTR(err);
+		if (*sk)
+			lock_sock(*sk);
 		mutex_lock(&router->lock);
 		peer = mqtt_peer_find(router, id, extack);
 		/* Held, so no other socket is where it is. */
-		if (!IS_ERR(peer) && (mqtt_peer_is_hosted(peer) ? !*sk : peer->sk == *sk))
+		if (!IS_ERR(peer) && (mqtt_peer_is_hosted(peer) ? NULL : peer->sk) == *sk)
 			return peer;
-		if (*sk) {
-			mqtt_peer_unlock(router, *sk);
-			*sk = NULL;
-			continue;
-		}
-		if (!IS_ERR(peer)) {
-			*sk = peer->sk;
-			sock_hold(*sk);
-		}
 		mutex_unlock(&router->lock);
-		if (IS_ERR(peer))
-			return peer;
-		lock_sock(*sk);
+		mqtt_peer_sock_put(*sk);
 	}
 }
 
@@ -266,10 +285,7 @@ struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, struct sock
 void mqtt_peer_unlock(struct mqtt_router *router, struct sock *sk)
 {
 	mutex_unlock(&router->lock);
-	if (!sk)
-		return;
-	release_sock(sk);
-	sock_put(sk);
+	mqtt_peer_sock_put(sk);
 }
 
 /* The socket is locked, and the router's lock is held. */
