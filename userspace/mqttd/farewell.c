@@ -47,7 +47,7 @@ static void end(struct farewell *farewell)
 	conn->transport->recv(conn, worker->scratch, WORKER_SCRATCH_SIZE);
 	timer_cancel(&worker->timers, &farewell->timer);
 	worker_unwatch(worker, conn->fd);
-	close(conn->fd);
+	conn_close(conn);
 	outq_clear(&farewell->out);
 	*farewell->link = farewell->next;
 	if (farewell->next)
@@ -68,12 +68,12 @@ static void writable(struct event_source *source, uint32_t events)
 	struct iovec iov[IOV_COUNT];
 	ssize_t n = 0;
 
-	while (!outq_empty(&farewell->out) && n >= 0) {
+	while ((conn->unsent || !outq_empty(&farewell->out)) && n >= 0) {
 		n = conn->transport->sendv(conn, iov, outq_iov(&farewell->out, iov, IOV_COUNT));
 		if (n > 0)
 			outq_sent(&farewell->out, n);
 	}
-	if (outq_empty(&farewell->out) || (n != -EAGAIN && n != -EINTR) || events & EPOLLERR)
+	if ((!conn->unsent && outq_empty(&farewell->out)) || (n != -EAGAIN && n != -EINTR) || events & EPOLLERR)
 		end(farewell);
 }
 
