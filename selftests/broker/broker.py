@@ -9,7 +9,8 @@ import tempfile
 import time
 import traceback
 
-from connection import PATIENCE
+from certificates import Authority, client_context
+from connection import PATIENCE, SECURE
 from wire import Failure
 
 SETTINGS = '''allow_anonymous true
@@ -31,7 +32,7 @@ class Broker:
     DIR in @settings and in @files, name to contents, is a directory of its own.
     """
 
-    def __init__(self, program, dataplane, settings='', files=()):
+    def __init__(self, program, dataplane, settings='', files=(), tls=False):
         self.address = ('127.0.0.1', free_port())
         self.program = program
         self.dataplane = dataplane
@@ -41,11 +42,18 @@ class Broker:
         self.dir = tempfile.TemporaryDirectory(prefix='mqttd-test-')
         os.chmod(self.dir.name, 0o777)
         self.write('conf', f'listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
-                           f'{SETTINGS}{settings}')
+                           f'{self._secure() if tls else ""}{SETTINGS}{settings}')
         for name, text in dict(files).items():
             self.write(name, text)
         self.process = self.drain = None
         self._start()
+
+    def _secure(self):
+        """The first listener has TLS, and connections to it, too."""
+        authority = Authority(self.dir.name)
+        authority.issue('server')
+        SECURE[self.address] = client_context(authority)
+        return 'certfile DIR/server.pem\nkeyfile DIR/server.key\n'
 
     def write(self, name, text):
         path = os.path.join(self.dir.name, name)
@@ -116,6 +124,7 @@ class Broker:
         try:
             self.stop()
         finally:
+            SECURE.pop(self.address, None)
             self.dir.cleanup()
 
 
