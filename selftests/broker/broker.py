@@ -29,7 +29,8 @@ def free_port():
 class Broker:
     """mqttd on a port of its own, until the end of the with block.
 
-    DIR in @settings and in @files, name to contents, is a directory of its own.
+    DIR in @settings and in @files, name to contents, is a directory of its own; @files may be
+    a function that fills it.
     """
 
     def __init__(self, program, dataplane, settings='', files=(), tls=False):
@@ -43,17 +44,20 @@ class Broker:
         os.chmod(self.dir.name, 0o777)
         self.write('conf', f'listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
                            f'{self._secure() if tls else ""}{SETTINGS}{settings}')
-        for name, text in dict(files).items():
-            self.write(name, text)
+        if callable(files):
+            files(self.dir.name)
+        else:
+            for name, text in dict(files).items():
+                self.write(name, text)
         self.process = self.drain = None
         self._start()
 
     def _secure(self):
         """The first listener has TLS, and connections to it, too."""
-        authority = Authority(self.dir.name)
-        authority.issue('server')
+        authority = Authority(self.dir.name, 'tls-ca')
+        authority.issue('tls-server')
         SECURE[self.address] = client_context(authority)
-        return 'certfile DIR/server.pem\nkeyfile DIR/server.key\n'
+        return 'certfile DIR/tls-server.pem\nkeyfile DIR/tls-server.key\n'
 
     def write(self, name, text):
         path = os.path.join(self.dir.name, name)
