@@ -132,6 +132,12 @@ class Broker:
             self.dir.cleanup()
 
 
+def daemon_only(test):
+    """A test of what the data plane has no part in."""
+    test.daemon_only = True
+    return test
+
+
 class Outside:
     """A broker that somebody else runs, as HOST:PORT."""
 

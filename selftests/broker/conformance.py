@@ -9,10 +9,11 @@ KTAP. What is expected is the same on both data planes, and with --tls, which ha
 all brokers' first listeners and their clients use TLS.
 
 Modules are named for the sections of MQTT 5.0, tests t_* and, if they start a
-broker, own_*. The statements of the standard that a test looks at are in its
+broker, own_*. TEST may have wildcards. The statements of the standard that a test looks at are in its
 docstring; conformance.py --coverage prints Documentation/conformance.rst.
 """
 import argparse
+import fnmatch
 import glob
 import importlib
 import os
@@ -45,12 +46,16 @@ def tests():
     return found
 
 
-def select(names):
+def select(patterns, dataplane):
+    """Those with such names; what is the same on both data planes is tried on one."""
     found = tests()
-    unknown = set(names) - {name for name, _ in found}
-    if unknown:
-        raise SystemExit(f'conformance.py: there is no test {", ".join(unknown)}')
-    return [test for test in found if not names or test[0] in names]
+    for pattern in patterns:
+        if not fnmatch.filter([name for name, _ in found], pattern):
+            raise SystemExit(f'conformance.py: there is no test {pattern}')
+    if patterns:
+        return [test for test in found if any(fnmatch.fnmatch(test[0], p) for p in patterns)]
+    return [test for test in found if dataplane == 'user' or
+            not getattr(test[1], 'daemon_only', False)]
 
 
 def shared(broker, function):
@@ -62,7 +67,7 @@ def shared(broker, function):
 
 
 def run(args):
-    selected = select(args.tests)
+    selected = select(args.tests, args.dataplane)
     runner = Runner(len(selected), args.times)
 
     def own(settings='', files=()):

@@ -2,6 +2,7 @@
 """Certificates of clients: whose are believed, and who they are."""
 import ssl
 
+from broker import daemon_only
 from certificates import Authority, client_context
 from connection import Client
 from test_9_3_access import until
@@ -10,6 +11,7 @@ from wire import CONNACK, check, connect
 
 MUTUAL = SERVER + 'cafile DIR/ca.pem\nrequire_certificate true\n'
 
+@daemon_only
 def own_tls_certificates(broker):
     """require_certificate: each mistake has its alert, and a line in the log."""
     with Secure(broker, MUTUAL, names=('server', 'good')) as s:
@@ -69,6 +71,7 @@ def connack(s, listener, name, **kwargs):
         return c.expect(CONNACK).code
 
 
+@daemon_only
 def own_tls_identity(broker):
     """use_identity_as_username, use_subject_as_username: no password is asked for, and what CONNECT
     says does not count."""
@@ -99,6 +102,7 @@ def own_tls_identity(broker):
         check(connack(s, 3, 'ann'), 0x87, 'a certificate that says nothing about the user')
 
 
+@daemon_only
 def own_tls_revoked(broker):
     """crlfile, also for who has a ticket, and when it is read again; it keeps what the ticket says
     of the certificate."""
@@ -141,6 +145,7 @@ def own_tls_revoked(broker):
             c.ping()
 
 
+@daemon_only
 def own_tls_ticket_elsewhere(broker):
     """A ticket of a listener that asks for no certificate is none of one that does."""
     with Secure(broker, SERVER, MUTUAL, names=('server', 'good')) as s:

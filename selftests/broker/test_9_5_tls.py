@@ -7,9 +7,9 @@ import socket
 import ssl
 import subprocess
 
-from broker import free_port
+from broker import daemon_only, free_port
 from certificates import Authority, client_context
-from connection import LEVELS, PATIENCE, Client
+from connection import PATIENCE, Client
 from test_9_3_access import until
 from test_9_3_sys import Tree
 from wire import CONNACK, PINGREQ_PACKET, PINGRESP, Failure, check, connect, publish
@@ -84,22 +84,21 @@ def exchange(near, far, topic='t/1'):
 
 def own_tls_versions(broker):
     """1.2 and 1.3; tls_version, ciphers and ALPN; each listener has its own settings."""
+    exchanged = ((OLD, 3), (NEW, 4), (OLD, 5), (NEW, 5))
     with Secure(broker, SERVER, SERVER + 'tls_version tlsv1.3\n',
                 SERVER + 'ciphers ECDHE-ECDSA-CHACHA20-POLY1305\n'
                          'ciphers_tls1.3 TLS_AES_128_GCM_SHA256\n') as s:
-        for version in (OLD, NEW):
-            for level in LEVELS:
-                with s.client(level, version=version) as c, \
-                        Client(s.broker.address, level) as plain:
-                    check(c.sock.version(), version.name.replace('_', '.'), 'version')
-                    check(c.sock.compression(), None, 'compression')
-                    c.connected('tls', keepalive=60)
-                    plain.connected('plain')
-                    exchange(c, plain)
-                    exchange(plain, c)
-                    c.send(PINGREQ_PACKET)
-                    c.expect(PINGRESP)
-                    c.leave()
+        for version, level in exchanged:
+            with s.client(level, version=version) as c, \
+                    Client(s.broker.address, level) as plain:
+                check(c.sock.version(), version.name.replace('_', '.'), 'version')
+                check(c.sock.compression(), None, 'compression')
+                c.connected('tls', keepalive=60)
+                plain.connected('plain')
+                exchange(c, plain)
+                exchange(plain, c)
+                c.ping()
+                c.leave()
         for listener, version, cipher in ((2, OLD, 'ECDHE-ECDSA-CHACHA20-POLY1305'),
                                           (2, NEW, 'TLS_AES_128_GCM_SHA256')):
             with s.client(listener=listener, version=version) as c:
@@ -115,6 +114,7 @@ def own_tls_versions(broker):
               True, 'ALPN without mqtt')
 
 
+@daemon_only
 def own_tls_resume(broker):
     """Tickets are good until their key is gone, also after a reload."""
     with Secure(broker, SERVER) as s:
@@ -142,6 +142,7 @@ def peer(secure, listener=0):
         return c.sock.getpeercert(True)
 
 
+@daemon_only
 def own_tls_reload(broker):
     """SIGHUP: new certificates for new connections; all of them, or none."""
     with Secure(broker, SERVER, 'certfile DIR/other.pem\nkeyfile DIR/other.key\n',
@@ -195,10 +196,11 @@ def hello(context):
     return out.read()
 
 
+@daemon_only
 def own_tls_junk(broker):
     """What is no handshake ends with an alert, or in time, and counts; others see nothing of it."""
     http = b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
-    with Secure(broker, SERVER, settings='tls_handshake_timeout 1\nsys_interval 1\n') as s, \
+    with Secure(broker, SERVER, '', settings='tls_handshake_timeout 1\nsys_interval 1\n') as s, \
             s.client().connected('bystander') as bystander, Tree(s.broker.address) as tree:
         whole = hello(s.context())
         # The record of an alert is 7 bytes: 21, a version, a length, its level 2, what it is.
@@ -222,11 +224,12 @@ def own_tls_junk(broker):
                 pass
         s.said('the connection was closed')
         bystander.ping()
-        tree.wait('handshakes', lambda n: (n('tls/failed'), n('tls/handshakes')) == (8, 1))
-        check(raw(s.broker.address, whole), b'', 'a handshake without TLS')
+        tree.wait('handshakes', lambda n: n('tls/failed') == 8 and n('tls/handshakes') > 0)
+        check(raw(s.address(1), whole), b'', 'a handshake without TLS')
         s.said('a TLS handshake on a listener without TLS')
 
 
+@daemon_only
 def own_tls_slow(broker):
     """A handshake byte by byte is one; those that are under way count for max_connections, and
     for tls_max_handshakes others wait."""
@@ -327,6 +330,7 @@ def tool(name, *args):
     return done.returncode, done.stdout.decode(errors='replace')
 
 
+@daemon_only
 def own_tls_psk(broker):
     """Pre-shared keys, with both versions; the identity is the user name."""
     keys = 'alice:0123456789abcdef0123456789abcdef\nbob:ff00\n'
