@@ -44,7 +44,7 @@ int64_t transport_tcp_idle(const struct conn *conn)
 }
 
 const struct transport transport_plain = {
-	.name = "user",
+	.name = "tcp",
 	.recv = socket_recv,
 	.sendv = socket_sendv,
 	.close = socket_close,
@@ -53,7 +53,7 @@ const struct transport transport_plain = {
 };
 
 const struct transport transport_offloaded = {
-	.name = "kernel",
+	.name = "tcp",
 	.recv = socket_recv,
 	.sendv = socket_sendv,
 	.close = socket_close,

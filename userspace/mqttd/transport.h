@@ -18,7 +18,7 @@ struct tls_conn;
 
 /**
  * struct transport - one kind of connection
- * @name: for the log
+ * @name: for people
  * @recv: as recv(2), never blocks: bytes, 0 at the end of the stream, -errno;
  *	may return fewer bytes than there are
  * @sendv: as writev(2), never blocks, no SIGPIPE: bytes or -errno; without anything to
