@@ -256,8 +256,8 @@ build/selftests/%: build/obj/user/selftests/mqtt/%.o build/obj/user/kselftest.a
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
 
 build/clients/client_mosquitto: libs += -lmosquitto
-build/clients/client_paho: libs += -lpaho-mqtt3a
-build/clients/client_paho_sync: libs += -lpaho-mqtt3c
+build/clients/client_paho: libs += -lpaho-mqtt3as
+build/clients/client_paho_sync: libs += -lpaho-mqtt3cs
 build/clients/%: build/obj/user/selftests/broker/clients/%.o
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
