@@ -80,6 +80,10 @@ class Authority:
         """NAME.pem and NAME.key; for @subject, or the name. With the issuer's own behind it."""
         openssl('req', '-new', *key, '-keyout', self.path(f'{name}.key'), '-out',
                 self.path(f'{name}.csr'), '-subj', subject or f'/CN={name}')
+        return self.sign(name, options)
+
+    def sign(self, name, options=()):
+        """Likewise, for the key that is there."""
         openssl('ca', '-batch', '-notext', '-config', self.path(f'{self.name}.cnf'), '-in',
                 self.path(f'{name}.csr'), '-out', self.path(f'{name}.pem'), *options)
         return self.path(f'{name}.pem')
