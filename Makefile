@@ -98,10 +98,11 @@ bench-native: programs
 	@selftests/bench/native
 
 ## bench-table  what the topic table takes and costs, with a million subscriptions; SUBS=
-bench-table: build/bench/topics module-$(firstword $(KERNEL))
+##            and PARTS= choose (see selftests/bench/topic-table)
+bench-table: SUBS = 1000000
+bench-table: build/bench/topics build/bench/profile.so module-$(firstword $(KERNEL))
 	@tools/packages vm
-	@selftests/vm/vm --kernel $(firstword $(KERNEL)) --icount --mem 3072 --timeout 3600 -- \
-		build/bench/topics $(SUBS)
+	@KERNEL=$(firstword $(KERNEL)) selftests/bench/topic-table $(SUBS) $(PARTS)
 
 ## unit       run the unit tests under AddressSanitizer and UBSan
 unit:
@@ -213,9 +214,10 @@ mqttctl_parts := $(addprefix tools/mqttctl/,trace_filter.c trace_show.c)
 mqttperf_parts := $(addprefix tools/mqttperf/,histogram.c options.c packet.c payload.c)
 
 build/obj/sanitize/lib.a: $(call objects,sanitize,$(daemon_parts) $(mqttctl_parts) $(mqttperf_parts) $(lib_src))
-wrapped := malloc realloc calloc store_begin store_end store_message_put store_message_del \
-	   store_retained_put store_retained_del stored_get stored_put stored_expired
-build/unit/test_retained: libs += $(wrapped:%=-Wl,--wrap=%)
+wrapped := store_begin store_end store_message_put store_message_del store_retained_put \
+	   store_retained_del stored_get stored_put stored_expired
+build/unit/test_retained build/unit/test_retained_faults: libs += $(wrapped:%=-Wl,--wrap=%)
+build/unit/test_retained_faults: libs += -Wl,--wrap=malloc,--wrap=realloc,--wrap=calloc
 build/unit/test_%: build/obj/sanitize/selftests/unit/test_%.o $(unit_helpers) build/obj/sanitize/lib.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs) -lcmocka

@@ -69,7 +69,7 @@ void mqtt_acl_version_drop(struct mqtt_acl_version *version)
  */
 static void mqtt_acl_version_retire(struct mqtt_acl_version *version)
 {
-	queue_rcu_work(mqtt_end_wq, &version->free);
+	queue_rcu_work(mqtt_free_wq, &version->free);
 }
 
 static void mqtt_acl_put(struct mqtt_acl *acl)

@@ -5,6 +5,10 @@
  * A socket sends one set at a time. What has come of it is dropped when the socket
  * begins with another one, or is closed, or a request of it is refused: then it has
  * to begin anew. No peer can see any of this.
+ *
+ * A part may be dropped that its sender does not know of: a socket may have the port id
+ * of one that has just been closed, and of which only that is told. So who sends a
+ * set in several requests has to say with the last one how many rules it has.
  */
 #include <linux/list.h>
 #include <linux/netlink.h>
@@ -18,6 +22,7 @@ struct mqtt_acl_stage {
 	struct list_head list;
 	struct mqtt_acl_sender sender;
 	u32 id;
+	bool parts;		/* it has come in more than one request */
 	struct mqtt_acl_version *version;
 };
 
@@ -88,8 +93,10 @@ static struct mqtt_acl_stage *mqtt_acl_stage_get(struct mqtt_acls *acls,
 {
 	struct mqtt_acl_stage *stage = mqtt_acl_stage_of(acls, sender);
 
-	if (stage && stage->id == id)
+	if (stage && stage->id == id) {
+		stage->parts = true;
 		return stage;
+	}
 	if (stage)
 		mqtt_acl_stage_free(acls, stage);
 	if (mqtt_acl_stage_busy(acls, sender, id)) {
@@ -158,7 +165,7 @@ int mqtt_acl_stage(struct mqtt_router *router, const struct mqtt_acl_sender *sen
  * @sender: from this socket, by mqtt_acl_stage() just before
  * @id: the set's
  * @fallback: enum mqtt_acl_action
- * @total: how many rules there have to be, or NULL
+ * @total: how many rules there have to be, or NULL if all have come in one request
  * @extack: is told what is wrong
  *
  * Context: may sleep.
@@ -174,6 +181,7 @@ struct mqtt_acl_version *mqtt_acl_stage_end(struct mqtt_router *router,
 	struct mqtt_acl_version *version = NULL;
 	struct mqtt_acls *acls = &router->acls;
 	struct mqtt_acl_stage *stage;
+	bool parts = false;
 	int err = -EINVAL;
 
 	mutex_lock(&acls->stage_lock);
@@ -181,11 +189,16 @@ struct mqtt_acl_version *mqtt_acl_stage_end(struct mqtt_router *router,
 	/* Another thread may use the socket, too, or the router has ended. */
 	if (stage && stage->id == id) {
 		version = stage->version;
+		parts = stage->parts;
 		stage->version = NULL;
 		mqtt_acl_stage_free(acls, stage);
 	}
 	mutex_unlock(&acls->stage_lock);
 
+	if (parts && !total) {
+		NL_SET_ERR_MSG(extack, "rules is needed: how many there have to be in all");
+		goto err_version;
+	}
 	if (!version || (total && *total != version->rules.nr)) {
 		NL_SET_ERR_MSG(extack, "not as many rules as there have to be; begin anew");
 		goto err_version;

@@ -12,9 +12,7 @@
 #include <mqtt/wire.h>
 
 #include "alias.h"
-
-/* In softirq, for the publisher's memory cgroup */
-#define MQTT_ALIAS_GFP	(GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN)
+#include "msg.h"
 
 struct mqtt_topic_alias {
 	u16 len;
@@ -27,14 +25,14 @@ static void mqtt_alias_set(struct mqtt_aliases *aliases, const struct mqtt_publi
 	struct mqtt_topic_alias **place, *alias;
 
 	if (!aliases->topics) {
-		aliases->topics = kcalloc(aliases->max, sizeof(*place), MQTT_ALIAS_GFP);
+		aliases->topics = kcalloc(aliases->max, sizeof(*place), MQTT_MSG_GFP);
 		if (!aliases->topics)
 			return;
 	}
 	place = &aliases->topics[pub->topic_alias - 1];
 	kfree(*place);
 
-	alias = kmalloc(struct_size(alias, topic, pub->topic_len), MQTT_ALIAS_GFP);
+	alias = kmalloc(struct_size(alias, topic, pub->topic_len), MQTT_MSG_GFP);
 	if (alias) {
 		alias->len = pub->topic_len;
 		memcpy(alias->topic, pub->topic, pub->topic_len);

@@ -28,7 +28,6 @@
 #include "router.h"
 #include "translate.h"
 
-#define MQTT_COPY_GFP		MQTT_MSG_GFP
 /* Entries that need no allocation, of a page, and pages. */
 #define MQTT_COPY_FIRST		32
 #define MQTT_COPY_PAGE		(PAGE_SIZE / sizeof(struct mqtt_copy_entry))
@@ -96,11 +95,11 @@ static bool mqtt_copy_grow(u32 i)
 	if (i >= MQTT_COPY_FIRST + MQTT_COPY_PAGES * MQTT_COPY_PAGE)
 		return false;
 	if (!memory->pages)
-		memory->pages = kmalloc(PAGE_SIZE, MQTT_COPY_GFP);
+		memory->pages = kmalloc(PAGE_SIZE, MQTT_MSG_GFP);
 	if (!memory->pages)
 		return false;
 	page = &memory->pages[(i - MQTT_COPY_FIRST) / MQTT_COPY_PAGE];
-	*page = kmalloc(PAGE_SIZE, MQTT_COPY_GFP);
+	*page = kmalloc(PAGE_SIZE, MQTT_MSG_GFP);
 	return *page;
 }
 
@@ -341,7 +340,7 @@ static void mqtt_copy_deliver(struct mqtt_route *route, const struct mqtt_copy_e
 	};
 
 	if (unlikely(len > sizeof(few)))
-		ids = kmalloc(len, MQTT_COPY_GFP);
+		ids = kmalloc(len, MQTT_MSG_GFP);
 	if (unlikely(!ids || entry->flags & MQTT_COPY_NO_MEMORY)) {
 		mqtt_route_give(route, entry->peer, NULL, packets);
 	} else {

@@ -176,7 +176,7 @@ static struct mqtt_group *mqtt_group_new(struct mqtt_router *router,
 
 	if (!group)
 		return NULL;
-	group->turns = router->next_group++;
+	group->number = router->next_group++;
 	if (mqtt_trie_add(&router->trie, desc->filter, desc->len, &group->entry.trie))
 		goto err_trie;
 	if (rhashtable_insert_fast(&router->groups, &group->node, mqtt_group_params))
@@ -222,18 +222,14 @@ int mqtt_group_join(struct mqtt_router *router, struct mqtt_peer_sub *sub,
 		    const struct mqtt_sub_desc *desc)
 {
 	struct mqtt_group *group = mqtt_group_find(router, desc);
-	bool ok;
 
 	if (!group)
 		group = mqtt_group_new(router, desc);
 	if (!group)
 		return -ENOMEM;
-	ok = group->n < mqtt_group_members(group)->room || mqtt_group_grow(group);
-	if (!ok) {
-		if (!group->n)
-			mqtt_group_end(router, group);
+	/* A new one has room. */
+	if (group->n == mqtt_group_members(group)->room && !mqtt_group_grow(group))
 		return -ENOMEM;
-	}
 	sub->group = group;
 	sub->place = group->n;
 	WRITE_ONCE(mqtt_group_members(group)->at[group->n], sub);

@@ -28,7 +28,7 @@ struct mqtt_group_members {
  * @node: in @router->groups
  * @members: them
  * @n: how many
- * @turns: which of a CPU's counters is the group's
+ * @number: tells it from others
  * @name_len: bytes at @name
  * @name: ShareName
  *
@@ -40,7 +40,7 @@ struct mqtt_group {
 	struct rhash_head node;
 	struct mqtt_group_members __rcu *members;
 	u32 n;
-	u32 turns;
+	u32 number;
 	u32 name_len;
 	u8 name[];
 };

@@ -3,13 +3,18 @@
  * Groups of shared subscriptions: who gets a message.
  *
  * Members take turns. Each CPU counts for itself, so that CPUs do not take a
- * counter from each other; which of them a group has follows from its number, so
- * groups that were made one after the other do not share one.
+ * counter from each other. It has a few counters, and which of them a group has follows
+ * from its number. One that finds another group's begins anew, with a random member:
+ * to go on with it would give the same member each message if two groups take turns.
+ *
+ * Whether a member can take a message is asked of a few, and then, if none of them can,
+ * of many more: see MQTT_GROUP_PROBES_MORE.
  *
  * The packets of a train are dealt out like cards: what a publisher sends in one
  * go may be work for hours. Each member gets its share of them as one message.
  */
 #include <linux/percpu.h>
+#include <linux/random.h>
 
 #include "group.h"
 #include "msg.h"
@@ -19,12 +24,17 @@
 #include "router.h"
 #include "trace.h"
 
-/* Members that are asked whether they have room, for one message. */
+/* Members that are asked whether they have room, for each part of a message... */
 #define MQTT_GROUP_PROBES	16
+/* ...and for all of its parts together, if none of those has. */
+#define MQTT_GROUP_PROBES_MORE	4096
 #define MQTT_GROUP_TURNS	128
 
 struct mqtt_group_turns {
-	u32 next[MQTT_GROUP_TURNS];
+	struct {
+		u32 group;
+		u32 next;
+	} turn[MQTT_GROUP_TURNS];
 };
 
 static DEFINE_PER_CPU(struct mqtt_group_turns, mqtt_group_turns);
@@ -67,18 +77,33 @@ static enum mqtt_group_rank mqtt_group_rank(struct mqtt_route *route, struct mqt
 	return rank;
 }
 
-/* NULL if there is nobody. */
+static u32 *mqtt_group_turn(const struct mqtt_group *group)
+{
+	struct mqtt_group_turns *turns = this_cpu_ptr(&mqtt_group_turns);
+	unsigned int i = group->number % MQTT_GROUP_TURNS;
+
+	if (unlikely(turns->turn[i].group != group->number)) {
+		turns->turn[i].group = group->number;
+		turns->turn[i].next = get_random_u32();
+	}
+	return &turns->turn[i].next;
+}
+
+/*
+ * NULL if there is nobody. @more: how many may be asked beyond the first few, less those
+ * that are; when all of them have been asked the next part's would be asked in vain.
+ */
 static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 					     const struct mqtt_group *group,
-					     struct mqtt_group_members *members, u32 n)
+					     struct mqtt_group_members *members, u32 n, u32 *more)
 {
-	u32 *next = &this_cpu_ptr(&mqtt_group_turns)->next[group->turns % MQTT_GROUP_TURNS];
+	u32 i, most = min_t(u32, n, MQTT_GROUP_PROBES + *more);
 	enum mqtt_group_rank best_rank = MQTT_GROUP_NEVER, rank;
 	struct mqtt_peer_sub *best = NULL, *sub;
-	u32 probes = min_t(u32, n, MQTT_GROUP_PROBES);
+	u32 *next = mqtt_group_turn(group);
 	u32 turn = *next;
 
-	while (probes-- && best_rank < MQTT_GROUP_GOOD) {
+	for (i = 0; i < most && best_rank < MQTT_GROUP_GOOD; i++) {
 		sub = READ_ONCE(members->at[turn++ % n]);
 		rank = mqtt_group_rank(route, sub->peer);
 		route->cost++;
@@ -88,6 +113,10 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 		best = sub;
 		*next = turn;
 	}
+	if (i > MQTT_GROUP_PROBES)
+		*more -= i - MQTT_GROUP_PROBES;
+	if (best_rank < MQTT_GROUP_GOOD)
+		*more = 0;
 	/* Or the next message would ask the same ones. */
 	if (unlikely(!best))
 		*next = turn;
@@ -109,7 +138,7 @@ static void mqtt_group_nobody(const struct mqtt_route *route, u32 packets)
  */
 void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 {
-	u32 packets = route->in->msg->packets, part, parts;
+	u32 packets = route->in->msg->packets, part, parts, more = MQTT_GROUP_PROBES_MORE;
 	struct mqtt_group_members *members;
 	struct mqtt_peer_sub *sub;
 	u32 n;
@@ -125,7 +154,7 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 	for (part = 0; part < parts; part++) {
 		u32 share = (packets - part + parts - 1) / parts;
 
-		sub = mqtt_group_pick(route, group, members, n);
+		sub = mqtt_group_pick(route, group, members, n, &more);
 		if (!sub)
 			mqtt_group_nobody(route, share);
 		else if (mqtt_copy_give_part(route, sub->peer, READ_ONCE(sub->how), part, parts))

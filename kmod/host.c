@@ -75,7 +75,7 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 
 	if (!port)
 		return -ENOENT;
-	peer = mqtt_peer_new(router, NULL, params, extack);
+	peer = mqtt_peer_new(router, params, extack);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	mqtt_peer_enter_port(peer, port);
@@ -86,7 +86,7 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 }
 
 /*
- * Nobody but the list refers to the peer any more. Its router's lock is held.
+ * Nobody but the list and us refers to the peer any more.
  *
  * A work that runs has a reference, too. To wait for it by the works' own means
  * would disable it meanwhile, and then mod_delayed_work() does not tell who
@@ -103,78 +103,111 @@ static bool mqtt_peer_settled(struct mqtt_peer *peer)
 		mqtt_peer_put(peer);
 	if (del_timer_sync(&peer->keepalive.timer))
 		mqtt_peer_put(peer);
-	for (ms = 0; refcount_read(&peer->refs) > 1 && ms < MQTT_HOST_WAIT_MS; ms++)
+	for (ms = 0; refcount_read(&peer->refs) > 2 && ms < MQTT_HOST_WAIT_MS; ms++)
 		usleep_range(1000, 2000);
-	return refcount_read(&peer->refs) == 1;
+	return refcount_read(&peer->refs) <= 2;
+}
+
+/* Returns the peer with a reference for the caller, who alone may give it a socket. */
+static struct mqtt_peer *mqtt_peer_offload_begin(struct mqtt_router *router, u32 id,
+						 struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+
+	mutex_lock(&router->lock);
+	peer = mqtt_peer_find(router, id, extack);
+	if (!IS_ERR(peer) && (!mqtt_peer_is_hosted(peer) || peer->offloading)) {
+		NL_SET_ERR_MSG(extack, "the peer is offloaded already");
+		peer = ERR_PTR(-EBUSY);
+	}
+	if (!IS_ERR(peer)) {
+		peer->offloading = true;
+		mqtt_peer_hold(peer);
+	}
+	mutex_unlock(&router->lock);
+	return peer;
+}
+
+static void mqtt_peer_offload_end(struct mqtt_peer *peer)
+{
+	mutex_lock(&peer->router->lock);
+	peer->offloading = false;
+	mutex_unlock(&peer->router->lock);
+	mqtt_peer_put(peer);
+}
+
+/* Its port may have been closed meanwhile. The socket is locked. */
+static int mqtt_peer_offload_hook(struct mqtt_peer *peer, struct mqtt_hook *hook,
+				  struct netlink_ext_ack *extack)
+{
+	struct mqtt_router *router = peer->router;
+	int err = -ENOENT;
+
+	mutex_lock(&router->lock);
+	if (!peer->listed) {
+		NL_SET_ERR_MSG(extack, "no peer has this id");
+		goto out;
+	}
+	mqtt_peer_unhost(peer);
+	err = mqtt_socket_hook(peer, hook);
+	if (err)
+		mqtt_peer_on_port(peer);
+out:
+	mutex_unlock(&router->lock);
+	return err;
+}
+
+static int mqtt_peer_offload_to(struct mqtt_peer *peer, struct socket *sock,
+				const struct mqtt_peer_params *params,
+				struct netlink_ext_ack *extack)
+{
+	struct mqtt_hook hook;
+	int err;
+
+	lock_sock(sock->sk);
+	err = mqtt_socket_prepare(&hook, sock, params, extack);
+	if (!err) {
+		err = mqtt_peer_offload_hook(peer, &hook, extack);
+		if (err)
+			mqtt_socket_cancel(&hook);
+		else
+			mqtt_rx_data_ready(peer);
+	}
+	release_sock(sock->sk);
+	return err;
 }
 
 /**
  * mqtt_peer_offload() - give the router the socket of a hosted peer
- * @router: router; its lock is held
+ * @router: router, not locked
  * @id: the peer's number
  * @sock: socket that mqtt_socket_check() found good; the caller holds its file
  * @params: what the daemon says of the connection
  * @extack: is told what is wrong
  *
+ * Context: may sleep; waits for the socket's owner.
  * Return: 0; -ENOENT; -EBUSY if the peer is offloaded already or something is
- * left of its former connection; what mqtt_socket_hook() returns. On an error
+ * left of its former connection; what mqtt_socket_prepare() returns. On an error
  * the peer is hosted as before.
  */
 int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
 		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
 {
-	struct mqtt_peer *peer = mqtt_peer_find(router, id, extack);
-	int err;
+	struct mqtt_peer *peer = mqtt_peer_offload_begin(router, id, extack);
+	int err = -EBUSY;
 
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
-	if (!mqtt_peer_is_hosted(peer)) {
-		NL_SET_ERR_MSG(extack, "the peer is offloaded already");
-		return -EBUSY;
-	}
-	if (!mqtt_peer_settled(peer)) {
+	if (mqtt_peer_settled(peer))
+		err = mqtt_peer_offload_to(peer, sock, params, extack);
+	else
 		NL_SET_ERR_MSG(extack, "the peer's former connection is still in use; try again");
-		return -EBUSY;
-	}
-	if (peer->sk)
-		sock_put(peer->sk);
-	sock_hold(sock->sk);
-	peer->sk = sock->sk;
-
-	mqtt_peer_unhost(peer);
-	err = mqtt_socket_hook(peer, sock, params, extack);
-	if (err)
-		mqtt_peer_on_port(peer);
+	mqtt_peer_offload_end(peer);
 	return err;
 }
 
-/* A peer that is listed and not hosted is hooked. */
-static int mqtt_peer_move(struct mqtt_peer *peer, struct mqtt_port *port)
-{
-	int err;
-
-	lock_sock(peer->sk);
-	err = mqtt_tx_finish(peer);
-	if (!err) {
-		mqtt_peer_enter_port(peer, port);
-		mqtt_socket_unhook_locked(peer);
-	}
-	release_sock(peer->sk);
-	return err;
-}
-
-/**
- * mqtt_peer_host() - give the socket of a peer back, which becomes hosted
- * @peer: peer of a router whose lock is held
- * @port_id: where its messages go from now on, those in its queue first
- * @extack: is told what is wrong
- *
- * A packet that is half sent is ended first.
- *
- * Return: 0; -ENOENT if there is no such port; -EBUSY if the peer is hosted;
- * -ENOBUFS if the packet could not be ended, and the peer is as before.
- */
-int mqtt_peer_host(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *extack)
+/* The socket is locked, if it is not hosted already, and the router's lock is held. */
+static int mqtt_peer_move(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *extack)
 {
 	struct mqtt_port *port = mqtt_port_find(peer->router, port_id, extack);
 	int err;
@@ -185,14 +218,45 @@ int mqtt_peer_host(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *
 		NL_SET_ERR_MSG(extack, "the peer is hosted already");
 		return -EBUSY;
 	}
-	err = mqtt_peer_move(peer, port);
+	err = mqtt_tx_finish(peer);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
+	mqtt_peer_enter_port(peer, port);
+	mqtt_socket_unhook_locked(peer);
 	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_DETACH);
 	queue_rcu_work(mqtt_forget_wq, &peer->forget);
 	return 0;
+}
+
+/**
+ * mqtt_peer_host() - give the socket of a peer back, which becomes hosted
+ * @router: router, not locked
+ * @id: the peer's number
+ * @port_id: where its messages go from now on, those in its queue first
+ * @extack: is told what is wrong
+ *
+ * A packet that is half sent is ended first.
+ *
+ * Context: may sleep; waits for the socket's owner.
+ * Return: 0; -ESRCH if there is no such peer; -ENOENT if there is no such port;
+ * -EBUSY if the peer is hosted; -ENOBUFS if the packet could not be ended, and the
+ * peer is as before.
+ */
+int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
+		   struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+	struct sock *sk;
+	int err;
+
+	peer = mqtt_peer_lock(router, id, &sk, extack);
+	if (IS_ERR(peer))
+		return -ESRCH;
+	err = mqtt_peer_move(peer, port_id, extack);
+	mqtt_peer_unlock(router, sk);
+	return err;
 }
 
 /**

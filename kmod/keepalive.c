@@ -147,20 +147,15 @@ void mqtt_keepalive_stop(struct mqtt_peer *peer)
  * @peer: peer; its router's lock is held
  * @seconds: from now on, 0 for none
  *
- * Context: process, the socket not locked.
+ * Context: process, the socket of one that is not hosted locked.
  */
 void mqtt_keepalive_set(struct mqtt_peer *peer, u16 seconds)
 {
-	if (mqtt_peer_is_hosted(peer)) {
-		WRITE_ONCE(peer->keepalive.seconds, seconds);
-		return;
-	}
-	lock_sock(peer->sk);
 	WRITE_ONCE(peer->keepalive.seconds, seconds);
+	if (mqtt_peer_is_hosted(peer))
+		return;
 	mqtt_keepalive_stop(peer);
-	if (peer->hooked)
-		mqtt_keepalive_start(peer);
-	release_sock(peer->sk);
+	mqtt_keepalive_start(peer);
 }
 
 /* No peer is left, but the timer of the last one may have put it just now. */

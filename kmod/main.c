@@ -11,6 +11,7 @@
 #include "conflate.h"
 #include "keepalive.h"
 #include "netlink.h"
+#include "peer.h"
 #include "router.h"
 #include "socket.h"
 #include "tcp.h"
@@ -20,9 +21,12 @@ static int __init mqtt_init(void)
 {
 	int err;
 
-	err = mqtt_conflate_module_init();
+	err = mqtt_peer_module_init();
 	if (err)
 		return err;
+	err = mqtt_conflate_module_init();
+	if (err)
+		goto err_conflate;
 	err = mqtt_tx_module_init();
 	if (err)
 		goto err_tx;
@@ -40,6 +44,8 @@ err_router:
 	mqtt_tx_module_exit();
 err_tx:
 	mqtt_conflate_module_exit();
+err_conflate:
+	mqtt_peer_module_exit();
 	return err;
 }
 
@@ -52,8 +58,7 @@ static void __exit mqtt_exit(void)
 	mqtt_router_module_exit();
 	mqtt_socket_module_exit();
 	mqtt_conflate_module_exit();
-	/* Peers' memory is freed by code of ours. */
-	rcu_barrier();
+	mqtt_peer_module_exit();
 }
 
 module_init(mqtt_init);

@@ -39,18 +39,22 @@ static void keep(void *ctx, const struct hlist_head *subs)
 	keeper->found(keeper->ctx, subs);
 }
 
-static int match_and_keep(const struct mqtt_trie *trie, struct mqtt_match *last,
-			  unsigned long generation, const u8 *topic, size_t len,
-			  unsigned int budget, struct keeper *keeper)
+/* Apart from mqtt_match(), which most often needs nothing of this, nor its stack */
+static noinline int match_and_keep(const struct mqtt_trie *trie, struct mqtt_match *last,
+				   unsigned long generation, const u8 *topic, size_t len,
+				   unsigned int budget,
+				   void (*found)(void *ctx, const struct hlist_head *subs),
+				   void *ctx)
 {
+	struct keeper keeper = { .last = last, .found = found, .ctx = ctx };
 	int err;
 
 	last->topic_len = 0;
-	err = mqtt_trie_match(trie, topic, len, budget, keep, keeper);
-	if (!err && keeper->nr_lists <= MQTT_MATCH_LISTS_MAX && len <= MQTT_MATCH_TOPIC_MAX) {
+	err = mqtt_trie_match(trie, topic, len, budget, keep, &keeper);
+	if (!err && keeper.nr_lists <= MQTT_MATCH_LISTS_MAX && len <= MQTT_MATCH_TOPIC_MAX) {
 		memcpy(last->topic, topic, len);
 		last->topic_len = len;
-		last->nr_lists = keeper->nr_lists;
+		last->nr_lists = keeper.nr_lists;
 		last->generation = generation;
 	}
 	return err;
@@ -89,7 +93,6 @@ int mqtt_match(const struct mqtt_trie *trie, struct mqtt_match *last, const u8 *
 	       unsigned int budget, void (*found)(void *ctx, const struct hlist_head *subs),
 	       void *ctx)
 {
-	struct keeper keeper = { .last = last, .found = found, .ctx = ctx };
 	unsigned long generation;
 	unsigned int i;
 
@@ -97,7 +100,7 @@ int mqtt_match(const struct mqtt_trie *trie, struct mqtt_match *last, const u8 *
 		return mqtt_trie_match(trie, topic, len, budget, found, ctx);
 	generation = mqtt_trie_generation(trie);
 	if (last->generation != generation || !topic_is(last, topic, len))
-		return match_and_keep(trie, last, generation, topic, len, budget, &keeper);
+		return match_and_keep(trie, last, generation, topic, len, budget, found, ctx);
 	for (i = 0; i < last->nr_lists; i++)
 		found(ctx, last->lists[i]);
 	return 0;

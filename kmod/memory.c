@@ -3,8 +3,9 @@
  * What all queues of a router may hold together.
  *
  * The sum is one counter, which must not be written for every message. So a
- * queue reserves more than it needs, and only above what each may hold anyway:
- * who reads as fast as others publish never comes here.
+ * queue reserves more than it needs, and only above what each may hold anyway,
+ * 64 KiB: who reads as fast as others publish comes here for messages only that
+ * are longer than that.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>

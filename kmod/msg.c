@@ -23,7 +23,7 @@ static DEFINE_PER_CPU(u32, mqtt_msg_ids);
  * @payload_len: bytes of that, 0 if there is none
  * @head_len: bytes in front of it
  * @protocol: enum mqtt_protocol that it is framed by
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * Return: a message with one reference, the bytes of its head unset, or NULL.
  */

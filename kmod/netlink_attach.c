@@ -123,28 +123,33 @@ static int mqtt_nl_attach_parse(struct nlattr **tb, struct genl_info *info)
 	return mqtt_nl_attach_check(tb, info->attrs[MQTT_A_PEER], info->extack);
 }
 
+static int mqtt_nl_attach_hosted(struct mqtt_router *router, u32 port_id,
+				 const struct mqtt_peer_params *params, u32 *id,
+				 struct netlink_ext_ack *extack)
+{
+	int err = -ENODEV;
+
+	mutex_lock(&router->lock);
+	if (router->dead)
+		NL_SET_ERR_MSG(extack, "the router has just ended");
+	else
+		err = mqtt_peer_attach_hosted(router, port_id, params, id, extack);
+	mutex_unlock(&router->lock);
+	return err;
+}
+
 /* @tb has been checked; the socket's file is held by the caller; NULL without. */
 static int mqtt_nl_attach_as(struct mqtt_router *router, struct socket *sock,
 			     struct nlattr **tb, const struct mqtt_peer_params *params, u32 *id,
 			     struct netlink_ext_ack *extack)
 {
-	int err;
-
-	mutex_lock(&router->lock);
-	if (router->dead) {
-		NL_SET_ERR_MSG(extack, "the router has just ended");
-		err = -ENODEV;
-	} else if (!sock) {
-		err = mqtt_peer_attach_hosted(router, nla_get_u32(tb[MQTT_A_PEER_PORT]), params,
-					      id, extack);
-	} else if (tb[MQTT_A_PEER_ID]) {
-		*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
-		err = mqtt_peer_offload(router, *id, sock, params, extack);
-	} else {
-		err = mqtt_peer_attach(router, sock, params, id, extack);
-	}
-	mutex_unlock(&router->lock);
-	return err;
+	if (!sock)
+		return mqtt_nl_attach_hosted(router, nla_get_u32(tb[MQTT_A_PEER_PORT]), params,
+					     id, extack);
+	if (!tb[MQTT_A_PEER_ID])
+		return mqtt_peer_attach(router, sock, params, id, extack);
+	*id = nla_get_u32(tb[MQTT_A_PEER_ID]);
+	return mqtt_peer_offload(router, *id, sock, params, extack);
 }
 
 static int mqtt_nl_attach(struct mqtt_router *router, struct socket *sock, struct nlattr **tb,
@@ -283,20 +288,15 @@ out:
 
 static int mqtt_nl_host(struct mqtt_router *router, struct nlattr **tb, struct genl_info *info)
 {
-	struct mqtt_peer *peer;
-	int err;
+	int err = mqtt_peer_host(router, nla_get_u32(tb[MQTT_A_PEER_ID]),
+				 nla_get_u32(tb[MQTT_A_PEER_PORT]), info->extack);
 
-	mutex_lock(&router->lock);
-	peer = mqtt_peer_find(router, nla_get_u32(tb[MQTT_A_PEER_ID]), info->extack);
-	if (IS_ERR(peer)) {
-		err = PTR_ERR(peer);
+	if (err == -ESRCH) {
 		mqtt_nl_bad_peer_id(info);
-	} else {
-		err = mqtt_peer_host(peer, nla_get_u32(tb[MQTT_A_PEER_PORT]), info->extack);
-		if (err == -ENOENT)
-			NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_PORT]);
+		return -ENOENT;
 	}
-	mutex_unlock(&router->lock);
+	if (err == -ENOENT)
+		NL_SET_BAD_ATTR(info->extack, tb[MQTT_A_PEER_PORT]);
 	return err;
 }
 

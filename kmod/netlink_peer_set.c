@@ -20,12 +20,11 @@ const struct nla_policy mqtt_nl_peer_set_policy[MQTT_A_PEER + 1] = {
 	[MQTT_A_PEER] = NLA_POLICY_NESTED(mqtt_nl_peer_set_nest),
 };
 
+/* Its socket is locked. */
 static int mqtt_nl_peer_hold(struct mqtt_peer *peer, bool hold, struct netlink_ext_ack *extack)
 {
 	int err = 0;
 
-	if (mqtt_peer_is_hosted(peer))
-		return 0;
 	if (hold)
 		err = mqtt_tx_hold(peer);
 	else
@@ -35,8 +34,8 @@ static int mqtt_nl_peer_hold(struct mqtt_peer *peer, bool hold, struct netlink_e
 	return err;
 }
 
-/* The router's lock is held. */
-static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
+/* The router's lock is held; @sk is locked if a change needs that, and not hosted. */
+static int mqtt_nl_peer_change(struct mqtt_peer *peer, const struct sock *sk, struct nlattr **tb,
 			       struct netlink_ext_ack *extack)
 {
 	struct mqtt_limits limits = peer->limits;
@@ -47,7 +46,7 @@ static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
 	acls = mqtt_nl_peer_acls(peer->router, tb[MQTT_A_PEER_ACLS], extack);
 	if (IS_ERR(acls))
 		return PTR_ERR(acls);
-	if (tb[MQTT_A_PEER_TX_HOLD])
+	if (tb[MQTT_A_PEER_TX_HOLD] && sk)
 		err = mqtt_nl_peer_hold(peer, nla_get_u8(tb[MQTT_A_PEER_TX_HOLD]), extack);
 	if (err) {
 		mqtt_acl_chain_put(acls);
@@ -62,11 +61,32 @@ static int mqtt_nl_peer_change(struct mqtt_peer *peer, struct nlattr **tb,
 	return 0;
 }
 
+/* What concerns a socket waits for its owner, the rest does not. */
+static int mqtt_nl_peer_set_as(struct mqtt_router *router, struct nlattr **tb,
+			       struct genl_info *info)
+{
+	u32 id = nla_get_u32(tb[MQTT_A_PEER_ID]);
+	struct sock *sk = NULL;
+	struct mqtt_peer *peer;
+	int err;
+
+	if (tb[MQTT_A_PEER_TX_HOLD] || tb[MQTT_A_PEER_KEEP_ALIVE]) {
+		peer = mqtt_peer_lock(router, id, &sk, info->extack);
+		if (IS_ERR(peer))
+			return PTR_ERR(peer);
+	} else {
+		mutex_lock(&router->lock);
+		peer = mqtt_peer_find(router, id, info->extack);
+	}
+	err = IS_ERR(peer) ? PTR_ERR(peer) : mqtt_nl_peer_change(peer, sk, tb, info->extack);
+	mqtt_peer_unlock(router, sk);
+	return err;
+}
+
 int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *tb[MQTT_A_PEER_MAX + 1];
 	struct mqtt_router *router;
-	struct mqtt_peer *peer;
 	int err;
 
 	err = mqtt_nl_peer_parse(tb, info->attrs, mqtt_nl_peer_set_nest, info->extack);
@@ -75,16 +95,10 @@ int mqtt_nl_peer_set(struct sk_buff *skb, struct genl_info *info)
 	router = mqtt_nl_router(skb, info);
 	if (IS_ERR(router))
 		return PTR_ERR(router);
-
-	mutex_lock(&router->lock);
-	peer = mqtt_peer_find(router, nla_get_u32(tb[MQTT_A_PEER_ID]), info->extack);
-	if (IS_ERR(peer)) {
-		err = PTR_ERR(peer);
+	err = mqtt_nl_peer_set_as(router, tb, info);
+	/* A set of rules that is not there has been pointed at. */
+	if (err == -ENOENT && !(info->extack && info->extack->bad_attr))
 		mqtt_nl_bad_peer_id(info);
-	} else {
-		err = mqtt_nl_peer_change(peer, tb, info->extack);
-	}
-	mutex_unlock(&router->lock);
 	mqtt_router_put(router);
 	return err;
 }

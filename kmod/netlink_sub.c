@@ -141,9 +141,11 @@ static int mqtt_nl_subs_check(struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "there is no subscription in the request");
 		return -EINVAL;
 	}
-	for (; attr; attr = mqtt_nl_sub_next(info, attr))
+	for (; attr; attr = mqtt_nl_sub_next(info, attr)) {
 		if (!mqtt_nl_sub_check(attr, info->extack))
 			return -EINVAL;
+		cond_resched();
+	}
 	return 0;
 }
 
@@ -168,15 +170,17 @@ static int mqtt_nl_subs_fit(const struct mqtt_peer *peer, struct genl_info *info
 /* The router's lock is held. All or none. */
 static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 {
-	u32 before = peer->next_sub_seq;
 	struct mqtt_sub_desc desc;
 	struct nlattr *attr;
 	bool all_new = true;
+	u32 before;
 	int ret;
 
 	ret = mqtt_nl_subs_fit(peer, info);
 	if (ret)
 		return ret;
+	mqtt_peer_subs_renumber(peer);
+	before = peer->next_sub_seq;
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
 		desc = mqtt_nl_sub_desc(attr);
 		ret = mqtt_peer_sub_add(peer, &desc);
@@ -185,6 +189,7 @@ static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 			return ret;
 		}
 		all_new &= ret;
+		cond_resched();
 	}
 	if (all_new)
 		return 0;
@@ -192,6 +197,7 @@ static int mqtt_nl_subs_add(struct mqtt_peer *peer, struct genl_info *info)
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
 		desc = mqtt_nl_sub_desc(attr);
 		mqtt_peer_sub_set(peer, &desc);
+		cond_resched();
 	}
 	return 0;
 }
@@ -209,11 +215,13 @@ static int mqtt_nl_subs_del(struct mqtt_peer *peer, struct genl_info *info)
 					    "the peer has no such subscription");
 			return -ENOENT;
 		}
+		cond_resched();
 	}
 	/* The same filter twice is gone the second time, which is as good. */
 	for (attr = mqtt_nl_sub_next(info, NULL); attr; attr = mqtt_nl_sub_next(info, attr)) {
 		desc = mqtt_nl_sub_desc(attr);
 		mqtt_peer_sub_del(peer, &desc);
+		cond_resched();
 	}
 	return 0;
 }
@@ -295,7 +303,10 @@ static int mqtt_nl_dump_sub(struct sk_buff *skb, struct netlink_callback *cb,
 {
 	void *hdr = mqtt_nl_dump_begin(skb, cb, MQTT_CMD_SUB_GET);
 
-	return hdr ? mqtt_nl_dump_end(skb, hdr, mqtt_nl_put_sub(skb, sub)) : -EMSGSIZE;
+	if (!hdr)
+		return -EMSGSIZE;
+	genl_dump_check_consistent(cb, hdr);
+	return mqtt_nl_dump_end(skb, hdr, mqtt_nl_put_sub(skb, sub));
 }
 
 /* Returns -EMSGSIZE if the message is full. */
@@ -306,6 +317,7 @@ static int mqtt_nl_dump_subs_of(struct sk_buff *skb, struct netlink_callback *cb
 	const struct mqtt_peer_sub *sub;
 
 	list_for_each_entry(sub, &peer->subs, list) {
+		cond_resched();
 		if (sub->seq <= dump->sub_seq)
 			continue;
 		if (mqtt_nl_dump_sub(skb, cb, sub))
@@ -322,6 +334,8 @@ int mqtt_nl_sub_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	unsigned long id;
 
 	mutex_lock(&dump->router->lock);
+	/* 0 would be taken for one that says nothing. */
+	cb->seq = dump->router->renumbered | 1U << 31;
 	xa_for_each_start(&dump->router->peers, id, peer, dump->peer_id) {
 		if (id != dump->peer_id) {
 			if (dump->one_peer)

@@ -20,7 +20,8 @@
  * socket's lock, so no two sockets are ever locked. Nobody holds a reference for
  * it: a publisher takes itself out of the list before its socket is given back, and
  * a subscriber empties it when its queue is closed; and whoever has seen it under
- * RCU may still take its lock.
+ * RCU may still take its lock. Since there may be many in it, those beyond the first
+ * few are told by a worker, which holds the subscriber until they are.
  */
 #include <linux/jiffies.h>
 #include <linux/rcupdate.h>
@@ -30,14 +31,8 @@
 #include "policy.h"
 #include "router.h"
 
-/**
- * mqtt_pauses_init() - a new subscriber holds nobody up
- * @pauses: its
- */
-void mqtt_pauses_init(struct mqtt_pauses *pauses)
-{
-	INIT_LIST_HEAD(&pauses->publishers);
-}
+/* Publishers that are told at once that they may go on. */
+#define MQTT_PAUSES_BATCH	64
 
 static void mqtt_pause_unlink(struct mqtt_peer *pub)
 {
@@ -45,24 +40,70 @@ static void mqtt_pause_unlink(struct mqtt_peer *pub)
 	WRITE_ONCE(pub->rx.pause.by, NULL);
 }
 
+/* Returns whether there are more. */
+static bool mqtt_pauses_tell(struct mqtt_peer *sub)
+{
+	struct mqtt_pauses *pauses = &sub->tx.pauses;
+	struct mqtt_peer *pub, *next;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&sub->tx.lock);
+	list_for_each_entry_safe(pub, next, &pauses->lifted, rx.pause.link) {
+		if (n++ == MQTT_PAUSES_BATCH)
+			return true;
+		mqtt_pause_unlink(pub);
+		/* It is hooked: else it had taken itself out. */
+		mqtt_rx_kick(pub);
+	}
+	return false;
+}
+
+static void mqtt_pauses_work(struct work_struct *work)
+{
+	struct mqtt_peer *sub = container_of(work, struct mqtt_peer, tx.pauses.work);
+	bool more;
+
+	do {
+		spin_lock_bh(&sub->tx.lock);
+		more = mqtt_pauses_tell(sub);
+		spin_unlock_bh(&sub->tx.lock);
+		cond_resched();
+	} while (more);
+	mqtt_peer_put(sub);
+}
+
+/**
+ * mqtt_pauses_init() - a new subscriber holds nobody up
+ * @pauses: its
+ */
+void mqtt_pauses_init(struct mqtt_pauses *pauses)
+{
+	INIT_LIST_HEAD(&pauses->publishers);
+	INIT_LIST_HEAD(&pauses->lifted);
+	INIT_WORK(&pauses->work, mqtt_pauses_work);
+}
+
 /**
  * mqtt_pauses_lift() - hold nobody up any more
- * @sub: subscriber
+ * @sub: subscriber; the caller has a reference, or the socket, or it has none any more
+ *	and held nobody up when its last one went
+ *
+ * A few are told here, many by a worker.
  *
  * Context: its tx->lock is held; any but hard interrupt.
  */
 void mqtt_pauses_lift(struct mqtt_peer *sub)
 {
 	struct mqtt_pauses *pauses = &sub->tx.pauses;
-	struct mqtt_peer *pub, *next;
 
 	lockdep_assert_held(&sub->tx.lock);
 	pauses->on = false;
-	list_for_each_entry_safe(pub, next, &pauses->publishers, rx.pause.link) {
-		mqtt_pause_unlink(pub);
-		/* It is hooked: else it had taken itself out. */
-		mqtt_rx_kick(pub);
-	}
+	list_splice_tail_init(&pauses->publishers, &pauses->lifted);
+	if (likely(!mqtt_pauses_tell(sub)))
+		return;
+	mqtt_peer_hold(sub);
+	if (!queue_work(mqtt_wq, &pauses->work))
+		mqtt_peer_put(sub);
 }
 
 /**

@@ -7,6 +7,7 @@
 
 #include <linux/list.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct mqtt_peer;
 
@@ -28,12 +29,17 @@ struct mqtt_pause {
 /**
  * struct mqtt_pauses - the publishers that a subscriber holds up
  * @publishers: them; under tx->lock
+ * @lifted: those that are to go on, and have not been told yet; likewise
+ * @work: tells them, if they are many; holds a reference to the subscriber while
+ *	pending
  * @until: when it stops doing so, jiffies; of @on
  * @on: its queue has been above its high-water mark, and not below its low-water
  *	mark since
  */
 struct mqtt_pauses {
 	struct list_head publishers;
+	struct list_head lifted;
+	struct work_struct work;
 	unsigned long until;
 	bool on;
 };

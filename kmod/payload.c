@@ -57,7 +57,7 @@ static struct mqtt_payload *mqtt_payload_new(u32 room, gfp_t gfp)
 /**
  * mqtt_payload_alloc() - pages for a payload
  * @len: bytes of it
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * Return: a payload with one reference, its bytes unset, each piece but the last
  * a page; or NULL.
@@ -213,7 +213,7 @@ static bool mqtt_payload_pin(struct mqtt_payload *payload, struct mqtt_pins **pi
  * @cur: where the payload begins in its receive queue
  * @len: bytes of it, all of which have arrived
  * @pins: the publisher's, NULL if it has none yet; under the socket's lock
- * @gfp: GFP_ATOMIC in softirq
+ * @gfp: MQTT_MSG_GFP in softirq
  *
  * Context: the socket is locked.
  * Return: a payload with one reference; NULL if it has to be copied.

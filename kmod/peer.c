@@ -9,6 +9,15 @@
  * router's lock), give the socket back (under the socket's lock), and drop
  * the references that the list and the socket had. Memory stays for a grace
  * period, for readers of the table and of sk_user_data.
+ *
+ * A socket's lock is its owner's for as long as it likes: it may be asleep, in a page
+ * fault that another process answers. So the router's lock is taken inside a
+ * socket's, never the other way round. Whoever needs both looks the peer up, takes a
+ * reference to its socket, lets go of the router, locks the socket, and then looks
+ * whether the peer is still there and has this socket: mqtt_peer_lock(). To list and
+ * to hook a peer, or to unhook and to unlist it, is one step under both locks: so one
+ * that is listed and not hosted is hooked. The exception is a socket's close(), which
+ * unlists first, and then nobody finds the peer any more.
  */
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -22,13 +31,16 @@
 #include "socket.h"
 #include "trace.h"
 
+/* In between of kmalloc()'s sizes, and there may be a million. */
+static struct kmem_cache *mqtt_peer_cache __ro_after_init;
+
 /* Readers that have found a subscription still may want to name its peer. */
 static void mqtt_peer_free_rcu(struct rcu_head *rcu)
 {
 	struct mqtt_peer *peer = container_of(rcu, struct mqtt_peer, rcu);
 
 	kfree(peer->client_id);
-	kfree(peer);
+	kmem_cache_free(mqtt_peer_cache, peer);
 }
 
 /**
@@ -54,17 +66,17 @@ static void mqtt_peer_forget_work(struct work_struct *work)
 	mqtt_socket_forget(container_of(to_rcu_work(work), struct mqtt_peer, forget));
 }
 
-static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock *sk,
+static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router,
 					 const struct mqtt_peer_params *params)
 {
 	struct mqtt_peer *peer;
 
-	peer = kzalloc(struct_size(peer, stamps, nr_cpu_ids), GFP_KERNEL_ACCOUNT);
+	peer = kmem_cache_zalloc(mqtt_peer_cache, GFP_KERNEL_ACCOUNT);
 	if (!peer)
 		return NULL;
 	peer->client_id = kstrdup(params->client_id, GFP_KERNEL_ACCOUNT);
 	if (!peer->client_id) {
-		kfree(peer);
+		kmem_cache_free(mqtt_peer_cache, peer);
 		return NULL;
 	}
 	refcount_set(&peer->refs, 1);
@@ -80,9 +92,6 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 	mqtt_tx_init(&peer->tx, &router->memory, params->max_packet);
 	mqtt_keepalive_init(&peer->keepalive, params->keep_alive);
 
-	if (sk)
-		sock_hold(sk);
-	peer->sk = sk;
 	refcount_inc(&router->refs);
 	peer->router = router;
 	return peer;
@@ -91,14 +100,13 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router, struct sock
 /**
  * mqtt_peer_new() - a peer with an id that is not listed yet
  * @router: whose; its lock is held and it is not dead
- * @sk: its socket, of which it takes a reference; NULL if it is to be hosted
  * @params: what the daemon says of it; copied
  * @extack: is told what is wrong
  *
  * Return: the peer with one reference, for mqtt_peer_list(); what
  * mqtt_nl_peer_acls() returns; ERR_PTR(-ENOMEM); ERR_PTR(-ENOSPC) if no id is free.
  */
-struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
+struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router,
 				const struct mqtt_peer_params *params,
 				struct netlink_ext_ack *extack)
 {
@@ -110,7 +118,7 @@ struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
 	acls = mqtt_nl_peer_acls(router, params->acls, extack);
 	if (IS_ERR(acls))
 		return ERR_CAST(acls);
-	peer = mqtt_peer_alloc(router, sk, params);
+	peer = mqtt_peer_alloc(router, params);
 	if (!peer) {
 		mqtt_acl_chain_put(acls);
 		return ERR_PTR(-ENOMEM);
@@ -197,67 +205,132 @@ void mqtt_peer_end(struct mqtt_peer *peer)
 }
 
 /**
+ * mqtt_peer_lock() - look a peer up and lock its socket
+ * @router: router, not locked
+ * @id: the peer's number
+ * @sk: result: its socket, locked by lock_sock(), or NULL if the peer is hosted
+ * @extack: is told what is wrong
+ *
+ * A socket's owner may be asleep in memory of its own for as long as it likes. So it is
+ * waited for without the router's lock, and then the peer is looked up again.
+ *
+ * Context: may sleep.
+ * Return: the peer, and the router's lock is held, until mqtt_peer_unlock();
+ * ERR_PTR(-ENOENT), and nothing is locked.
+ */
+struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, struct sock **sk,
+				 struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+
+	*sk = NULL;
+	for (;;) {
+		mutex_lock(&router->lock);
+		peer = mqtt_peer_find(router, id, extack);
+		/* Held, so no other socket is where it is. */
+		if (!IS_ERR(peer) && (mqtt_peer_is_hosted(peer) ? !*sk : peer->sk == *sk))
+			return peer;
+		if (*sk) {
+			mqtt_peer_unlock(router, *sk);
+			*sk = NULL;
+			continue;
+		}
+		if (!IS_ERR(peer)) {
+			*sk = peer->sk;
+			sock_hold(*sk);
+		}
+		mutex_unlock(&router->lock);
+		if (IS_ERR(peer))
+			return peer;
+		lock_sock(*sk);
+	}
+}
+
+/**
+ * mqtt_peer_unlock() - end what mqtt_peer_lock() began
+ * @router: router
+ * @sk: the socket, or NULL
+ */
+void mqtt_peer_unlock(struct mqtt_router *router, struct sock *sk)
+{
+	mutex_unlock(&router->lock);
+	if (!sk)
+		return;
+	release_sock(sk);
+	sock_put(sk);
+}
+
+/* The socket is locked, and the router's lock is held. */
+static struct mqtt_peer *mqtt_peer_attach_hook(struct mqtt_router *router,
+					       struct mqtt_hook *hook,
+					       const struct mqtt_peer_params *params,
+					       struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+	int err;
+
+	if (router->dead) {
+		NL_SET_ERR_MSG(extack, "the router has just ended");
+		return ERR_PTR(-ENODEV);
+	}
+	peer = mqtt_peer_new(router, params, extack);
+	if (IS_ERR(peer))
+		return peer;
+	err = mqtt_socket_hook(peer, hook);
+	if (err) {
+		xa_erase(&router->peers, peer->id);
+		mqtt_peer_put(peer);
+		return ERR_PTR(err);
+	}
+	mqtt_peer_list(peer);
+	return peer;
+}
+
+/**
  * mqtt_peer_attach() - make a socket a peer
- * @router: whose; its lock is held and it is not dead
+ * @router: whose; not locked
  * @sock: socket that mqtt_socket_check() found good; the caller holds its file
  * @params: what the daemon says of it; copied
  * @id: result, the peer's number
  * @extack: is told what is wrong
  *
- * Return: 0; what mqtt_socket_hook() returns; -ENOMEM; -ENOSPC if no id is free.
+ * Context: may sleep; waits for the socket's owner.
+ * Return: 0; -ENODEV if the router has ended; what mqtt_socket_prepare() and
+ * mqtt_peer_new() return.
  */
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 		     const struct mqtt_peer_params *params, u32 *id,
 		     struct netlink_ext_ack *extack)
 {
 	struct mqtt_peer *peer;
+	struct mqtt_hook hook;
 	int err;
 
-	peer = mqtt_peer_new(router, sock->sk, params, extack);
-	if (IS_ERR(peer))
-		return PTR_ERR(peer);
-	err = mqtt_socket_hook(peer, sock, params, extack);
-	if (err) {
-		xa_erase(&router->peers, peer->id);
-		mqtt_peer_put(peer);
-		return err;
+	lock_sock(sock->sk);
+	err = mqtt_socket_prepare(&hook, sock, params, extack);
+	if (err)
+		goto out;
+	mutex_lock(&router->lock);
+	peer = mqtt_peer_attach_hook(router, &hook, params, extack);
+	mutex_unlock(&router->lock);
+	if (IS_ERR(peer)) {
+		err = PTR_ERR(peer);
+		mqtt_socket_cancel(&hook);
+		goto out;
 	}
-	mqtt_peer_list(peer);
+	/* As long as its socket is locked it stays. */
 	*id = peer->id;
-	return 0;
+	mqtt_rx_data_ready(peer);
+out:
+	release_sock(sock->sk);
+	return err;
 }
 
-/*
- * Give the socket back with its stream at a packet border. @force: even if
- * that means to abort the connection. Returns 0, and in @hooked whether
- * mqtt_socket_forget() is to follow; or -ENOBUFS, and nothing has changed.
- */
-static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
+/* Of a peer that is listed and hooked; its socket is locked. */
+static void mqtt_peer_give_back(struct mqtt_peer *peer)
 {
-	struct sock *sk = peer->sk;
-	bool abort = false;
-	int err = 0;
-
-	*hooked = false;
-	if (mqtt_peer_is_hosted(peer))
-		return 0;
-	lock_sock(sk);
-	*hooked = peer->hooked;
-	if (peer->hooked)
-		err = mqtt_tx_finish(peer);
-	if (err && force) {
-		abort = true;
-		err = 0;
-	}
-	if (peer->hooked && !err) {
-		mqtt_socket_unhook_locked(peer);
-		mqtt_tx_close(peer);
-	}
-	release_sock(sk);
-
-	if (abort)
-		sk->sk_prot->diag_destroy(sk, ECONNABORTED);
-	return err;
+	mqtt_socket_unhook_locked(peer);
+	mqtt_tx_close(peer);
 }
 
 /**
@@ -271,34 +344,34 @@ static int mqtt_peer_give_back(struct mqtt_peer *peer, bool force, bool *hooked)
  * on the socket goes a grace period later, for which nobody waits but who wants to
  * attach the socket again: one is enough for many detaches.
  *
- * Context: may sleep.
+ * Context: may sleep; waits for the socket's owner.
  * Return: 0; -ENOENT; -ENOBUFS if the packet could not be ended, and the peer
  * is as before.
  */
 int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack *extack)
 {
 	struct mqtt_peer *peer;
-	bool hooked;
-	int err;
+	struct sock *sk;
+	int err = 0;
 
-	mutex_lock(&router->lock);
-	peer = mqtt_peer_find(router, id, extack);
-	if (IS_ERR(peer)) {
-		mutex_unlock(&router->lock);
+	peer = mqtt_peer_lock(router, id, &sk, extack);
+	if (IS_ERR(peer))
 		return PTR_ERR(peer);
-	}
-	err = mqtt_peer_give_back(peer, false, &hooked);
+	if (sk)
+		err = mqtt_tx_finish(peer);
 	if (!err) {
+		if (sk)
+			mqtt_peer_give_back(peer);
 		mqtt_peer_unlist(peer);
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_DETACH);
 	}
-	mutex_unlock(&router->lock);
+	mqtt_peer_unlock(router, sk);
 
 	if (err) {
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
-	if (hooked)
+	if (sk)
 		queue_rcu_work(mqtt_forget_wq, &peer->forget);
 	mqtt_peer_put(peer);
 	return 0;
@@ -328,38 +401,75 @@ void mqtt_peer_close(struct mqtt_peer *peer)
 	}
 }
 
+/* Those that a router has had, linked by @subs, which are gone. */
+struct mqtt_peer_ended {
+	struct list_head hooked;	/* until now */
+	struct list_head hosted;
+};
+
+static void mqtt_peer_end_one(struct mqtt_router *router, u32 id, struct mqtt_peer_ended *ended)
+{
+	bool abort = false;
+	struct mqtt_peer *peer;
+	struct sock *sk;
+
+	peer = mqtt_peer_lock(router, id, &sk, NULL);
+	if (IS_ERR(peer))
+		return;
+	if (sk) {
+		abort = mqtt_tx_finish(peer);
+		mqtt_peer_give_back(peer);
+	}
+	mqtt_peer_unlist(peer);
+	trace_mqtt_detach(peer, MQTT_EVENT_TYPE_ROUTER_END);
+	list_add(&peer->subs, sk ? &ended->hooked : &ended->hosted);
+	mqtt_peer_unlock(router, sk);
+	if (abort)
+		peer->sk->sk_prot->diag_destroy(peer->sk, ECONNABORTED);
+}
+
+/* From @id on. Who does not want to wait is not told of those whose socket has an owner. */
+static bool mqtt_peer_next(struct mqtt_router *router, bool wait, unsigned long *id)
+{
+	struct mqtt_peer *peer;
+
+	mutex_lock(&router->lock);
+	xa_for_each_start(&router->peers, *id, peer, *id)
+		if (wait || mqtt_peer_is_hosted(peer) || !mqtt_socket_is_owned(peer->sk))
+			break;
+	mutex_unlock(&router->lock);
+	return peer;
+}
+
 /**
  * mqtt_peer_end_all() - give all sockets of a router back
  * @router: router; dead, so that no peer is added
  *
- * Context: may sleep.
+ * Whose socket has an owner, who may be asleep, comes last.
+ *
+ * Context: may sleep; waits for the sockets' owners.
  */
 void mqtt_peer_end_all(struct mqtt_router *router)
 {
 	struct mqtt_peer *peer, *next;
+	struct mqtt_peer_ended ended;
 	unsigned long id;
-	LIST_HEAD(ended);
-	LIST_HEAD(gone);
+	int wait;
 
-	mutex_lock(&router->lock);
-	xa_for_each(&router->peers, id, peer) {
-		bool hooked;
-
-		mqtt_peer_give_back(peer, true, &hooked);
-		if (mqtt_peer_unlist(peer))
-			trace_mqtt_detach(peer, MQTT_EVENT_TYPE_ROUTER_END);
-		/* The subscriptions are gone, their list is free for this. */
-		list_add(&peer->subs, hooked ? &ended : &gone);
-		cond_resched();
-	}
-	mutex_unlock(&router->lock);
+	INIT_LIST_HEAD(&ended.hooked);
+	INIT_LIST_HEAD(&ended.hosted);
+	for (wait = 0; wait <= 1; wait++)
+		for (id = 0; mqtt_peer_next(router, wait, &id); id++) {
+			mqtt_peer_end_one(router, id, &ended);
+			cond_resched();
+		}
 
 	synchronize_rcu();
-	list_for_each_entry_safe(peer, next, &ended, subs) {
+	list_for_each_entry_safe(peer, next, &ended.hooked, subs) {
 		mqtt_socket_forget(peer);
 		mqtt_peer_put(peer);
 	}
-	list_for_each_entry_safe(peer, next, &gone, subs)
+	list_for_each_entry_safe(peer, next, &ended.hosted, subs)
 		mqtt_peer_put(peer);
 }
 
@@ -381,4 +491,20 @@ struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
 		return peer;
 	NL_SET_ERR_MSG(extack, "no peer has this id");
 	return ERR_PTR(-ENOENT);
+}
+
+int __init mqtt_peer_module_init(void)
+{
+	struct mqtt_peer *peer;
+
+	mqtt_peer_cache = kmem_cache_create("mqtt_peer", struct_size(peer, stamps, nr_cpu_ids), 0,
+					    SLAB_HWCACHE_ALIGN, NULL);
+	return mqtt_peer_cache ? 0 : -ENOMEM;
+}
+
+void mqtt_peer_module_exit(void)
+{
+	/* Peers are freed by code of ours, in RCU callbacks. */
+	rcu_barrier();
+	kmem_cache_destroy(mqtt_peer_cache);
 }

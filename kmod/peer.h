@@ -31,7 +31,8 @@ struct sock;
 /**
  * struct mqtt_peer - a client
  * @sk: its socket, held until the peer is freed or gets another one; NULL if
- *	it has not been offloaded yet
+ *	it has not been offloaded yet. Changes under @router->lock while it is hosted
+ *	and settled, see host.c
  * @router: its router, held
  * @id: its number, of @router->peers
  * @refs: one of the router while it is listed, one of the socket while it is
@@ -62,6 +63,7 @@ struct sock;
  * @client_id: text for people
  * @hosted: in its port's list while it is hosted, which @tx.port tells; under
  *	@router->lock
+ * @offloading: somebody is about to give it a socket; likewise
  * @forget: mqtt_socket_forget() after a grace period
  * @rcu: for freeing
  * @stamps: per CPU, the last message that was given to this peer there, to
@@ -79,6 +81,7 @@ struct mqtt_peer {
 	u8 special;
 	bool listed;
 	bool hooked;
+	bool offloading;
 
 	struct mqtt_limits limits;
 	struct mqtt_acl_chain __rcu *acls;
@@ -123,7 +126,7 @@ struct mqtt_peer_params {
 	bool tx_hold;
 };
 
-struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router, struct sock *sk,
+struct mqtt_peer *mqtt_peer_new(struct mqtt_router *router,
 				const struct mqtt_peer_params *params,
 				struct netlink_ext_ack *extack);
 void mqtt_peer_list(struct mqtt_peer *peer);
@@ -132,12 +135,17 @@ int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 		     const struct mqtt_peer_params *params, u32 *id,
 		     struct netlink_ext_ack *extack);
 int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack *extack);
+struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, struct sock **sk,
+				 struct netlink_ext_ack *extack);
+void mqtt_peer_unlock(struct mqtt_router *router, struct sock *sk);
 struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
 				 struct netlink_ext_ack *extack);
 void mqtt_peer_close(struct mqtt_peer *peer);
 void mqtt_peer_end(struct mqtt_peer *peer);
 void mqtt_peer_end_all(struct mqtt_router *router);
 void mqtt_peer_free(struct mqtt_peer *peer);
+int mqtt_peer_module_init(void);
+void mqtt_peer_module_exit(void);
 
 /* host.c */
 int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
@@ -145,7 +153,8 @@ int mqtt_peer_attach_hosted(struct mqtt_router *router, u32 port_id,
 			    struct netlink_ext_ack *extack);
 int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
 		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
-int mqtt_peer_host(struct mqtt_peer *peer, u32 port_id, struct netlink_ext_ack *extack);
+int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
+		   struct netlink_ext_ack *extack);
 void mqtt_peer_unhost(struct mqtt_peer *peer);
 void mqtt_peer_end_hosted(struct mqtt_port *port);
 void mqtt_peer_forget_flush(struct socket *sock);

@@ -264,10 +264,9 @@ static int mqtt_policy_put_last(struct mqtt_peer *peer, struct mqtt_msg *msg,
 
 	if (msg->packets > 1)
 		last = mqtt_train_slice(msg, msg->packets - 1, 1, MQTT_MSG_GFP);
-	if (!mqtt_conflate_topic(last ?: msg, &topic))
-		err = mqtt_policy_put_anyway(peer, last ?: msg, NULL, verdict);
-	else
-		err = mqtt_policy_put_anyway(peer, last ?: msg, &topic, verdict);
+	err = mqtt_policy_put_anyway(peer, last ?: msg,
+				     mqtt_conflate_topic(last ?: msg, &topic) ? &topic : NULL,
+				     verdict);
 	if (!last)
 		return err;
 	if (!err)

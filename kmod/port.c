@@ -18,6 +18,7 @@
 #include <linux/mqtt.h>
 #include <mqtt/wire.h>
 
+#include "discard.h"
 #include "msg.h"
 #include "peer.h"
 #include "port.h"
@@ -300,7 +301,7 @@ static void mqtt_port_close(struct mqtt_port *port)
 	mqtt_trace_purge(port->router, &queue, NULL, 0, MQTT_A_STATS_DROP_PEER_GONE);
 	read = mqtt_port_read_of_first(port, &queue);
 	mqtt_stats_add(port->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
-		       mqtt_queue_purge(&queue) - read);
+		       mqtt_discard(port->router, &queue) - read);
 }
 
 static int mqtt_port_release(struct inode *inode, struct file *file)
@@ -391,7 +392,7 @@ struct file *mqtt_port_file(struct mqtt_port *port)
  */
 void mqtt_port_free(struct mqtt_port *port)
 {
-	mqtt_queue_purge(&port->queue);
+	mqtt_discard(port->router, &port->queue);
 	mqtt_router_put(port->router);
 	kfree(port);
 }

@@ -7,6 +7,7 @@
  * in one go.
  */
 #include <linux/fs.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <mqtt/wire.h>
@@ -248,6 +249,9 @@ ssize_t mqtt_port_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		}
 		mqtt_port_route(port, in, n);
 		done += taken;
+		/* A write may be very long. */
+		if (fatal_signal_pending(current))
+			break;
 		cond_resched();
 	}
 	kfree(in);

@@ -332,48 +332,90 @@ void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from)
 	mqtt_queue_init(from, from->memory);
 }
 
-/**
- * mqtt_queue_purge_but() - empty a queue but for a few entries
- * @queue: queue of one peer
- * @keep: as many at its head stay
- * @except: and all of this message; together not more than a chunk has
- *
- * Nothing is allocated, and no entry that stays is touched.
- *
- * Return: how many packets were dropped.
- */
-u32 mqtt_queue_purge_but(struct mqtt_queue *queue, u32 keep, const struct mqtt_msg *except)
+/* An entry of @from counts for @to. */
+static void mqtt_queue_account(struct mqtt_queue *to, struct mqtt_queue *from,
+			       struct mqtt_msg *entry)
 {
-	struct mqtt_queue_chunk *next, *first = queue->first, *chunk = first;
-	u32 i, n = 0, seen = 0, before = queue->packets;
+	const struct mqtt_msg *msg = mqtt_queue_untag(entry);
+	u32 node = mqtt_queue_is_node(entry);
+	u32 bytes = msg->truesize + node * sizeof(struct mqtt_queue_node);
 
-	if (!queue->entries)
-		return 0;
+	to->entries++;
+	to->packets += msg->packets;
+	to->bytes += bytes;
+	to->index.nodes += node;
+	from->packets -= msg->packets;
+	from->bytes -= bytes;
+	from->index.nodes -= node;
+}
+
+/**
+ * mqtt_queue_cut() - take everything out of a queue but for its first entries
+ * @rest: is set to what was taken out, to be discarded
+ * @queue: queue of one peer, without marks
+ * @keep: as many stay; not more than there are in the first chunk
+ *
+ * Nothing is allocated, and it does not take longer for a long queue.
+ */
+void mqtt_queue_cut(struct mqtt_queue *rest, struct mqtt_queue *queue, u32 keep)
+{
+	struct mqtt_queue_chunk *first = queue->first;
+	u32 i, n = 0;
+
 	mqtt_conflate_end(queue);
-	for (; chunk; chunk = next) {
-		for (i = chunk->head; i < chunk->tail; i++) {
-			struct mqtt_msg *entry = chunk->msg[i];
-
-			if ((seen++ < keep || entry == except) && n < MQTT_QUEUE_CHUNK_MSGS) {
-				first->msg[n] = entry;
-				first->peer[n++] = chunk->peer[i];
-			} else {
-				mqtt_queue_release(queue, entry, true);
-			}
-		}
-		next = chunk->next;
-		if (chunk == first)
+	mqtt_queue_take(rest, queue);
+	if (!first)
+		return;
+	/* It has nodes of former indexes. */
+	queue->index.gen = rest->index.gen;
+	for (i = first->head; i < first->tail; i++, rest->entries--) {
+		if (n == keep) {
+			mqtt_queue_release(rest, first->msg[i], true);
 			continue;
-		queue->bytes -= sizeof(*chunk);
-		kfree(chunk);
+		}
+		mqtt_queue_account(queue, rest, first->msg[i]);
+		first->msg[n] = first->msg[i];
+		first->peer[n++] = first->peer[i];
+	}
+	rest->first = first->next;
+	if (rest->first) {
+		rest->first->prev = NULL;
+		rest->bytes -= sizeof(*first);
+	} else {
+		rest->last = NULL;
 	}
 	first->next = NULL;
 	first->head = 0;
 	first->tail = n;
+	queue->first = first;
 	queue->last = first;
-	queue->entries = n;
-	mqtt_queue_trim(queue);
-	return before - queue->packets;
+	if (queue->bytes <= queue->allowed)
+		return;
+	/* What was reserved is the rest's until it is freed. */
+	i = round_up(queue->bytes - queue->allowed, MQTT_MEMORY_QUANTUM);
+	if (queue->memory)
+		mqtt_memory_force(queue->memory, i);
+	queue->allowed += i;
+}
+
+/**
+ * mqtt_queue_behead() - empty the first chunk of a long queue
+ * @queue: queue that is about to be purged, without an index; its @bytes is not kept
+ *
+ * Return: the memory of the chunk, the caller's; NULL if there is none behind it, and
+ * nothing has happened.
+ */
+struct mqtt_queue_chunk *mqtt_queue_behead(struct mqtt_queue *queue)
+{
+	struct mqtt_queue_chunk *chunk = queue->first;
+
+	if (!chunk || !chunk->next)
+		return NULL;
+	queue->first = chunk->next;
+	queue->first->prev = NULL;
+	for (; chunk->head < chunk->tail; chunk->head++, queue->entries--)
+		mqtt_queue_release(queue, chunk->msg[chunk->head], false);
+	return chunk;
 }
 
 /**

@@ -103,7 +103,8 @@ void mqtt_queue_pop(struct mqtt_queue *queue);
 void mqtt_queue_remove(struct mqtt_queue *queue, u32 n);
 void mqtt_queue_splice(struct mqtt_queue *to, struct mqtt_queue *from);
 u32 mqtt_queue_purge(struct mqtt_queue *queue);
-u32 mqtt_queue_purge_but(struct mqtt_queue *queue, u32 keep, const struct mqtt_msg *except);
+void mqtt_queue_cut(struct mqtt_queue *rest, struct mqtt_queue *queue, u32 keep);
+struct mqtt_queue_chunk *mqtt_queue_behead(struct mqtt_queue *queue);
 void mqtt_queue_take(struct mqtt_queue *to, struct mqtt_queue *from);
 
 /* For conflate.c and policy.c */

@@ -10,10 +10,16 @@
  *
  * Nobody stays behind: the bucket of who waits fills while it waits, and full it
  * lets any packet pass.
+ *
+ * Who has said its last (FIN) could be kept for days by what it has left in the receive
+ * queue, and its will with it. It waits as long as it could have been silent, and what
+ * is above its rate then is dropped.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
+
+#include <net/sock.h>
 
 #include "event.h"
 #include "peer.h"
@@ -25,6 +31,8 @@
 #define MQTT_RATE_QUIET		NSEC_PER_SEC
 /* The longest sleep before the next look. */
 #define MQTT_RATE_SLEEP_MAX	(60 * HZ)
+/* How long who has said its last may wait, if it has no keep-alive. */
+#define MQTT_RATE_LINGER	(60ULL * NSEC_PER_SEC)
 
 /**
  * mqtt_rate_init() - the account of a new peer
@@ -60,6 +68,21 @@ static bool mqtt_rate_read(struct mqtt_peer *peer)
 	return false;
 }
 
+/* When there is no more waiting, in nanoseconds; the socket is locked. */
+static u64 mqtt_rate_end(struct mqtt_peer *peer, u64 now)
+{
+	u64 linger = peer->keepalive.seconds * (1500ULL * NSEC_PER_MSEC);
+	struct mqtt_rate *rate = &peer->rx.rate;
+
+	if (likely(!(peer->sk->sk_shutdown & RCV_SHUTDOWN))) {
+		rate->ended = 0;
+		return U64_MAX;
+	}
+	if (!rate->ended)
+		rate->ended = now | 1;
+	return rate->ended + (linger ?: MQTT_RATE_LINGER);
+}
+
 /**
  * mqtt_rate_begin() - what the peer publishes is about to be looked at
  * @peer: peer
@@ -68,8 +91,15 @@ static bool mqtt_rate_read(struct mqtt_peer *peer)
  */
 void mqtt_rate_begin(struct mqtt_peer *peer)
 {
-	if (mqtt_rate_read(peer))
-		mqtt_rate_fill(&peer->rx.rate, ktime_get_ns());
+	struct mqtt_rate *rate = &peer->rx.rate;
+	u64 now;
+
+	if (!mqtt_rate_read(peer))
+		return;
+	now = ktime_get_ns();
+	if (now >= mqtt_rate_end(peer, now))
+		rate->policy = MQTT_RATE_POLICY_DROP;
+	mqtt_rate_fill(rate, now);
 }
 
 static void mqtt_rate_charge(struct mqtt_rate *rate, s32 packets, s32 bytes)
@@ -187,13 +217,16 @@ unsigned long mqtt_rate_left(struct mqtt_peer *peer)
 	u64 now = ktime_get_ns();
 
 	if (mqtt_rate_read(peer) && rate->policy == MQTT_RATE_POLICY_WAIT) {
-		u64 due = mqtt_rate_due(rate);
+		u64 due = mqtt_rate_due(rate), until = min(due, mqtt_rate_end(peer, now));
 
-		if (now < due)
-			return min_t(u64, nsecs_to_jiffies64(due - now) + 1, MQTT_RATE_SLEEP_MAX);
-		mqtt_rate_fill(rate, due);
-		mqtt_rate_charge(rate, 1, rate->need);
-		rate->paid = true;
+		if (now < until)
+			return min_t(u64, nsecs_to_jiffies64(until - now) + 1,
+				     MQTT_RATE_SLEEP_MAX);
+		if (now >= due) {
+			mqtt_rate_fill(rate, due);
+			mqtt_rate_charge(rate, 1, rate->need);
+			rate->paid = true;
+		}
 	}
 	/* It was too fast until now. */
 	rate->quiet_until = now + MQTT_RATE_QUIET;

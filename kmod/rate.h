@@ -22,6 +22,8 @@ struct mqtt_peer;
  * @need: bytes of the packet that waits, or is @paid for
  * @paid: the next packet has been charged: when its time came, not when somebody
  *	looked
+ * @ended: when it was first seen that the client has said its last, in nanoseconds; 0:
+ *	it has not
  * @quiet_until: it has been told before this time, in nanoseconds, that the
  *	client is too fast, or would have been
  * @waits: how often packets had to wait
@@ -38,6 +40,7 @@ struct mqtt_rate {
 	bool on;
 	bool paid;
 	u32 need;
+	u64 ended;
 	u64 quiet_until;
 	u64 waits;
 	u64 dropped;

@@ -4,6 +4,7 @@
  * death of its owner socket.
  */
 #include <linux/module.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -17,6 +18,7 @@
 struct workqueue_struct *mqtt_wq;
 struct workqueue_struct *mqtt_forget_wq;
 struct workqueue_struct *mqtt_end_wq;
+struct workqueue_struct *mqtt_free_wq;
 
 /* What a namespace has: a router, or NULL */
 struct mqtt_net {
@@ -94,6 +96,8 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
 	mqtt_memory_init(&router->memory);
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
+	/* Other routers' groups have others, most likely. */
+	router->next_group = get_random_u32();
 	router->owner_portid = portid;
 	router->owner = owner;
 	router->net = get_net(net);
@@ -251,6 +255,8 @@ static void mqtt_router_queues_free(void)
 	/* The end of a router puts its last work into another one. */
 	if (mqtt_end_wq)
 		destroy_workqueue(mqtt_end_wq);
+	if (mqtt_free_wq)
+		destroy_workqueue(mqtt_free_wq);
 	if (mqtt_forget_wq)
 		destroy_workqueue(mqtt_forget_wq);
 	if (mqtt_wq)
@@ -265,7 +271,8 @@ int __init mqtt_router_module_init(void)
 	mqtt_wq = alloc_workqueue("mqtt", flags, 0);
 	mqtt_forget_wq = alloc_workqueue("mqtt_forget", flags, 0);
 	mqtt_end_wq = alloc_workqueue("mqtt_end", flags, 0);
-	if (mqtt_wq && mqtt_forget_wq && mqtt_end_wq)
+	mqtt_free_wq = alloc_workqueue("mqtt_free", flags, 0);
+	if (mqtt_wq && mqtt_forget_wq && mqtt_end_wq && mqtt_free_wq)
 		err = register_pernet_subsys(&mqtt_net_ops);
 	if (err)
 		mqtt_router_queues_free();

@@ -34,7 +34,7 @@ struct sock;
  * @refs: one of its namespace while it is the namespace's router, one of each
  *	peer and port, one of each operation on it
  * @lock: serialises changes: peers come and go, subscriptions, limits. Taken
- *	before a socket's lock, never inside one
+ *	inside a socket's lock, never before one: see peer.c
  * @ended: no request finds it any more, and nothing is taken off its peers'
  *	sockets; set once
  * @dead: no peer can be attached; under @lock
@@ -47,6 +47,7 @@ struct sock;
  * @groups: of shared subscriptions, by filter and name; under @lock
  * @next_group: number of the next one
  * @nr_subs: subscriptions of all peers
+ * @renumbered: how often a peer's subscriptions were numbered anew
  * @acls: sets of rules; changed under @lock
  * @queue_limit: default of peers attached from now on, bytes
  * @memory: of all queues
@@ -73,6 +74,7 @@ struct mqtt_router {
 	struct rhashtable groups;
 	u32 next_group;
 	u32 nr_subs;
+	u32 renumbered;
 	struct mqtt_acls acls;
 	u64 queue_limit;
 	struct mqtt_memory memory;
@@ -94,8 +96,10 @@ void mqtt_router_end_later(struct net *net, u32 portid);
 extern struct workqueue_struct *mqtt_wq;
 /* mqtt_socket_forget(), after a grace period */
 extern struct workqueue_struct *mqtt_forget_wq;
-/* What may have to wait for sockets, or may be very much, and for what nobody waits */
+/* Ends of routers, which may have to wait for sockets */
 extern struct workqueue_struct *mqtt_end_wq;
+/* Frees what may be very much, and waits for nothing. */
+extern struct workqueue_struct *mqtt_free_wq;
 
 int mqtt_router_module_init(void);
 void mqtt_router_module_exit(void);

@@ -80,8 +80,6 @@ static struct mqtt_msg *mqtt_rx_msg(struct mqtt_peer *peer, const struct mqtt_fr
 		return mqtt_msg_alloc(frame->len, head_len, peer->protocol, MQTT_RX_GFP);
 	msg = mqtt_msg_alloc_with(payload, payload_len, head_len, peer->protocol, MQTT_RX_GFP);
 	mqtt_payload_put(payload);
-	if (msg)
-		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_SHARED_BYTES, payload_len);
 	return msg;
 }
 
@@ -200,6 +198,10 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		ret = mqtt_rx_route_alias(peer, &in, &pub);
 	else if (!ret)
 		ret = mqtt_rx_route(peer, &in);
+	/* One that has to wait will come again. */
+	if (shared && ret >= 0)
+		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_SHARED_BYTES,
+			       msg->len - msg->head_len);
 	mqtt_msg_put(msg);
 	return ret;
 }

@@ -20,6 +20,13 @@
 #include "router.h"
 #include "rx_publish.h"
 
+/*
+ * Bytes behind the first packet that are copied with it, to see whether the next one
+ * goes with it. Where topics alternate most packets are alone.
+ */
+#define MQTT_TRAIN_AHEAD	64u
+static_assert(MQTT_TRAIN_PACKET_MAX + MQTT_TRAIN_AHEAD <= MQTT_TRAIN_MAX);
+
 /* Whoever uses it has bottom halves off. */
 struct mqtt_train_buf {
 	u8 bytes[MQTT_TRAIN_MAX];
@@ -70,6 +77,22 @@ static u32 mqtt_train_next(const struct mqtt_train *train, const struct mqtt_fra
 	     pub.topic_alias))
 		return 0;
 	return fh.size + fh.remaining;
+}
+
+/* Does the packet behind the first look, as far as it is there, as if it went with it? */
+static bool mqtt_train_goes_on(const struct mqtt_train *train)
+{
+	const struct mqtt_publish *first = &train->first;
+	const u8 *p = train->buf + train->len;
+	u32 left = train->have - train->len;
+	u32 topic;
+
+	if (left < 4 || p[0] != MQTT_PKT_PUBLISH << 4)
+		return false;
+	/* behind a Remaining Length of one byte or two, and the length of the topic */
+	topic = p[1] & 0x80 ? 5 : 4;
+	return left > topic && (p[topic - 2] << 8 | p[topic - 1]) == first->topic_len &&
+	       !memcmp(p + topic, first->topic, min_t(u32, left - topic, first->topic_len));
 }
 
 static void mqtt_train_find(struct mqtt_train *train, const struct mqtt_frame_rules *rules)
@@ -184,6 +207,7 @@ int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		  struct mqtt_cursor cur, const struct mqtt_frame_rules *rules,
 		  struct mqtt_taken *taken)
 {
+	u32 ahead = frame->len + MQTT_TRAIN_AHEAD;
 	u8 *buf = this_cpu_ptr(&mqtt_train_bufs)->bytes;
 	struct mqtt_cursor begin = cur;
 	struct mqtt_train train;
@@ -192,7 +216,7 @@ int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	if (tcp_sk(peer->sk)->rcv_nxt - cur.seq < frame->len)
 		return -EAGAIN;
 	*taken = (struct mqtt_taken){ .packets = 1, .bytes = frame->len };
-	train.have = mqtt_cursor_copy(&cur, peer->sk, buf, MQTT_TRAIN_MAX);
+	train.have = mqtt_cursor_copy(&cur, peer->sk, buf, ahead);
 	if (train.have < frame->len)
 		return -EAGAIN;		/* the last byte counted was a FIN */
 	/* What has been looked at already counts as it was then. */
@@ -210,6 +234,8 @@ int mqtt_rx_train(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 	train.len = frame->len;
 	train.packets = 1;
 	train.longest = frame->len;
+	if (train.have == ahead && mqtt_train_goes_on(&train))
+		train.have += mqtt_cursor_copy(&cur, peer->sk, buf + ahead, MQTT_TRAIN_MAX - ahead);
 	mqtt_train_find(&train, rules);
 	*taken = (struct mqtt_taken){ .packets = train.packets, .bytes = train.len };
 	if (unlikely(peer->rx.rate.on)) {

@@ -19,6 +19,7 @@
 #include "event.h"
 #include "keepalive.h"
 #include "peer.h"
+#include "router.h"
 #include "rxq.h"
 #include "socket.h"
 #include "tcp.h"
@@ -32,13 +33,8 @@ static struct mqtt_proto **mqtt_proto_slot(const struct sock *sk)
 	return &mqtt_protos[sk->sk_family == AF_INET6];
 }
 
-/**
- * mqtt_proto_of() - the operations that a socket has while it is attached
- * @sk: TCP socket, attached or not
- *
- * Return: them, or NULL if none of its family has been attached yet.
- */
-const struct mqtt_proto *mqtt_proto_of(const struct sock *sk)
+/* What a socket has while it is attached, or NULL if none of its family has been yet */
+static const struct mqtt_proto *mqtt_proto_of(const struct sock *sk)
 {
 	/* pairs with smp_store_release() in mqtt_proto_get() */
 	return smp_load_acquire(mqtt_proto_slot(sk));
@@ -201,13 +197,58 @@ static const struct tcp_ulp_ops mqtt_socket_ulp = {
 	.name = "mqtt",
 };
 
+/**
+ * mqtt_socket_prepare() - all that may fail before a socket is hooked
+ * @hook: result, for mqtt_socket_hook() or mqtt_socket_cancel()
+ * @sock: socket that mqtt_socket_check() found good; the caller holds its file
+ * @params: what the daemon says of the stream; may go when this returns
+ * @extack: is told what is wrong
+ *
+ * Context: process; the socket locked by lock_sock(), until it is hooked.
+ * Return: 0; -ENOTCONN, -EBUSY or -EINVAL if the socket is in a state that is
+ * refused; -ERANGE for a residue that was not received; -ENOMEM, -ENOBUFS.
+ */
+int mqtt_socket_prepare(struct mqtt_hook *hook, struct socket *sock,
+			const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
+{
+	struct sock *sk = sock->sk;
+	int err;
+
+	err = mqtt_socket_hookable(sk, extack);
+	if (err)
+		return err;
+	hook->sock = sock;
+	hook->rx_skip = params->rx_skip;
+	hook->tx_hold = params->tx_hold;
+	hook->proto = mqtt_proto_get(sock);
+	if (!hook->proto)
+		return -ENOMEM;
+	if (sk->sk_prot != hook->proto->base || sock->ops != hook->proto->base_ops) {
+		NL_SET_ERR_MSG(extack, "the socket's operations are not TCP's own");
+		return -EBUSY;
+	}
+	return mqtt_socket_residue(sk, params->residue, params->residue_len, &hook->residue,
+				   extack);
+}
+
+/**
+ * mqtt_socket_cancel() - the socket is not to be hooked after all
+ * @hook: of mqtt_socket_prepare()
+ *
+ * Context: as that.
+ */
+void mqtt_socket_cancel(struct mqtt_hook *hook)
+{
+	kfree_skb(hook->residue);
+}
+
 /* The socket is locked. */
-static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx_skip)
+static void mqtt_socket_take(struct mqtt_peer *peer, const struct mqtt_hook *hook)
 {
 	struct sock *sk = peer->sk;
 
 	mqtt_peer_hold(peer);
-	mqtt_rx_start(peer, rx_skip);
+	mqtt_rx_start(peer, hook->rx_skip);
 
 	write_lock_bh(&sk->sk_callback_lock);
 	rcu_assign_sk_user_data(sk, peer);
@@ -217,7 +258,7 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx
 	sk->sk_write_space = mqtt_tcp_write_space;
 	/* Whoever sees our operations sees the peer. */
 	smp_store_release(&sk->sk_prot, (struct proto *)&peer->proto->prot);
-	WRITE_ONCE(sock->ops, &peer->proto->ops);
+	WRITE_ONCE(hook->sock->ops, &peer->proto->ops);
 	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, &mqtt_socket_ulp);
 	write_unlock_bh(&sk->sk_callback_lock);
 	/* Whoever sees it sees @peer->sk, see mqtt_event_put_peer(). */
@@ -227,57 +268,55 @@ static void mqtt_socket_take(struct mqtt_peer *peer, struct socket *sock, u32 rx
 
 /**
  * mqtt_socket_hook() - take over a peer's socket
- * @peer: peer, complete but for its operations; @peer->sk is @sock's
- * @sock: socket that mqtt_socket_check() found good; the caller holds its file
- * @params: what the daemon says of the stream
- * @extack: is told what is wrong
+ * @peer: peer, complete but for its socket and operations; if it has had another
+ *	socket, nobody uses that any more
+ * @hook: of mqtt_socket_prepare(); on an error it is still the caller's
  *
- * A hosted peer is not hosted any more if this succeeds. What has arrived
- * already is looked at before this returns.
+ * A hosted peer is not hosted any more if this succeeds. What has arrived already is
+ * looked at when the caller calls mqtt_rx_data_ready(), without the router's lock.
  *
- * Context: process; the socket not locked.
- * Return: 0, and the socket holds a reference to @peer; -ENOTCONN, -EBUSY or
- * -EINVAL if the socket is in a state that is refused; -ERANGE for a residue
- * that was not received; -ENOMEM, -ENOBUFS.
+ * Context: process; the socket locked by lock_sock(), and the router's lock is held.
+ * Return: 0, and the socket holds a reference to @peer, and @peer to the socket;
+ * -ENOMEM, and nothing has changed.
  */
-int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock,
-		     const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
+int mqtt_socket_hook(struct mqtt_peer *peer, struct mqtt_hook *hook)
 {
-	struct sock *sk = peer->sk;
-	struct sk_buff *residue;
+	struct sock *sk = hook->sock->sk, *before = peer->sk;
 	int err;
 
-	lock_sock(sk);
-	err = mqtt_socket_hookable(sk, extack);
+	lockdep_assert_held(&peer->router->lock);
+	err = mqtt_tx_begin(peer, hook->tx_hold);
 	if (err)
-		goto out;
-	peer->proto = mqtt_proto_get(sock);
-	if (!peer->proto) {
-		err = -ENOMEM;
-		goto out;
-	}
-	if (sk->sk_prot != peer->proto->base || sock->ops != peer->proto->base_ops) {
-		NL_SET_ERR_MSG(extack, "the socket's operations are not TCP's own");
-		err = -EBUSY;
-		goto out;
-	}
-	err = mqtt_socket_residue(sk, params->residue, params->residue_len, &residue, extack);
-	if (err)
-		goto out;
-	err = mqtt_tx_begin(peer, params->tx_hold);
-	if (err) {
-		kfree_skb(residue);
-		goto out;
-	}
-	if (residue)
-		mqtt_rxq_unread(sk, residue, mqtt_socket_read_end(sk));
-	mqtt_socket_take(peer, sock, params->rx_skip);
+		return err;
+	sock_hold(sk);
+	peer->sk = sk;
+	if (before)
+		sock_put(before);
+	peer->proto = hook->proto;
+	if (hook->residue)
+		mqtt_rxq_unread(sk, hook->residue, mqtt_socket_read_end(sk));
+	mqtt_socket_take(peer, hook);
 	/* Before anything can happen to it. */
 	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_ATTACH);
-	mqtt_rx_data_ready(peer);
-out:
-	release_sock(sk);
-	return err;
+	return 0;
+}
+
+/**
+ * mqtt_socket_is_owned() - would lock_sock() have to wait?
+ * @sk: socket
+ *
+ * Context: process; then the answer may be old as soon as it is given.
+ */
+bool mqtt_socket_is_owned(struct sock *sk)
+{
+	bool owned;
+
+	local_bh_disable();
+	bh_lock_sock(sk);
+	owned = sock_owned_by_user(sk);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	return owned;
 }
 
 /**

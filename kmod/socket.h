@@ -30,12 +30,30 @@ struct mqtt_proto {
 	struct proto_ops ops;
 };
 
-const struct mqtt_proto *mqtt_proto_of(const struct sock *sk);
+/**
+ * struct mqtt_hook - a socket that is about to be hooked
+ * @sock: it; the caller holds its file
+ * @proto: operations that it is to have
+ * @residue: bytes to be put back in front of its queue, charged, or NULL
+ * @rx_skip: bytes at the head of the stream that are the daemon's
+ * @tx_hold: nothing is to be sent yet
+ */
+struct mqtt_hook {
+	struct socket *sock;
+	const struct mqtt_proto *proto;
+	struct sk_buff *residue;
+	u32 rx_skip;
+	bool tx_hold;
+};
+
 bool mqtt_socket_attached(const struct sock *sk);
 int mqtt_socket_check(struct socket *sock, const struct net *net,
 		      struct netlink_ext_ack *extack);
-int mqtt_socket_hook(struct mqtt_peer *peer, struct socket *sock,
-		     const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
+int mqtt_socket_prepare(struct mqtt_hook *hook, struct socket *sock,
+			const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
+void mqtt_socket_cancel(struct mqtt_hook *hook);
+int mqtt_socket_hook(struct mqtt_peer *peer, struct mqtt_hook *hook);
+bool mqtt_socket_is_owned(struct sock *sk);
 bool mqtt_socket_unhook(struct mqtt_peer *peer);
 void mqtt_socket_unhook_locked(struct mqtt_peer *peer);
 void mqtt_socket_forget(struct mqtt_peer *peer);

@@ -194,6 +194,30 @@ int mqtt_peer_sub_del(struct mqtt_peer *peer, const struct mqtt_sub_desc *desc)
 }
 
 /**
+ * mqtt_peer_subs_renumber() - see to it that a request's subscriptions get numbers that grow
+ * @peer: peer, listed; its router's lock is held
+ *
+ * After 2,147,483,647 subscriptions it numbers those that are there anew, and dumps that are
+ * being made are told that something has changed.
+ *
+ * Context: may sleep.
+ */
+void mqtt_peer_subs_renumber(struct mqtt_peer *peer)
+{
+	struct mqtt_peer_sub *sub;
+
+	lockdep_assert_held(&peer->router->lock);
+	if (likely(peer->next_sub_seq <= S32_MAX))
+		return;
+	peer->next_sub_seq = 0;
+	list_for_each_entry(sub, &peer->subs, list) {
+		sub->seq = ++peer->next_sub_seq;
+		cond_resched();
+	}
+	peer->router->renumbered++;
+}
+
+/**
  * mqtt_peer_sub_undo() - take back the latest subscriptions
  * @peer: peer, listed; its router's lock is held
  * @seq: all that came after this one
@@ -206,5 +230,6 @@ void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq)
 		if (sub->seq <= seq)
 			break;
 		mqtt_peer_sub_free(sub);
+		cond_resched();
 	}
 }

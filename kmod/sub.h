@@ -51,7 +51,7 @@ static inline u32 mqtt_sub_id(u32 how)
  * @peer: whose it is; valid as long as it can be found. NULL: a group's
  * @list: in @peer->subs
  * @rcu: for freeing, once it is in none of these
- * @seq: number within the peer
+ * @seq: number within the peer; they grow with age
  * @how: see above; changed under @router->lock, read under RCU
  *
  * There can be millions: 64 bytes.
@@ -94,6 +94,7 @@ struct mqtt_sub_desc {
 int mqtt_peer_sub_add(struct mqtt_peer *peer, const struct mqtt_sub_desc *desc);
 void mqtt_peer_sub_set(struct mqtt_peer *peer, const struct mqtt_sub_desc *desc);
 int mqtt_peer_sub_del(struct mqtt_peer *peer, const struct mqtt_sub_desc *desc);
+void mqtt_peer_subs_renumber(struct mqtt_peer *peer);
 void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
 bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const struct mqtt_sub_desc *desc);
 void mqtt_peer_sub_free(struct mqtt_peer_sub *sub);

@@ -28,6 +28,7 @@
 #include <net/tcp.h>
 
 #include "compat/compat.h"
+#include "discard.h"
 #include "msg.h"
 #include "peer.h"
 #include "port.h"
@@ -543,7 +544,7 @@ void mqtt_tx_close(struct mqtt_peer *peer)
 		mqtt_port_put(port);
 	mqtt_trace_purge(peer->router, &queue, peer, 0, MQTT_A_STATS_DROP_PEER_GONE);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_PEER_GONE,
-		       mqtt_queue_purge(&queue) - pings);
+		       mqtt_discard(peer->router, &queue) - pings);
 }
 
 int __init mqtt_tx_module_init(void)

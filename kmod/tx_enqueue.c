@@ -36,6 +36,9 @@ static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err, u32 packets)
 	case -ECONNABORTED:
 		tx->drop_slow += packets;
 		return MQTT_A_STATS_DROP_SLOW;
+	case -EACCES:
+		tx->drop_denied += packets;
+		return MQTT_A_STATS_DROP_DENIED_RECEIVE;
 	default:
 		tx->drop_no_memory += packets;
 		return MQTT_A_STATS_DROP_NO_MEMORY;
@@ -139,6 +142,23 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
 	return !err;
 }
 
+/* Who is gone, or too slow, gets nothing for that reason and no other. */
+static void mqtt_tx_lose(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets, int err)
+{
+	struct mqtt_tx *tx = &peer->tx;
+	unsigned int why;
+
+	spin_lock(&tx->lock);
+	if (tx->closed)
+		err = -EPIPE;
+	else if (tx->slow)
+		err = -ECONNABORTED;
+	why = mqtt_tx_dropped(tx, err, packets);
+	mqtt_trace_drop(peer->router, peer, peer->id, msg, why, packets, false);
+	spin_unlock(&tx->lock);
+	mqtt_stats_add(peer->router->stats, why, packets);
+}
+
 /**
  * mqtt_tx_too_large() - count packets that are too long for a peer
  * @peer: receiver
@@ -149,14 +169,7 @@ bool mqtt_tx_enqueue(struct mqtt_peer *peer, struct mqtt_msg *msg, u32 packets)
  */
 void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets)
 {
-	struct mqtt_tx *tx = &peer->tx;
-	unsigned int why;
-
-	spin_lock(&tx->lock);
-	why = mqtt_tx_dropped(tx, -EMSGSIZE, packets);
-	mqtt_trace_drop(peer->router, peer, peer->id, msg, why, packets, false);
-	spin_unlock(&tx->lock);
-	mqtt_stats_add(peer->router->stats, why, packets);
+	mqtt_tx_lose(peer, msg, packets, -EMSGSIZE);
 }
 
 /**
@@ -169,14 +182,7 @@ void mqtt_tx_too_large(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 p
  */
 void mqtt_tx_denied(struct mqtt_peer *peer, const struct mqtt_msg *msg, u32 packets)
 {
-	struct mqtt_tx *tx = &peer->tx;
-
-	spin_lock(&tx->lock);
-	tx->drop_denied += packets;
-	mqtt_trace_drop(peer->router, peer, peer->id, msg, MQTT_A_STATS_DROP_DENIED_RECEIVE,
-			packets, false);
-	spin_unlock(&tx->lock);
-	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_DENIED_RECEIVE, packets);
+	mqtt_tx_lose(peer, msg, packets, -EACCES);
 }
 
 /**

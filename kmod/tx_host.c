@@ -87,18 +87,15 @@ int mqtt_tx_begin(struct mqtt_peer *peer, bool held)
  * What is in the queue is sent first as far as TCP takes it, and a packet that is
  * half sent is ended.
  *
- * Context: process, the socket not locked.
+ * Context: process, the socket locked by lock_sock().
  * Return: 0, or -ENOBUFS if there is no memory to end the packet.
  */
 int mqtt_tx_hold(struct mqtt_peer *peer)
 {
-	int err;
+	int err = mqtt_tx_finish(peer);
 
-	lock_sock(peer->sk);
-	err = mqtt_tx_finish(peer);
 	if (!err)
 		peer->tx.held = true;
-	release_sock(peer->sk);
 	return err;
 }
 
@@ -106,13 +103,11 @@ int mqtt_tx_hold(struct mqtt_peer *peer)
  * mqtt_tx_release() - the daemon stands between two packets: the kernel may send
  * @peer: receiver, offloaded, held or not
  *
- * Context: process, the socket not locked.
+ * Context: process, the socket locked by lock_sock().
  */
 void mqtt_tx_release(struct mqtt_peer *peer)
 {
-	lock_sock(peer->sk);
 	peer->tx.held = false;
 	peer->tx.user_unseen = false;
 	mqtt_tx_flush(peer);
-	release_sock(peer->sk);
 }

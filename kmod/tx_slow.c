@@ -9,10 +9,28 @@
  */
 #include <net/sock.h>
 
+#include "discard.h"
 #include "peer.h"
 #include "router.h"
 #include "trace.h"
 #include "tx.h"
+
+/*
+ * Empty the queue but for a packet of which TCP has taken a part, and PINGRESPs. Those
+ * are all the same message, so others in another place are as good. Returns packets.
+ */
+static u32 mqtt_tx_slow_cut(struct mqtt_tx *tx, struct mqtt_queue *rest, u32 peer)
+{
+	u32 n, pings = tx->pings, before = tx->queue.packets;
+
+	if (tx->pinned && mqtt_queue_first(&tx->queue) == mqtt_tx_pingresp)
+		pings--;
+	mqtt_queue_cut(rest, &tx->queue, tx->pinned);
+	/* There is room for them in the chunk that is left. */
+	for (n = 0; n < pings; n++)
+		mqtt_queue_push(&tx->queue, mqtt_tx_pingresp, peer, U64_MAX);
+	return before - tx->queue.packets;
+}
 
 /**
  * mqtt_tx_slow_report() - give the socket of a peer that was found too slow the error
@@ -27,6 +45,7 @@ void mqtt_tx_slow_report(struct mqtt_peer *peer)
 {
 	struct mqtt_tx *tx = &peer->tx;
 	struct sock *sk = peer->sk;
+	struct mqtt_queue rest;
 	u32 dropped = 0;
 	bool found;
 
@@ -35,7 +54,7 @@ void mqtt_tx_slow_report(struct mqtt_peer *peer)
 	if (found) {
 		mqtt_trace_purge(peer->router, &tx->queue, peer, tx->pinned,
 				 MQTT_A_STATS_DROP_SLOW);
-		dropped = mqtt_queue_purge_but(&tx->queue, tx->pinned, mqtt_tx_pingresp);
+		dropped = mqtt_tx_slow_cut(tx, &rest, peer->id);
 		tx->drop_slow += dropped;
 		if (unlikely(tx->pauses.on))
 			mqtt_pauses_look(peer);
@@ -48,6 +67,7 @@ void mqtt_tx_slow_report(struct mqtt_peer *peer)
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_SLOW, dropped);
 	if (!found)
 		return;
+	mqtt_discard(peer->router, &rest);
 	if (sk->sk_err) {
 		mqtt_tx_retry(peer);
 		return;

@@ -10,7 +10,9 @@
 
 #include "../alias.h"
 #include "../msg.h"
+#include "../trace.h"
 #include "../translate.h"
+#include "../tx.h"
 
 /* --- topic aliases ------------------------------------------------------------- */
 
@@ -309,6 +311,21 @@ static void parts_of_a_train(struct kunit *test)
 	mqtt_msg_put(train);
 }
 
+/* What a tracepoint tells of a message that there was no memory for, or that is none */
+static void no_topic_to_trace(struct kunit *test)
+{
+	const u8 *topic;
+	u32 len = 1;
+
+	topic = mqtt_trace_topic(NULL, &len);
+	KUNIT_EXPECT_NOT_NULL(test, topic);
+	KUNIT_EXPECT_EQ(test, len, 0);
+	len = 1;
+	topic = mqtt_trace_topic(mqtt_tx_pingresp, &len);
+	KUNIT_EXPECT_NOT_NULL(test, topic);
+	KUNIT_EXPECT_EQ(test, len, 0);
+}
+
 static struct kunit_case msg_cases[] = {
 	KUNIT_CASE(aliases_step_by_step),
 	KUNIT_CASE(to_5),
@@ -317,6 +334,7 @@ static struct kunit_case msg_cases[] = {
 	KUNIT_CASE(twin_of_a_twin),
 	KUNIT_CASE(with_more),
 	KUNIT_CASE(parts_of_a_train),
+	KUNIT_CASE(no_topic_to_trace),
 	{}
 };
 

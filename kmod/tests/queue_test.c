@@ -1,117 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit: queues, what they do at their limits, and the memory that they share.
- * After each step the sums are made anew from what the queue holds.
+ * KUnit: queues, and what they do at their limits. After each step the sums are made
+ * anew from what the queue holds.
  */
 #include <kunit/test.h>
-#include <linux/prandom.h>
-
-#include <mqtt/wire.h>
 
 #include "../conflate.h"
+#include "../discard.h"
 #include "../msg.h"
-#include "../peer.h"
 #include "../policy.h"
-#include "../router.h"
 #include "../tx.h"
+#include "queue_rig.h"
 
-#define TOPICS		20
-#define MODEL_MAX	4096
-
-/* A receiver that has nothing but a queue, and packets as they should be in it */
-struct rig {
-	struct kunit *test;
-	struct mqtt_router router;
-	struct mqtt_peer peer;
-	struct rnd_state rnd;
-	u32 next;			/* number of the next packet */
-	u32 enqueued;
-	u32 popped;
-	u32 newest[TOPICS];		/* 0: none */
-	u32 model[MODEL_MAX];
-	u32 nr_model;
-	u32 pinned;			/* of them */
-};
-
-static int rig_init(struct kunit *test)
-{
-	struct rig *rig = kunit_kzalloc(test, sizeof(*rig), GFP_KERNEL);
-
-	if (!rig)
-		return -ENOMEM;
-	rig->test = test;
-	rig->router.stats = mqtt_stats_alloc();
-	if (!rig->router.stats)
-		return -ENOMEM;
-	mqtt_memory_init(&rig->router.memory);
-	rig->peer.router = &rig->router;
-	rig->peer.id = 1;
-	rig->peer.limits.queue_bytes = U32_MAX;
-	spin_lock_init(&rig->peer.tx.lock);
-	mqtt_queue_init(&rig->peer.tx.queue, &rig->router.memory);
-	prandom_seed_state(&rig->rnd, 5);
-	rig->next = 1;
-	test->priv = rig;
-	return 0;
-}
-
-static void rig_exit(struct kunit *test)
-{
-	struct rig *rig = test->priv;
-
-	if (!rig)
-		return;
-	mqtt_queue_purge(&rig->peer.tx.queue);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
-	free_percpu(rig->router.stats);
-}
-
-static u32 below(struct rig *rig, u32 n)
+static u32 below(struct mqtt_rig *rig, u32 n)
 {
 	return prandom_u32_state(&rig->rnd) % n;
-}
-
-/* --- messages ------------------------------------------------------------------ */
-
-#define PACKET_LEN	(2 + 2 + 2 + 4)
-
-/* @packets of one topic, with the numbers that come next */
-static struct mqtt_msg *message(struct rig *rig, u32 topic, u32 packets)
-{
-	struct mqtt_msg *msg = mqtt_msg_alloc(packets * PACKET_LEN, packets * PACKET_LEN,
-					      MQTT_PROTOCOL_V311, GFP_KERNEL);
-	u32 i;
-
-	KUNIT_ASSERT_NOT_NULL(rig->test, msg);
-	for (i = 0; i < packets; i++) {
-		u8 *p = msg->head + i * PACKET_LEN;
-
-		p[0] = MQTT_PKT_PUBLISH << 4;
-		p[1] = PACKET_LEN - 2;
-		p[2] = 0;
-		p[3] = 2;
-		p[4] = 't';
-		p[5] = topic;
-		p[6] = 0;
-		p[7] = rig->next >> 16;
-		p[8] = rig->next >> 8;
-		p[9] = rig->next++;
-	}
-	msg->packets = packets;
-	msg->longest = PACKET_LEN;
-	return msg;
-}
-
-static u32 topic_of(const struct mqtt_msg *msg)
-{
-	return msg->head[5];
-}
-
-static u32 number_of(const struct mqtt_msg *msg, u32 packet)
-{
-	const u8 *p = msg->head + packet * PACKET_LEN + 7;
-
-	return p[0] << 16 | p[1] << 8 | p[2];
 }
 
 /* --- what a queue has to be ------------------------------------------------------- */
@@ -127,7 +30,7 @@ static u32 tree_size(const struct rb_root *root)
 }
 
 /* Each topic in order; what its node has is the newest, and all nodes are in the tree. */
-static void check_topics(struct rig *rig)
+static void check_topics(struct mqtt_rig *rig)
 {
 	struct mqtt_queue *queue = &rig->peer.tx.queue;
 	const struct mqtt_msg *last[TOPICS] = {};
@@ -142,8 +45,9 @@ static void check_topics(struct rig *rig)
 
 		if (msg == mqtt_tx_pingresp)
 			continue;
-		topic = topic_of(msg);
-		wrong += last[topic] && number_of(last[topic], 0) >= number_of(msg, 0);
+		topic = mqtt_rig_topic_of(msg);
+		wrong += last[topic] &&
+			 mqtt_rig_number_of(last[topic], 0) >= mqtt_rig_number_of(msg, 0);
 		wrong += indexed[topic];
 		last[topic] = msg;
 		indexed[topic] = queue->index.active && mqtt_queue_is_node(entry) &&
@@ -152,47 +56,16 @@ static void check_topics(struct rig *rig)
 	}
 	for (i = 0; i < TOPICS; i++)
 		wrong += last[i] && rig->newest[i] &&
-			 number_of(last[i], last[i]->packets - 1) != rig->newest[i];
+			 mqtt_rig_number_of(last[i], last[i]->packets - 1) != rig->newest[i];
 	KUNIT_EXPECT_EQ(rig->test, tree_size(&queue->index.root), in_tree);
 	KUNIT_EXPECT_EQ(rig->test, wrong, 0);
 }
 
-static void check_sums(struct rig *rig, const struct mqtt_queue *queue)
-{
-	u32 entries = 0, packets = 0, nodes = 0, wrong = 0;
-	const struct mqtt_queue_chunk *chunk;
-	u64 bytes = 0;
-	u32 i;
-
-	for (chunk = queue->first; chunk; chunk = chunk->next) {
-		if (chunk != queue->first)
-			bytes += sizeof(*chunk);
-		wrong += chunk != (chunk->next ? chunk->next->prev : queue->last);
-		wrong += chunk->head >= chunk->tail && queue->entries;
-		for (i = chunk->head; i < chunk->tail; i++) {
-			const struct mqtt_msg *msg = mqtt_queue_untag(chunk->msg[i]);
-
-			entries++;
-			packets += msg->packets;
-			if (!(chunk->peer[i] & MQTT_QUEUE_UNCHARGED))
-				bytes += msg->truesize;
-			nodes += mqtt_queue_is_node(chunk->msg[i]);
-		}
-	}
-	bytes += nodes * sizeof(struct mqtt_queue_node);
-	KUNIT_EXPECT_EQ(rig->test, wrong, 0);
-	KUNIT_EXPECT_EQ(rig->test, queue->entries, entries);
-	KUNIT_EXPECT_EQ(rig->test, queue->packets, packets);
-	KUNIT_EXPECT_EQ(rig->test, queue->bytes, bytes);
-	KUNIT_EXPECT_EQ(rig->test, queue->index.nodes, nodes);
-	KUNIT_EXPECT_LE(rig->test, queue->bytes, queue->allowed);
-}
-
-static void check(struct rig *rig)
+static void check(struct mqtt_rig *rig)
 {
 	const struct mqtt_tx *tx = &rig->peer.tx;
 
-	check_sums(rig, &tx->queue);
+	mqtt_rig_check_sums(rig, &tx->queue);
 	check_topics(rig);
 	KUNIT_EXPECT_EQ(rig->test, atomic64_read(&rig->router.memory.used),
 			tx->queue.allowed - MQTT_MEMORY_QUANTUM);
@@ -201,7 +74,7 @@ static void check(struct rig *rig)
 }
 
 /* The packets in the queue are those of the model. */
-static void check_model(struct rig *rig)
+static void check_model(struct mqtt_rig *rig)
 {
 	struct mqtt_queue_pos pos = mqtt_queue_begin(&rig->peer.tx.queue);
 	u32 i, n = 0, wrong = 0;
@@ -212,7 +85,7 @@ static void check_model(struct rig *rig)
 		if (msg == mqtt_tx_pingresp)
 			continue;
 		for (i = 0; i < msg->packets && n < rig->nr_model; i++)
-			wrong += number_of(msg, i) != rig->model[n++];
+			wrong += mqtt_rig_number_of(msg, i) != rig->model[n++];
 	}
 	KUNIT_EXPECT_EQ(rig->test, wrong, 0);
 	KUNIT_EXPECT_EQ(rig->test, n, rig->nr_model);
@@ -221,10 +94,10 @@ static void check_model(struct rig *rig)
 
 /* --- steps ------------------------------------------------------------------------- */
 
-static int enqueue(struct rig *rig, u32 topic, u32 packets)
+static int enqueue(struct mqtt_rig *rig, u32 topic, u32 packets)
 {
 	struct mqtt_verdict verdict = { .packets = packets };
-	struct mqtt_msg *msg = message(rig, topic, packets);
+	struct mqtt_msg *msg = mqtt_rig_message(rig, topic, packets);
 	struct mqtt_tx *tx = &rig->peer.tx;
 	u32 full = tx->drop_queue_full;
 	int err;
@@ -242,7 +115,7 @@ static int enqueue(struct rig *rig, u32 topic, u32 packets)
 }
 
 /* TCP has taken the first one. */
-static void pop(struct rig *rig)
+static void pop(struct mqtt_rig *rig)
 {
 	struct mqtt_tx *tx = &rig->peer.tx;
 	const struct mqtt_msg *msg;
@@ -265,7 +138,7 @@ static void pop(struct rig *rig)
 	tx->pinned -= !!tx->pinned;
 }
 
-static void pin(struct rig *rig, u32 entries)
+static void pin(struct mqtt_rig *rig, u32 entries)
 {
 	struct mqtt_tx *tx = &rig->peer.tx;
 	struct mqtt_queue_pos pos = mqtt_queue_begin(&tx->queue);
@@ -277,7 +150,7 @@ static void pin(struct rig *rig, u32 entries)
 			rig->pinned += mqtt_queue_msg(&pos)->packets;
 }
 
-static void ping(struct rig *rig)
+static void ping(struct mqtt_rig *rig)
 {
 	struct mqtt_tx *tx = &rig->peer.tx;
 
@@ -288,7 +161,7 @@ static void ping(struct rig *rig)
 }
 
 /* Anything but a message */
-static void step_beside(struct rig *rig)
+static void step_beside(struct mqtt_rig *rig)
 {
 	switch (below(rig, 8)) {
 	case 0:
@@ -306,7 +179,7 @@ static void step_beside(struct rig *rig)
 	}
 }
 
-static void model_put(struct rig *rig, u32 first, u32 n)
+static void model_put(struct mqtt_rig *rig, u32 first, u32 n)
 {
 	while (n--)
 		rig->model[rig->nr_model++] = first++;
@@ -316,7 +189,7 @@ static void model_put(struct rig *rig, u32 first, u32 n)
 
 static void drop_new(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i, n, room;
 
 	rig->peer.limits.queue_packets = 100;
@@ -332,7 +205,7 @@ static void drop_new(struct kunit *test)
 	KUNIT_EXPECT_GT(test, rig->peer.tx.drop_queue_full, 200);
 }
 
-static void model_drop_old(struct rig *rig, u32 first, u32 n, u32 most)
+static void model_drop_old(struct mqtt_rig *rig, u32 first, u32 n, u32 most)
 {
 	u32 excess;
 
@@ -351,7 +224,7 @@ static void model_drop_old(struct rig *rig, u32 first, u32 n, u32 most)
 
 static void drop_old(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i, n;
 
 	rig->peer.limits.queue_packets = 50;
@@ -373,7 +246,7 @@ static void drop_old(struct kunit *test)
 
 static void drop_old_by_bytes(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i;
 
 	rig->peer.limits.queue_bytes = 20000;
@@ -388,7 +261,7 @@ static void drop_old_by_bytes(struct kunit *test)
 }
 
 /* @crowded: even the newest may go, while older ones are just being sent */
-static void conflate_random(struct rig *rig, u32 topics, bool crowded)
+static void conflate_random(struct mqtt_rig *rig, u32 topics, bool crowded)
 {
 	u32 i;
 
@@ -412,7 +285,7 @@ static void conflate_random(struct rig *rig, u32 topics, bool crowded)
 
 static void conflate_by_packets(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 
 	rig->peer.limits.queue_packets = 200;
 	conflate_random(rig, TOPICS, false);
@@ -421,7 +294,7 @@ static void conflate_by_packets(struct kunit *test)
 
 static void conflate_by_bytes(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 
 	rig->peer.limits.queue_bytes = 40000;
 	conflate_random(rig, TOPICS / 2, false);
@@ -431,7 +304,7 @@ static void conflate_by_bytes(struct kunit *test)
 /* Less room than topics: what is there is of each topic the newest all the same. */
 static void conflate_too_many_topics(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 
 	rig->peer.limits.queue_packets = 15;
 	conflate_random(rig, TOPICS, true);
@@ -441,7 +314,7 @@ static void conflate_too_many_topics(struct kunit *test)
 /* Without memory for the index messages are dropped as by drop-old, in order. */
 static void conflate_without_memory(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	struct mqtt_queue *queue = &rig->peer.tx.queue;
 	u32 i;
 
@@ -462,7 +335,7 @@ static void conflate_without_memory(struct kunit *test)
 
 static void conflate_never_memory(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i;
 
 	rig->peer.limits.queue_packets = 100;
@@ -482,7 +355,7 @@ static void conflate_never_memory(struct kunit *test)
  */
 static void conflate_one_without_memory(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	struct mqtt_queue *queue = &rig->peer.tx.queue;
 	u32 i;
 
@@ -504,10 +377,130 @@ static void conflate_one_without_memory(struct kunit *test)
 	check(rig);
 }
 
+/* What only a collision of 64 bits would bring about: names decide then. */
+static void conflate_same_hash(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_topic topics[6];
+	struct mqtt_msg *msgs[6];
+	u32 i;
+
+	mqtt_conflate_begin(queue);
+	for (i = 0; i < ARRAY_SIZE(msgs); i++) {
+		msgs[i] = mqtt_rig_message(rig, i, 1);
+		msgs[i]->head[3] = i % 4;	/* bytes of the name */
+		KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(msgs[i], &topics[i]));
+		topics[i].hash = 5;
+		KUNIT_EXPECT_NULL(test, i < 4 ? mqtt_conflate_find(queue, &topics[i], 0) : NULL);
+		KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, msgs[i], &topics[i], 1, U32_MAX),
+				0);
+		mqtt_msg_put(msgs[i]);
+	}
+	/* "" and "t" have come again; what begins alike is not the same. */
+	for (i = 2; i < ARRAY_SIZE(msgs); i++)
+		KUNIT_EXPECT_PTR_EQ(test, mqtt_conflate_find(queue, &topics[i], 0)->msg, msgs[i]);
+	KUNIT_EXPECT_EQ(test, tree_size(&queue->index.root), 4);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+/* Where there is no room a message has no place in the index either. */
+static void conflate_full(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_msg *msg = mqtt_rig_message(rig, 1, 1);
+	struct mqtt_topic topic;
+
+	mqtt_conflate_begin(queue);
+	KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(msg, &topic));
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, msg, &topic, 1, 10), -ENOBUFS);
+	KUNIT_EXPECT_NULL(test, mqtt_conflate_find(queue, &topic, 0));
+	mqtt_rig_check_sums(rig, queue);
+	KUNIT_EXPECT_EQ(test, queue->bytes, 0);
+	mqtt_msg_put(msg);
+}
+
+/* A train that could not be reduced to its last packet, and is cut by another policy */
+static void conflate_cut_later(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_msg *train = mqtt_rig_message(rig, 1, 10);
+	struct mqtt_topic topic;
+
+	mqtt_conflate_begin(queue);
+	KUNIT_EXPECT_TRUE(test, mqtt_conflate_topic(train, &topic));
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_push(queue, train, &topic, 1, U32_MAX), 0);
+	mqtt_conflate_end(queue);
+	mqtt_msg_put(train);
+	rig->peer.limits.queue_policy = MQTT_QUEUE_POLICY_DROP_OLD;
+	rig->peer.limits.queue_packets = 10;
+	KUNIT_EXPECT_EQ(test, enqueue(rig, 2, 3), 0);
+	KUNIT_EXPECT_EQ(test, queue->packets, 10);
+	KUNIT_EXPECT_EQ(test, rig->peer.tx.drop_old, 3);
+	KUNIT_EXPECT_EQ(test, mqtt_rig_number_of(mqtt_queue_first(queue), 0), 4);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+static void fill(struct mqtt_rig *rig, u32 n)
+{
+	struct mqtt_msg *msg;
+
+	while (n--) {
+		msg = mqtt_rig_message(rig, n % TOPICS, 1);
+		KUNIT_EXPECT_EQ(rig->test, 0,
+				mqtt_queue_push(&rig->peer.tx.queue, msg, 1, U32_MAX));
+		mqtt_msg_put(msg);
+	}
+}
+
+/* The chunk that the index would have come to next is sent. */
+static void chunk_of_the_cursor(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	u32 i;
+
+	fill(rig, 3 * MQTT_QUEUE_CHUNK_MSGS);
+	mqtt_conflate_begin(queue);
+	while (queue->index.cursor != queue->first)
+		KUNIT_EXPECT_GT(test, mqtt_conflate_step(&rig->peer), 0);
+	for (i = 0; i < MQTT_QUEUE_CHUNK_MSGS; i++)
+		mqtt_queue_pop(queue);
+	KUNIT_EXPECT_NULL(test, queue->index.cursor);
+	KUNIT_EXPECT_EQ(test, mqtt_conflate_step(&rig->peer), 0);
+	KUNIT_EXPECT_EQ(test, queue->entries, TOPICS);
+	mqtt_rig_check_sums(rig, queue);
+}
+
+/* Wherever a chunk stands, the others go on without it. */
+static void chunks_unlinked(struct kunit *test)
+{
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue;
+	struct mqtt_queue_chunk *chunk;
+	u32 n;
+
+	for (n = 4; n > 1; n--) {
+		fill(rig, n * MQTT_QUEUE_CHUNK_MSGS - queue->entries);
+		chunk = n == 4 ? queue->first->next : n == 3 ? queue->last : queue->first;
+		for (; chunk->tail > chunk->head; queue->entries--)
+			mqtt_queue_release(queue, chunk->msg[--chunk->tail], true);
+		mqtt_queue_unlink(queue, chunk);
+		mqtt_rig_check_sums(rig, queue);
+		KUNIT_EXPECT_EQ(test, queue->entries, (n - 1) * MQTT_QUEUE_CHUNK_MSGS);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, queue->first, queue->last);
+	fill(rig, 1);
+	mqtt_rig_check_sums(rig, queue);
+}
+
 static void disconnect(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	struct mqtt_tx *tx = &rig->peer.tx;
+	struct mqtt_queue rest;
 	u32 i;
 
 	rig->peer.limits.queue_packets = 200;
@@ -521,120 +514,90 @@ static void disconnect(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, enqueue(rig, 0, 1), -ECONNABORTED);
 	KUNIT_EXPECT_EQ(test, tx->slow, MQTT_TX_SLOW_FOUND);
 	KUNIT_EXPECT_EQ(test, tx->queue.packets, 204);
-	KUNIT_EXPECT_EQ(test, mqtt_queue_purge_but(&tx->queue, 1, mqtt_tx_pingresp), 199);
-	check_sums(rig, &tx->queue);
-	KUNIT_EXPECT_EQ(test, tx->queue.packets, 5);
-	KUNIT_EXPECT_EQ(test, number_of(mqtt_queue_first(&tx->queue), 0), 1);
+	tx->pinned = 1;
+	mqtt_queue_cut(&rest, &tx->queue, 1);
+	mqtt_rig_check_sums(rig, &tx->queue);
+	KUNIT_EXPECT_EQ(test, tx->queue.packets, 1);
+	KUNIT_EXPECT_EQ(test, mqtt_rig_number_of(mqtt_queue_first(&tx->queue), 0), 1);
+	KUNIT_EXPECT_LE(test, rest.packets, 203);
+	KUNIT_EXPECT_GE(test, rest.packets, 204 - MQTT_QUEUE_CHUNK_MSGS);
+	mqtt_rig_check_sums(rig, &rest);
+	mqtt_queue_purge(&rest);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used),
+			tx->queue.allowed - MQTT_MEMORY_QUANTUM);
 }
 
-/* --- memory ------------------------------------------------------------------------------ */
-
-static int push(struct rig *rig, struct mqtt_queue *queue, u32 packets)
+/* Any number of topics; who does this does not compare the queue with the model. */
+static void enqueue_any(struct mqtt_rig *rig, u32 topic, u32 packets)
 {
-	struct mqtt_msg *msg = message(rig, 0, packets);
-	int err = mqtt_queue_push(queue, msg, 1, U32_MAX);
+	struct mqtt_msg *msg = mqtt_rig_message(rig, topic, packets);
+	struct mqtt_verdict verdict = { .packets = packets };
 
+	spin_lock_bh(&rig->peer.tx.lock);
+	mqtt_policy_enqueue(&rig->peer, msg, &verdict);
+	spin_unlock_bh(&rig->peer.tx.lock);
 	mqtt_msg_put(msg);
-	return err;
 }
 
-static s64 used(const struct rig *rig)
+/* Those that stay, and those that do not, have what is theirs; with nodes of an index, too. */
+static void cut(struct kunit *test)
 {
-	return atomic64_read(&rig->router.memory.used);
+	struct mqtt_rig *rig = test->priv;
+	struct mqtt_queue *queue = &rig->peer.tx.queue, rest;
+	u32 i, n, keep;
+
+	rig->peer.limits.queue_policy = MQTT_QUEUE_POLICY_CONFLATE;
+	for (n = 0; n < 4 * MQTT_QUEUE_CHUNK_MSGS; n += 53)
+		for (keep = 0; keep <= min(n, 3); keep++) {
+			rig->peer.limits.queue_packets = n;
+			for (i = 0; i < n + n / 4; i++)
+				enqueue_any(rig, i, 1);
+			mqtt_queue_cut(&rest, queue, keep);
+			mqtt_rig_check_sums(rig, queue);
+			mqtt_rig_check_sums(rig, &rest);
+			KUNIT_EXPECT_EQ(test, queue->entries, keep);
+			KUNIT_EXPECT_FALSE(test, queue->index.active);
+			mqtt_queue_purge(&rest);
+			mqtt_queue_purge(queue);
+			KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
+		}
 }
 
-static void memory(struct kunit *test)
+/* At once goes one chunk, and the others later, of short queues and of long ones. */
+static void discard(struct kunit *test)
 {
-	struct rig *rig = test->priv;
-	struct mqtt_queue a, b, c;
-	u64 most = 0;
-
-	rig->router.memory.limit = 4 * MQTT_MEMORY_QUANTUM;
-	mqtt_queue_init(&a, &rig->router.memory);
-	mqtt_queue_init(&b, &rig->router.memory);
-	while (a.bytes + 4096 < MQTT_MEMORY_QUANTUM)
-		KUNIT_EXPECT_EQ(test, push(rig, &a, 64), 0);
-	KUNIT_EXPECT_EQ(test, used(rig), 0);
-	while (!push(rig, &a, 64))
-		check_sums(rig, &a);
-	KUNIT_EXPECT_EQ(test, used(rig), rig->router.memory.limit);
-	KUNIT_EXPECT_EQ(test, push(rig, &a, 64), -EDQUOT);
-	/* Others have what each may hold, and no more. */
-	while (!push(rig, &b, 64))
-		most = b.bytes;
-	KUNIT_EXPECT_LE(test, most, MQTT_MEMORY_QUANTUM);
-	KUNIT_EXPECT_GT(test, most, MQTT_MEMORY_QUANTUM - 4096);
-	KUNIT_EXPECT_EQ(test, mqtt_queue_push(&a, NULL, 1, U64_MAX), 0);
-
-	mqtt_queue_take(&c, &a);
-	KUNIT_EXPECT_EQ(test, a.bytes, 0);
-	KUNIT_EXPECT_EQ(test, a.allowed, MQTT_MEMORY_QUANTUM);
-	mqtt_queue_splice(&b, &c);
-	KUNIT_EXPECT_GE(test, b.allowed, b.bytes);
-	KUNIT_EXPECT_EQ(test, used(rig), b.allowed - MQTT_MEMORY_QUANTUM);
-	while (b.entries) {
-		mqtt_queue_pop(&b);
-		KUNIT_EXPECT_GE(test, b.allowed, b.bytes);
-		KUNIT_EXPECT_EQ(test, used(rig), b.allowed - MQTT_MEMORY_QUANTUM);
-		KUNIT_EXPECT_LE(test, b.allowed, b.bytes + 3 * MQTT_MEMORY_QUANTUM);
-	}
-	KUNIT_EXPECT_EQ(test, used(rig), 0);
-	KUNIT_EXPECT_EQ(test, b.bytes, 0);
-	mqtt_queue_purge(&a);
-	mqtt_queue_purge(&b);
-}
-
-/* About its mark a queue does not go to the counter for each message. */
-static void memory_hysteresis(struct kunit *test)
-{
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	struct mqtt_queue *queue = &rig->peer.tx.queue;
-	u32 i, changes = 0;
-	s64 before;
+	struct mqtt_queue_chunk *chunk;
+	u32 i, n;
 
-	while (!used(rig))
-		KUNIT_EXPECT_EQ(test, push(rig, queue, 64), 0);
-	before = used(rig);
-	for (i = 0; i < 200; i++) {
-		mqtt_queue_pop(queue);
-		changes += used(rig) != before;
-		before = used(rig);
-		KUNIT_EXPECT_EQ(test, push(rig, queue, 64), 0);
-		changes += used(rig) != before;
-		before = used(rig);
+	refcount_set(&rig->router.refs, 1);
+	for (n = 0; n <= 1000; n = 2 * n + 1) {
+		for (i = 0; i < n; i++)
+			enqueue_any(rig, i, 1 + i % 64);
+		i = queue->packets;
+		KUNIT_EXPECT_EQ(test, mqtt_discard(&rig->router, queue), i);
+		mqtt_rig_check_sums(rig, queue);
+		KUNIT_EXPECT_EQ(test, queue->entries, 0);
 	}
-	KUNIT_EXPECT_EQ(test, changes, 0);
+	flush_workqueue(mqtt_free_wq);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&rig->router.memory.used), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&rig->router.refs), 1);
+
+	for (i = 0; i < 100; i++)
+		enqueue_any(rig, i, 1);
+	chunk = mqtt_queue_behead(queue);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	KUNIT_EXPECT_EQ(test, queue->packets, 100 - MQTT_QUEUE_CHUNK_MSGS);
+	KUNIT_EXPECT_EQ(test, queue->entries, queue->packets);
+	kfree(chunk);
 }
 
-/* A message for several receivers in a row is charged once, whoever is served first. */
-static void shared(struct kunit *test)
-{
-	struct rig *rig = test->priv;
-	struct mqtt_queue *queue = &rig->peer.tx.queue;
-	u32 i, j;
-
-	for (i = 0; i < 30; i++) {
-		struct mqtt_msg *msg = message(rig, 0, 1);
-		u64 before = queue->bytes;
-
-		for (j = 0; j < 3; j++)
-			KUNIT_EXPECT_EQ(test, 0,
-					mqtt_queue_push_shared(queue, msg, j + 1, U32_MAX));
-		KUNIT_EXPECT_LT(test, queue->bytes, before + 2 * msg->truesize +
-				sizeof(struct mqtt_queue_chunk));
-		mqtt_msg_put(msg);
-		check_sums(rig, queue);
-	}
-	while (queue->entries) {
-		mqtt_queue_pop(queue);
-		check_sums(rig, queue);
-	}
-	KUNIT_EXPECT_EQ(test, queue->bytes, 0);
-}
+/* --- marks ------------------------------------------------------------------------------- */
 
 static void water(struct kunit *test)
 {
-	struct rig *rig = test->priv;
+	struct mqtt_rig *rig = test->priv;
 	u32 i;
 
 	rig->peer.limits.queue_packets = 12;
@@ -657,6 +620,8 @@ static void water(struct kunit *test)
 
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(drop_new),
+	KUNIT_CASE(cut),
+	KUNIT_CASE(discard),
 	KUNIT_CASE(drop_old),
 	KUNIT_CASE(drop_old_by_bytes),
 	KUNIT_CASE(conflate_by_packets),
@@ -665,18 +630,20 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(conflate_without_memory),
 	KUNIT_CASE(conflate_never_memory),
 	KUNIT_CASE(conflate_one_without_memory),
+	KUNIT_CASE(conflate_same_hash),
+	KUNIT_CASE(conflate_full),
+	KUNIT_CASE(conflate_cut_later),
+	KUNIT_CASE(chunk_of_the_cursor),
+	KUNIT_CASE(chunks_unlinked),
 	KUNIT_CASE(disconnect),
-	KUNIT_CASE(memory),
-	KUNIT_CASE(memory_hysteresis),
-	KUNIT_CASE(shared),
 	KUNIT_CASE(water),
 	{}
 };
 
 static struct kunit_suite queue_suite = {
 	.name = "mqtt_queue",
-	.init = rig_init,
-	.exit = rig_exit,
+	.init = mqtt_rig_init,
+	.exit = mqtt_rig_exit,
 	.test_cases = queue_cases,
 };
 

@@ -202,6 +202,29 @@ static void property_values(struct kunit *test)
 	}
 }
 
+/* Numbers of each kind, and what has none */
+static void property_numbers(struct kunit *test)
+{
+	static const u8 connect[] = "\x0e\x11\1\2\3\4\x21\2\1\x17\1\x15\0\1m";
+	static const u8 publish[] = "\6\x0b\x80\1\x23\2\0";
+	struct mqtt_properties props;
+
+	KUNIT_ASSERT_EQ(test, mqtt_properties_parse(connect, sizeof(connect) - 1,
+						    MQTT_PKT_CONNECT, &props), 0);
+	KUNIT_EXPECT_EQ(test, mqtt_property_number(&props, MQTT_PROP_REQUEST_PROBLEM_INFORMATION,
+						   0), 1);
+	KUNIT_EXPECT_EQ(test, mqtt_property_number(&props, MQTT_PROP_RECEIVE_MAXIMUM, 0), 513);
+	KUNIT_EXPECT_EQ(test, mqtt_property_number(&props, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 0),
+			0x01020304);
+	KUNIT_EXPECT_EQ(test, mqtt_property_number(&props, MQTT_PROP_AUTHENTICATION_METHOD, 7), 7);
+	KUNIT_EXPECT_EQ(test, mqtt_property_number(&props, MQTT_PROP_MAXIMUM_PACKET_SIZE, 8), 8);
+	KUNIT_ASSERT_EQ(test, mqtt_properties_parse(publish, sizeof(publish) - 1,
+						    MQTT_PKT_PUBLISH, &props), 0);
+	KUNIT_EXPECT_EQ(test, mqtt_property_number(&props, MQTT_PROP_SUBSCRIPTION_IDENTIFIER, 0),
+			128);
+	KUNIT_EXPECT_EQ(test, mqtt_property_number(&props, MQTT_PROP_TOPIC_ALIAS, 0), 512);
+}
+
 static struct kunit_case wire_cases[] = {
 	KUNIT_CASE(fixed_headers),
 	KUNIT_CASE(publish_3),
@@ -210,6 +233,7 @@ static struct kunit_case wire_cases[] = {
 	KUNIT_CASE(publish_written_anew),
 	KUNIT_CASE(property_places),
 	KUNIT_CASE(property_values),
+	KUNIT_CASE(property_numbers),
 	{}
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * topics [N]: what the kernel's topic table takes and costs: N subscriptions (a
- * million), churn, filters made to be expensive, and idle peers. To be run as root,
- * with the module loaded, in the virtual machine that counts instructions:
- * `make bench-table` (Documentation/performance.rst).
+ * topics [N [PART...]]: what the kernel's topic table takes and costs: N subscriptions
+ * (a million), churn, filters made to be expensive, and idle peers. PARTs are idle,
+ * churn, bombs, prefixes and first-levels; all by default. To be run as root, with the
+ * module loaded, in the virtual machine that counts instructions: `make bench-table`
+ * (Documentation/performance.rst).
  *
  * The program is the daemon and all clients. Instructions are the time that all tasks
- * have run; memory is what has become less of the free one.
+ * have run; memory is what has become less of the free one. Filters and messages are
+ * written down before it is measured what is done with them.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -23,12 +25,15 @@
 #include <unistd.h>
 
 #include <linux/mqtt.h>
+#include "../../tools/mqttperf/mark.h"
 #include "netlink.h"
 
 #define PEERS		100	/* that the subscriptions belong to */
 #define IDLE		10000
+#define SUBS_MAX	1000000
 #define LOAD_BATCH	500	/* filters per call */
 #define MESSAGES	30000	/* of one measurement */
+#define WRITE		2500	/* messages */
 #define PAIRS		10	/* publishers and subscribers of the routing under churn */
 #define CHURN		10000	/* changes per second */
 
@@ -48,7 +53,10 @@ static void must(int ret, const char *what)
 		errx(1, "%s: %s", what, mqtt_nl_error(nl));
 }
 
-/* Nanoseconds, here instructions, that tasks have run since boot */
+/*
+ * Nanoseconds, here instructions, that tasks have run since boot. The time of one is
+ * counted when it leaves the CPU.
+ */
 static uint64_t busy(void)
 {
 	FILE *f = fopen("/proc/schedstat", "r");
@@ -57,11 +65,24 @@ static uint64_t busy(void)
 
 	if (!f)
 		err(1, "/proc/schedstat");
+	usleep(1);
 	while (fgets(line, sizeof(line), f))
 		if (sscanf(line, "cpu%*d %*d %*d %*d %*d %*d %*d %llu", &ns) == 1)
 			sum += ns;
 	fclose(f);
 	return sum;
+}
+
+/*
+ * The end of what began with mark_begin(): @what was done @n times. Of this
+ * selftests/bench/topic-table counts the instructions by function.
+ */
+static void counted(const char *set, const char *what, unsigned int n)
+{
+	mark_end();
+	if (getenv("PROFILE"))
+		printf("{\"broker\":\"table\",\"cell\":\"%s-%s\",\"result\":{\"messages\":"
+		       "{\"delivered\":%u}}}\n", set, what, n);
 }
 
 /* After boot the kernel tests its ciphers, and frees what it has needed. */
@@ -200,45 +221,77 @@ static void first_levels(char *text, unsigned int i, unsigned int n)
 	sprintf(text, "device%06u/state", i);
 }
 
-static void load(name_fn name, unsigned int n)
+static char names[SUBS_MAX][24];
+static unsigned char messages[MESSAGES * 32];
+
+static void write_names(name_fn name, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		name(names[i], i, n);
+}
+
+static void load(unsigned int n)
 {
 	static struct mqtt_nl_filter filters[LOAD_BATCH];
-	static char text[LOAD_BATCH][32];
 	unsigned int i, j, each = n / PEERS;
 
 	for (i = 0; i < n; i += j) {
 		for (j = 0; j < LOAD_BATCH && i + j < n && (!j || (i + j) % each); j++) {
-			name(text[j], i + j, n);
-			filters[j].filter = (const uint8_t *)text[j];
-			filters[j].len = strlen(text[j]);
+			filters[j].filter = (const uint8_t *)names[i + j];
+			filters[j].len = strlen(names[i + j]);
 		}
 		must(mqtt_nl_sub_add(nl, peers[i / each % PEERS].id, filters, j), "load");
 	}
 }
 
-/* Instructions per message of random topics of the set, all but the generator's. */
-static double publish(name_fn name, unsigned int n)
+static double load_cost(const char *set, unsigned int n)
 {
-	static unsigned char buf[64 << 10];
-	uint64_t spent = 0;
-	unsigned int sent = 0, in_buf;
-	char topic[32];
+	uint64_t before = busy();
+
+	mark_begin();
+	load(n);
+	counted(set, "load", n);
+	return (double)(busy() - before) / n;
+}
+
+/* Instructions per message, of random topics of the first @n names. */
+static double publish_random(const char *set, const char *what, unsigned int n)
+{
+	static size_t ends[MESSAGES / WRITE];
+	size_t len = 0, begin = 0;
+	unsigned int i;
+	uint64_t before;
+
+	for (i = 0; i < MESSAGES; i++) {
+		len += put(messages + len, names[next_random(n)], 1);
+		ends[i / WRITE] = len;
+	}
+	before = busy();
+	mark_begin();
+	for (i = 0; i < MESSAGES / WRITE; begin = ends[i++]) {
+		send_all(publisher.client, messages + begin, ends[i] - begin);
+		usleep(10000);	/* till all are through */
+	}
+	counted(set, what, MESSAGES);
+	return (double)(busy() - before) / MESSAGES;
+}
+
+/* Likewise, of one topic, and each written by itself, or it would be a train. */
+static double publish_same(const char *set, const char *what)
+{
+	uint64_t before;
+	unsigned int i;
 	size_t len;
 
-	while (sent < MESSAGES) {
-		uint64_t before;
-
-		for (len = 0, in_buf = 0; len < sizeof(buf) - 64; in_buf++) {
-			name(topic, next_random(n), n);
-			len += put(buf + len, topic, 1);
-		}
-		before = busy();
-		send_all(publisher.client, buf, len);
-		usleep(1000);	/* time passes only while nobody runs */
-		spent += busy() - before;
-		sent += in_buf;
-	}
-	return (double)spent / sent;
+	len = put(messages, names[0], 1);
+	before = busy();
+	mark_begin();
+	for (i = 0; i < MESSAGES; i++)
+		send_all(publisher.client, messages, len);
+	counted(set, what, MESSAGES);
+	return (double)(busy() - before) / MESSAGES;
 }
 
 static void open_peers(void)
@@ -265,38 +318,33 @@ static void close_peers(void)
 	must(mqtt_nl_router_del(nl), "router");
 }
 
-static double match_cost(name_fn name, unsigned int n)
+static void many(const char *set, name_fn name, unsigned int n)
 {
-	double cost;
-
-	publish(name, n);	/* fills the queues */
-	cost = publish(name, n);
-	return cost;
-}
-
-static void many(const char *what, name_fn name, unsigned int n)
-{
-	double empty, few, most, each;
-	uint64_t before, taken;
+	double each, empty, few, most, few_same, most_same;
+	uint64_t taken;
 
 	open_peers();
-	empty = match_cost(name, n);
-	load(name, 1000);
-	few = match_cost(name, 1000);
+	write_names(name, 1000);
+	empty = publish_random(set, "empty", 1000);
+	load(1000);
+	publish_random(set, "warm", 1000);	/* fills the queues */
+	few = publish_random(set, "few", 1000);
+	few_same = publish_same(set, "few-same");
 	close_peers();
 
 	open_peers();
+	write_names(name, n);
 	taken = memory_free();
-	before = busy();
-	load(name, n);
-	each = (double)(busy() - before) / n;
+	each = load_cost(set, n);
 	taken -= memory_free();
-	most = match_cost(name, n);
+	publish_random(set, "warm", n);
+	most = publish_random(set, "most", n);
+	most_same = publish_same(set, "most-same");
 	printf("%s: %u subscriptions: %.0f instructions to load one, %.0f bytes each\n",
-	       what, n, each, (double)taken / n);
-	printf("%s: a message takes %.0f; with no subscriptions %.0f, with 1000 %.0f: "
-	       "ratio of the differences %.2f\n",
-	       what, most, empty, few, (most - empty) / (few - empty));
+	       set, n, each, (double)taken / n);
+	printf("%s: a message to a random topic takes %.0f, with 1000 %.0f, with none %.0f; "
+	       "to the same topic, written by itself, %.0f, with 1000 %.0f\n",
+	       set, most, few, empty, most_same, few_same);
 	fflush(stdout);
 	close_peers();
 }
@@ -334,8 +382,10 @@ static double change_cost(void)
 	uint64_t before = busy();
 	unsigned int i;
 
-	for (i = 0; i < 10000; i++)
+	mark_begin();
+	for (i = 0; i < CHURN; i++)
 		change(i);
+	counted("churn", "change", CHURN);
 	return (double)(busy() - before) / i;
 }
 
@@ -376,7 +426,8 @@ static void churned(void)
 	char topic[32];
 
 	open_peers();
-	load(prefixes, 1000);
+	write_names(prefixes, 1000);
+	load(1000);
 	for (i = 0; i < PAIRS; i++) {
 		open_peer(&from[i]);
 		open_peer(&to[i]);
@@ -431,8 +482,10 @@ static void bomb(unsigned int levels)
 	for (i = 0; i < 5; i++)
 		send_all(publisher.client, buf, len);
 	before = busy();
+	mark_begin();
 	send_all(publisher.client, buf, len);
 	usleep(20000);
+	counted("bomb", levels == 10 ? "10" : "12", 64);
 	spent = busy() - before;
 	printf("{+,a}^%u: %u subscriptions, %.0f instructions per message\n", levels, n,
 	       (double)spent / 64);
@@ -462,15 +515,41 @@ static void idle(void)
 	must(mqtt_nl_router_del(nl), "router");
 }
 
+static bool wanted(char **parts, const char *part)
+{
+	if (!*parts)
+		return true;
+	for (; *parts; parts++)
+		if (!strcmp(*parts, part))
+			return true;
+	return false;
+}
+
+static void measure(unsigned int n, char **parts)
+{
+	if (wanted(parts, "idle"))
+		idle();
+	if (wanted(parts, "churn"))
+		churned();
+	if (wanted(parts, "bombs")) {
+		bomb(10);
+		bomb(12);
+	}
+	if (wanted(parts, "prefixes"))
+		many("prefixes", prefixes, n);
+	if (wanted(parts, "first-levels"))
+		many("first-levels", first_levels, n);
+}
+
 int main(int argc, char **argv)
 {
 	const struct rlimit files = { 3 * IDLE, 3 * IDLE };
-	unsigned int n = argc > 1 ? atoi(argv[1]) : 1000000;
+	unsigned int n = argc > 1 ? atoi(argv[1]) : SUBS_MAX;
 	struct sockaddr_in any = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001),
 	};
 
-	if (n < 1000 || n > 1000000)
+	if (n < 1000 || n > SUBS_MAX)
 		errx(2, "1000 to 1000000 subscriptions");
 	if (setrlimit(RLIMIT_NOFILE, &files))
 		err(1, "setrlimit");
@@ -479,11 +558,6 @@ int main(int argc, char **argv)
 		err(1, "listen");
 	if (mqtt_nl_open(&nl))
 		errx(1, "there is no module");
-	idle();
-	churned();
-	bomb(10);
-	bomb(12);
-	many("two-level prefixes", prefixes, n);
-	many("first levels", first_levels, n);
+	measure(n, argv + (argc > 1 ? 2 : 1));
 	return 0;
 }

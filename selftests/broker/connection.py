@@ -11,7 +11,7 @@ import time
 
 from wire import CONNACK, DISCONNECT, EXPIRY, PINGREQ_PACKET, PINGRESP, PUBACK, PUBCOMP, PUBLISH, \
     PUBREC, PUBREL, SUBACK, UNSUBACK, USER, Failure, Packet, answer, check, connect, disconnect, \
-    publish, subscribe, take_varint, unsubscribe
+    first_packet, publish, subscribe, unsubscribe
 
 # Everything has to come within this many seconds, also on a slow machine
 PATIENCE = float(os.environ.get('MQTT_TEST_PATIENCE', '30'))
@@ -102,30 +102,20 @@ class Client:
         self.data += data
         return bool(data)
 
-    def _whole(self):
-        """Bytes of the first packet and of its fixed header, or None."""
-        for size in range(2, 6):
-            if len(self.data) < size:
-                return None
-            if not self.data[size - 1] & 0x80:
-                break
-        remaining, _ = take_varint(bytes(self.data[1:size]))
-        return (size + remaining, size) if len(self.data) >= size + remaining else None
-
     def next(self):
         """The next packet, or None at the end of the stream."""
         return self.aside.popleft() if self.aside else self._next()
 
     def _next(self):
         deadline = time.monotonic() + PATIENCE
-        while not self._whole():
+        while not (first := first_packet(self.data)):
             if not self._more(deadline):
                 if self.data:
                     raise Failure(f'the stream ends with half a packet: {bytes(self.data[:200])!r}')
                 return None
-        whole, head = self._whole()
-        data = bytes(self.data[:whole])
-        del self.data[:whole]
+        size, head = first
+        data = bytes(self.data[:size])
+        del self.data[:size]
         return Packet(data[0], data[head:], self.level)
 
     def expect(self, kind, packet_id=None):

@@ -22,7 +22,7 @@ import time
 from broker import Broker, Runner, program
 from connection import NEVER, PATIENCE, Client
 from wire import CONNACK, DISCONNECT, EXPIRY, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, Failure, \
-    Packet, answer, check, connect, publish, subscribe, take_varint
+    Packet, answer, check, connect, first_packet, publish, subscribe
 
 SETTINGS = '''persistence true
 persistence_location DIR/
@@ -84,16 +84,12 @@ class Peer:
             self._handle(p)
 
     def _packet(self):
-        for size in range(2, 6):
-            if len(self.data) < size:
-                return None
-            if not self.data[size - 1] & 0x80:
-                break
-        remaining, _ = take_varint(bytes(self.data[1:size]))
-        if len(self.data) < size + remaining:
+        first = first_packet(self.data)
+        if not first:
             return None
-        p = Packet(self.data[0], bytes(self.data[size:size + remaining]), self.level)
-        del self.data[:size + remaining]
+        size, head = first
+        p = Packet(self.data[0], bytes(self.data[head:size]), self.level)
+        del self.data[:size]
         return p
 
     def _handle(self, p):

@@ -6,7 +6,7 @@ import signal
 import time
 
 from connection import LEVELS, PATIENCE, Client
-from wire import DISCONNECT, PUBLISH, Failure, check, publish
+from wire import DISCONNECT, PUBLISH, Failure, check, first_packet, publish
 
 # More than what the system keeps for two sockets, and the queue in between
 COUNT, SIZE = 600, 16000
@@ -29,8 +29,7 @@ def flood(pub, begin=0, end=COUNT, topics=1):
 
 
 def ready(client, seconds):
-    return bool(client.aside or client._whole() or    # pylint: disable=protected-access
-                client.readable(seconds))
+    return bool(client.aside or first_packet(client.data) or client.readable(seconds))
 
 
 def harvest(sub, pub):

@@ -85,6 +85,17 @@ def take_varint(data):
     raise Failure('variable byte integer is cut off')
 
 
+def first_packet(data):
+    """Bytes of the first packet and of its fixed header; None if it has not come as a whole."""
+    for size in range(2, 6):
+        if len(data) < size:
+            return None
+        if not data[size - 1] & 0x80:
+            break
+    remaining, _ = take_varint(bytes(data[1:size]))
+    return (size + remaining, size) if len(data) >= size + remaining else None
+
+
 def string(s):
     s = s.encode() if isinstance(s, str) else s
     return struct.pack('>H', len(s)) + s

@@ -347,7 +347,7 @@ static void *flood(void *arg)
 {
 	struct bytes b = { 0 };
 
-	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+	while (!ksft_flag(&stop)) {
 		b.len = 0;
 		wire_numbered(&b, 0x30, "t", 1, sent, 20);
 		tcp_send_all(pub.client, b.p, b.len);
@@ -382,7 +382,7 @@ static void one_change(int denied, bool whole_set)
 	/* the one that is just being sent may be older */
 	after = __atomic_load_n(&sent, __ATOMIC_ACQUIRE) + 1;
 	WAIT_UNTIL(rig_stat(denied) > refused + 100);
-	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	ksft_flag_set(&stop);
 	pthread_join(thread, NULL);
 	WAIT_UNTIL(rig_stat(MQTT_A_STATS_ENQUEUED) - enqueued + rig_stat(denied) - refused == sent);
 	arrived = rig_stat(MQTT_A_STATS_ENQUEUED) - enqueued;
@@ -425,7 +425,7 @@ static void *replace(void *arg)
 
 	for (i = 0; i < ARRAY_LEN(rules); i++)
 		rules[i] = rule("t", ALLOW, PUB | RECV);
-	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
+	while (!ksft_flag(&stop))
 		set_acl_of(nl, 1, PASS, rules, n++ % 2 ? 1 : ARRAY_LEN(rules));
 	ksft_note("%u replacements", n);
 	mqtt_nl_close(nl);
@@ -454,7 +454,7 @@ static void replaced_all_the_time(void)
 	traffic_start(&t);
 	packets_expect(&got, 1, 0, n);
 	traffic_join(&t);
-	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	ksft_flag_set(&stop);
 	pthread_join(thread, NULL);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_DENIED_PUBLISH), 0);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_DENIED_RECEIVE), 0);

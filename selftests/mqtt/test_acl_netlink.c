@@ -344,7 +344,26 @@ static unsigned int rules_of(unsigned int id)
 	return n;
 }
 
-/* Sends one rule by @from; returns the errno. */
+/* Sends one rule by @from, the last of @total, 0: of which nothing is said; returns the errno. */
+static int send_last(struct rawnl *from, unsigned int id, unsigned int total)
+{
+	struct rawnl_answer a;
+	struct bytes b = { 0 };
+	size_t nest;
+
+	rawnl_begin(from, &b, MQTT_CMD_ACL_SET, 0);
+	nest = rawnl_nest(&b, MQTT_A_ACL);
+	rawnl_put_u32(&b, MQTT_A_ACL_ID, id);
+	if (total)
+		rawnl_put_u32(&b, MQTT_A_ACL_RULES, total);
+	rawnl_nest_end(&b, nest);
+	put_rule(&b, "last", ALLOW, PUB);
+	rawnl_call(from, &b, &a);
+	bytes_free(&b);
+	return a.error;
+}
+
+/* Likewise, of a set that goes on or has no other rule. */
 static int send_part(struct rawnl *from, unsigned int id, bool more)
 {
 	struct rawnl_answer a;
@@ -371,7 +390,7 @@ static void parts(void)
 	CHECK_EQ(send_part(&raw, 1, true), 0);
 	CHECK_EQ(send_part(&second, 1, true), EBUSY);
 	CHECK_EQ(send_part(&second, 1, false), EBUSY);
-	CHECK_EQ(send_part(&raw, 1, false), 0);
+	CHECK_EQ(send_last(&raw, 1, 3), 0);
 	CHECK_EQ(rules_of(1), 3);
 	CHECK_EQ(send_part(&second, 1, true), 0);
 	CHECK_EQ(rules_of(1), 3);
@@ -384,6 +403,7 @@ static void parts(void)
 
 	/* a request that is refused forgets it, too */
 	CHECK_EQ(send_part(&raw, 1, true), 0);
+	CHECK_EQ(send_part(&raw, 1, true), 0);
 	refused("bad filter", EINVAL, "filter", MQTT_CMD_ACL_SET, bad_filter);
 	CHECK_EQ(send_part(&second, 1, false), 0);
 	CHECK_EQ(rules_of(1), 1);
@@ -395,6 +415,35 @@ static void parts(void)
 	CHECK_EQ(send_part(&raw, 1, false), 0);
 	CHECK_EQ(rules_of(1), 1);
 	rawnl_close(&raw);
+}
+
+/* A part that is lost is noticed, whatever it was lost by. */
+static void lost_part(void)
+{
+	unsigned int port;
+	struct rawnl next;
+
+	start();
+	rawnl_open(&raw);
+	CHECK_EQ(send_part(&raw, 1, true), 0);
+	CHECK_EQ(send_last(&raw, 1, 0), EINVAL);
+	CHECK_EQ(rules_of(1), 0);
+	CHECK_EQ(send_part(&raw, 1, true), 0);
+	CHECK_EQ(send_last(&raw, 1, 3), EINVAL);
+	CHECK_EQ(send_last(&raw, 1, 2), EINVAL);
+	CHECK_EQ(rules_of(1), 0);
+
+	/* Another socket with the same port id does not go on with it. */
+	CHECK_EQ(send_part(&raw, 1, true), 0);
+	port = rawnl_port(&raw);
+	rawnl_close(&raw);
+	rawnl_open_as(&next, port);
+	CHECK_EQ(rawnl_port(&next), port);
+	CHECK_EQ(send_last(&next, 1, 2), EINVAL);
+	CHECK_EQ(send_part(&next, 1, true), 0);
+	CHECK_EQ(send_last(&next, 1, 2), 0);
+	CHECK_EQ(rules_of(1), 2);
+	rawnl_close(&next);
 }
 
 static void too_many(void)
@@ -478,10 +527,40 @@ static void death(void)
 	CHECK_EQ(mqtt_nl_acl_del(rig_nl, 1), -ENOENT);
 }
 
+static int count_set(struct nlattr **attrs, void *arg)
+{
+	(void)attrs;
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+/* Messages that end in any place of a set's head */
+static void dumps_cut_anywhere(void)
+{
+	char filter[64] = "";
+	unsigned int i, seen;
+
+	start();
+	for (i = 2; i <= 1000; i++)
+		set_acl_of(rig_nl, i, PASS, NULL, 0);
+	for (i = 1; i < 57; i += 4) {
+		struct mqtt_nl_acl_rule r;
+
+		memset(filter, 'f', i);
+		r = rule(filter, ALLOW, PUB);
+		set_acl_of(rig_nl, 1, PASS, &r, 1);
+		seen = 0;
+		CHECK_EQ(mqtt_nl_acl_dump(rig_nl, 0, count_set, NULL, &seen), 0);
+		CHECK_EQ(seen, 1000);
+	}
+}
+
 static const struct ksft_case cases[] = {
 	{ "errors", errors },
 	{ "dumps", dumps },
+	{ "dumps_cut_anywhere", dumps_cut_anywhere },
 	{ "parts", parts },
+	{ "lost_part", lost_part },
 	{ "too_many", too_many },
 	{ "unprivileged", unprivileged },
 	{ "death", death },

@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "lib/packets.h"
 #include "lib/reader.h"
 #include "lib/rig.h"
 
@@ -455,6 +456,27 @@ static void many_barriers(void)
 	rig_fence(&sub);
 }
 
+/* So much that recv() does not come to the end of it: others go on with it. */
+static void much_behind_a_barrier(void)
+{
+	unsigned int i, n = 3000;
+	struct packets got;
+
+	start();
+	got = (struct packets){ .fd = sub.client };
+	wire_subscribe(&both, "x/y");
+	slow.len = both.len;
+	for (i = 0; i < n; i++) {
+		wire_numbered(&both, 0x30, "t/u", 1, i, 5);
+		wire_message(&both, "n/u", "no train");
+	}
+	rig_send_bytes(&pub, &both);
+	tcp_expect(pub.fd, both.p, slow.len);
+	tcp_expect_again(pub.fd);
+	packets_expect(&got, 1, 0, n);
+	rig_fence(&sub);
+}
+
 static const struct ksft_case cases[] = {
 	{ "barriers", barriers },
 	{ "no_barriers", no_barriers },
@@ -474,6 +496,7 @@ static const struct ksft_case cases[] = {
 	{ "unsubscribe_then_publish", unsubscribe_then_publish },
 	{ "disconnect_then_publish", disconnect_then_publish },
 	{ "many_barriers", many_barriers },
+	{ "much_behind_a_barrier", much_behind_a_barrier },
 };
 
 int main(int argc, char **argv)

@@ -16,25 +16,11 @@
 #include <unistd.h>
 
 #include "lib/packets.h"
-#include "lib/rig.h"
+#include "lib/scene.h"
 
 #ifndef IPV6_ADDRFORM
 #define IPV6_ADDRFORM 1
 #endif
-
-static struct rig_peer pub, sub;
-static struct bytes slow, fast, barrier;
-
-static void start(void)
-{
-	rig_start();
-	rig_open(&pub);
-	rig_open_sub(&sub, "t/u");
-	rig_fence(&sub);
-	wire_message(&fast, "t/u", "fast");
-	wire_puback(&slow, 3);
-	wire_subscribe(&barrier, "a/b");
-}
 
 /*
  * io_uring, by hand: one request, one answer
@@ -115,7 +101,7 @@ static void uring_recv_as(unsigned int flags)
 	unsigned char buf[100];
 	struct ring r;
 
-	start();
+	scene_start();
 	ring_open(&r);
 	ring_recv(&r, pub.fd, buf, sizeof(buf), flags);
 	rig_send_bytes(&pub, &fast);
@@ -157,7 +143,7 @@ static void uring_poll(void)
 	struct io_uring_sqe sqe = { .opcode = IORING_OP_POLL_ADD, .poll32_events = POLLIN };
 	struct ring r;
 
-	start();
+	scene_start();
 	ring_open(&r);
 	sqe.fd = pub.fd;
 	ring_submit(&r, &sqe);
@@ -176,7 +162,7 @@ static void uring_send(void)
 	struct io_uring_sqe sqe = { .opcode = IORING_OP_SEND };
 	struct ring r;
 
-	start();
+	scene_start();
 	ring_open(&r);
 	sqe.fd = sub.fd;
 	sqe.addr = (unsigned long)slow.p;
@@ -205,7 +191,7 @@ static void uring_detach(void)
 	struct ring r;
 	int res;
 
-	start();
+	scene_start();
 	ring_open(&r);
 	ring_recv(&r, pub.fd, buf, sizeof(buf), 0);
 	rig_detach(&pub);
@@ -224,7 +210,7 @@ static void peeks(void)
 	unsigned char buf[100];
 	struct bytes b = { 0 };
 
-	start();
+	scene_start();
 	bytes_put(&b, slow.p, slow.len);
 	bytes_put(&b, fast.p, fast.len);
 	rig_send_bytes(&pub, &b);
@@ -245,7 +231,7 @@ static void many_messages(void)
 	struct bytes b = { 0 };
 	int i;
 
-	start();
+	scene_start();
 	for (i = 0; i < 3; i++) {
 		iovs[i] = (struct iovec){ bufs[i], sizeof(bufs[i]) };
 		msgs[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iovs[i], .msg_iovlen = 1 } };
@@ -274,7 +260,7 @@ static void counters(void)
 	socklen_t len = sizeof(info);
 	int n;
 
-	start();
+	scene_start();
 	bytes_put(&b, barrier.p, barrier.len);
 	bytes_put(&b, fast.p, fast.len);
 	rig_send_bytes(&pub, &b);
@@ -299,7 +285,7 @@ static void cork(void)
 	struct bytes b = { 0 };
 	int i;
 
-	start();
+	scene_start();
 	tcp_set_int(sub.fd, IPPROTO_TCP, TCP_CORK, 1);
 	for (i = 0; i < 10; i++) {
 		rig_send_bytes(&pub, &fast);
@@ -315,7 +301,7 @@ static void cork(void)
 
 static void more(void)
 {
-	start();
+	scene_start();
 	CHECK_EQ(send(sub.fd, slow.p, 1, MSG_MORE), 1);
 	rig_send_bytes(&pub, &fast);
 	CHECK_EQ(send(sub.fd, slow.p + 1, slow.len - 1, MSG_MORE), slow.len - 1);
@@ -333,7 +319,7 @@ static void buffers(void)
 	struct bytes large = { 0 };
 	size_t i, j;
 
-	start();
+	scene_start();
 	wire_publish_of(&large, 0x30, "t/u", 100000, 1);
 	for (i = 0; i < ARRAY_LEN(sizes); i++) {
 		for (j = 0; j < ARRAY_LEN(sizes); j++) {
@@ -352,6 +338,25 @@ static void buffers(void)
 	}
 	tcp_send_all(pub.client, large.p, large.len);
 	tcp_expect(sub.client, large.p, large.len);
+}
+
+/* What the system does not let a buffer grow to is the daemon's. */
+static void buffer_may_not_grow(void)
+{
+	struct bytes large = { 0 };
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_rmem", "w");
+
+	CHECK(f);
+	fprintf(f, "4096 20000 40000");
+	CHECK(!fclose(f));
+	scene_start();
+	wire_publish_of(&large, 0x30, "t/u", 100000, 1);
+	tcp_nonblock(pub.client, true);
+	CHECK(send(pub.client, large.p, large.len, 0) > 0);
+	WAIT_UNTIL(rig_stat(MQTT_A_STATS_RX_NO_BUFFER) == 1);
+	CHECK_EQ(rig_peer_get(&pub, MQTT_A_PEER_STATE), MQTT_PEER_STATE_BARRIER);
+	tcp_expect(pub.fd, large.p, 5000);
+	CHECK(!tcp_is_readable(sub.client));
 }
 
 /*
@@ -395,7 +400,7 @@ static void sockmap(void)
 	struct rig_peer mapped;
 	int map;
 
-	start();
+	scene_start();
 	map = sockmap_new();
 	CHECK_REFUSED(sockmap_add(map, 0, pub.fd));
 	rig_connect(&mapped, NULL);
@@ -439,7 +444,7 @@ static void mapped_address(void)
 	struct rig_peer p;
 	int i;
 
-	start();
+	scene_start();
 	mapped_pair(&p);
 	for (i = 0; i < 2; i++) {
 		rig_attach(&p);
@@ -478,6 +483,7 @@ static const struct ksft_case cases[] = {
 	{ "buffers", buffers },
 	{ "sockmap", sockmap },
 	{ "mapped_address", mapped_address },
+	{ "buffer_may_not_grow", buffer_may_not_grow },	/* last: the namespace stays so */
 };
 
 int main(int argc, char **argv)

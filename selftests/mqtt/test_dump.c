@@ -196,6 +196,25 @@ static void thousands_of_subscriptions(void)
 	check_sub_dump(&sub, 0, 0);
 }
 
+/* With a first filter of any length the messages end in any place of those that follow. */
+static void cut_anywhere(void)
+{
+	char filter[MQTT_FILTER_MAX + 1];
+	unsigned int i;
+
+	rig_start();
+	rig_open(&pub);
+	rig_open(&sub);
+	add_many(rig_nl, sub.id, "s", 2000, true);
+	for (i = 0; i < 64; i += 4) {
+		memset(filter, 'f', 1000 + i);
+		filter[1000 + i] = '\0';
+		rig_sub(&pub, filter);
+		check_sub_dump(&sub, 2000, 0);
+		rig_unsub(&pub, filter);
+	}
+}
+
 static bool churn_stop;
 static int rounds;
 
@@ -310,6 +329,7 @@ static const struct ksft_case cases[] = {
 	{ "peer_contents", peer_contents },
 	{ "router_contents", router_contents },
 	{ "thousands_of_subscriptions", thousands_of_subscriptions },
+	{ "cut_anywhere", cut_anywhere },
 	{ "dump_during_churn", dump_during_churn },
 	{ "peers_during_churn", peers_during_churn },
 };

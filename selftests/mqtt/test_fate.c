@@ -14,21 +14,7 @@
 #include <unistd.h>
 
 #include "lib/packets.h"
-#include "lib/rig.h"
-
-static struct rig_peer pub, sub;
-static struct bytes slow, fast, barrier;
-
-static void start(void)
-{
-	rig_start();
-	rig_open(&pub);
-	rig_open_sub(&sub, "t/u");
-	rig_fence(&sub);
-	wire_message(&fast, "t/u", "fast");
-	wire_puback(&slow, 3);
-	wire_subscribe(&barrier, "a/b");
-}
+#include "lib/scene.h"
 
 /*
  * The client's FIN and RST
@@ -149,7 +135,7 @@ static void ends_after_malformed(enum ending how)
 
 static void all_ends(enum ending how)
 {
-	start();
+	scene_start();
 	ends_behind_packets(how);
 	ends_behind_barrier(how);
 	ends_in_packet(how);
@@ -199,7 +185,7 @@ static void gone_while_sending(void)
 	struct rig_peer port_pub;
 	int error;
 
-	start();
+	scene_start();
 	rig_open(&port_pub);
 	tcp_set_int(sub.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 700);
 	/* in the publisher's socket before the network is gone, and forwarded afterwards */
@@ -228,7 +214,7 @@ static void gone_while_idle(void)
 {
 	int error;
 
-	start();
+	scene_start();
 	tcp_set_int(pub.fd, IPPROTO_TCP, TCP_KEEPIDLE, 1);
 	tcp_set_int(pub.fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
 	tcp_set_int(pub.fd, IPPROTO_TCP, TCP_KEEPCNT, 1);
@@ -250,7 +236,7 @@ static void gone_while_idle(void)
 /* Both directions; the queue is dropped and counted, later messages too. */
 static void shutdown_both(void)
 {
-	start();
+	scene_start();
 	rig_send_bytes(&sub, &slow);
 	CHECK_SYS(shutdown(sub.fd, SHUT_RDWR));
 	tcp_expect(sub.fd, slow.p, slow.len);
@@ -269,7 +255,7 @@ static void shutdown_both(void)
 /* Until recv() has told of the end, the kernel forwards; then all is the daemon's. */
 static void shutdown_read_first(void)
 {
-	start();
+	scene_start();
 	CHECK_SYS(shutdown(pub.fd, SHUT_RD));
 	rig_send_bytes(&pub, &fast);
 	tcp_expect(sub.client, fast.p, fast.len);
@@ -385,7 +371,7 @@ static void last_reference_elsewhere(void)
 	pid_t pid;
 	char byte;
 
-	start();
+	scene_start();
 	CHECK_SYS(pipe(ready));
 	fflush(stdout);
 	pid = CHECK_SYS(fork());
@@ -418,7 +404,7 @@ static void lost_in_flight(void)
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 	int pair[2];
 
-	start();
+	scene_start();
 	CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
@@ -440,7 +426,7 @@ static void across_exec(void)
 	int out[2], status;
 	pid_t pid;
 
-	start();
+	scene_start();
 	CHECK_SYS(pipe(out));
 	fflush(stdout);
 	pid = CHECK_SYS(fork());

@@ -9,10 +9,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <net/if.h>
@@ -22,138 +20,6 @@
 #include "lib/rig.h"
 
 static struct rig_peer pub, sub, witness;
-
-static bool flag(const bool *f)
-{
-	return __atomic_load_n(f, __ATOMIC_ACQUIRE);
-}
-
-static void flag_set(bool *f)
-{
-	__atomic_store_n(f, true, __ATOMIC_RELEASE);
-}
-
-static void run_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static struct traffic traffic_from(struct rig_peer *p)
-{
-	return (struct traffic){
-		.from = p, .topic = "t/u", .source = 1, .n = 1000000, .payload = 100,
-		.batch = 1000, .cpu = -1,
-	};
-}
-
-/*
- * Pages that are changed behind the kernel's back
- */
-
-static unsigned char *shared_page;
-static bool changer_stop;
-
-/* Turns the packet into others, well-formed and not, for ever. */
-static void *changer_main(void *arg)
-{
-	static const struct {
-		int at;
-		unsigned char value, other;
-	} changes[] = {
-		{ 0, 0x30, 0x3f }, { 1, 60, 120 }, { 1, 60, 5 }, { 3, 3, 200 }, { 2, 0, 255 },
-		{ 5, '/', 0 }, { 6, 'u', '#' }, { 6, 'u', 0xff }, { 0, 0x30, 0 },
-	};
-	unsigned int i;
-
-	(void)arg;
-	run_on(1);
-	for (i = 0; !flag(&changer_stop); i = (i + 1) % ARRAY_LEN(changes)) {
-		*(volatile unsigned char *)&shared_page[changes[i].at] = changes[i].other;
-		*(volatile unsigned char *)&shared_page[changes[i].at] = changes[i].value;
-	}
-	return NULL;
-}
-
-/* Sends the page itself, not a copy, @n times, or until the window is closed. */
-static void splice_pages(int fd, size_t len, int n)
-{
-	struct iovec iov = { .iov_base = shared_page, .iov_len = len };
-	bool ok = true;
-	int pipes[2];
-
-	CHECK_SYS(pipe(pipes));
-	while (ok && n--) {
-		CHECK_EQ(vmsplice(pipes[1], &iov, 1, 0), len);
-		ok = splice(pipes[0], NULL, fd, NULL, len, SPLICE_F_NONBLOCK) == (ssize_t)len;
-	}
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
-/* What came out: whole packets that a client may have meant. Returns how many. */
-static unsigned int check_packets(struct packets *p)
-{
-	unsigned int n = 0, topic;
-	size_t len, i;
-
-	for (;;) {
-		const unsigned char *data = packets_data(p);
-
-		len = wire_length(data, packets_left(p));
-		if (!len || len > packets_left(p))
-			return n;
-		CHECK_EQ(data[0], 0x30);
-		topic = data[2] << 8 | data[3];
-		CHECK(len < 130 && topic >= 3 && topic + 4 <= len);
-		for (i = 4; i < 4 + topic; i++)
-			CHECK(data[i] != '#' && data[i] != '+' && data[i]);
-		CHECK(packets_take(p, data, len));
-		n++;
-	}
-}
-
-static void pages_change(void)
-{
-	struct packets got = { 0 };
-	unsigned int delivered = 0;
-	struct bytes b = { 0 };
-	pthread_t changer;
-	int i;
-
-	rig_start();
-	rig_open_sub(&sub, "#");
-	got.fd = sub.client;
-	wire_publish_of(&b, 0x30, "t/u", 60, 1);
-	shared_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(shared_page != MAP_FAILED);
-	memcpy(shared_page, b.p, b.len);
-	run_on(0);
-	CHECK(!pthread_create(&changer, NULL, changer_main, NULL));
-	for (i = 0; i < ksft_scale(150, 20); i++) {
-		rig_open(&pub);
-		splice_pages(pub.client, b.len, 30);
-		rig_close(&pub);
-		while (packets_read(&got))
-			delivered += check_packets(&got);
-	}
-	flag_set(&changer_stop);
-	pthread_join(changer, NULL);
-	WAIT_UNTIL(rig_peer_count() == 1);
-	rig_check_balance();
-	while (delivered < rig_stat(MQTT_A_STATS_TX_PACKETS)) {
-		packets_read(&got);
-		delivered += check_packets(&got);
-	}
-	CHECK_EQ(packets_left(&got), 0);
-	ksft_note("%u packets delivered, %llu streams malformed", delivered,
-		  rig_stat(MQTT_A_STATS_RX_MALFORMED));
-	CHECK(ksft_slow() || rig_stat(MQTT_A_STATS_RX_MALFORMED));
-	rig_fence(&sub);
-}
 
 /*
  * Somebody else's send(), interrupted by the kernel's
@@ -197,14 +63,14 @@ static void *bystander_main(void *arg)
 	static unsigned char buf[60000];
 	size_t i, len;
 
-	run_on(0);
+	ksft_run_on(0);
 	for (b->bytes = 0; b->bytes < (size_t)ksft_scale(40, 2) << 20; b->bytes += len) {
 		len = 1 + ksft_random(sizeof(buf));
 		for (i = 0; i < len; i++)
 			buf[i] = pattern(b->bytes + i);
 		tcp_send_all(b->fd, buf, len);
 	}
-	flag_set(&b->done);
+	ksft_flag_set(&b->done);
 	return NULL;
 }
 
@@ -229,9 +95,9 @@ static void page_fragments(void)
 	t.batch = 200;
 	traffic_start(&t);
 	CHECK(!pthread_create(&b.thread, NULL, bystander_main, &b));
-	run_on(1);
+	ksft_run_on(1);
 	got.fd = sub.client;
-	while (!flag(&b.done) || at < b.bytes) {
+	while (!ksft_flag(&b.done) || at < b.bytes) {
 		n = recv(plain.fd, buf, sizeof(buf), MSG_DONTWAIT);
 		for (i = 0; n > 0 && i < (size_t)n; i++, at++)
 			if (buf[i] != pattern(at))
@@ -609,7 +475,6 @@ static void attach_races(void)
 }
 
 static const struct ksft_case cases[] = {
-	{ "pages_change", pages_change },
 	{ "page_fragments", page_fragments },
 	{ "killed_by_administrator", killed_by_administrator },
 	{ "ends_at_any_time", ends_at_any_time },

@@ -11,28 +11,7 @@
 
 #include "lib/packets.h"
 #include "lib/reader.h"
-#include "lib/rig.h"
-
-static struct rig_peer pub, sub;
-static struct bytes slow, fast;
-
-static void start(void)
-{
-	rig_start();
-	rig_open(&pub);
-	rig_open_sub(&sub, "t/u");
-	rig_fence(&sub);
-	wire_message(&fast, "t/u", "fast");
-	wire_puback(&slow, 3);
-}
-
-static struct traffic traffic_from(struct rig_peer *p)
-{
-	return (struct traffic){
-		.from = p, .topic = "t/u", .source = 1, .n = 1000000, .payload = 100,
-		.batch = 1000, .cpu = -1,
-	};
-}
+#include "lib/scene.h"
 
 /* Reads @p to its end: whole messages in order. */
 static void read_to_end(struct packets *p)
@@ -55,7 +34,7 @@ static void close_publisher_under_traffic(void)
 	struct traffic t;
 	int i;
 
-	start();
+	scene_start();
 	got.fd = sub.client;
 	for (i = 0; i < ksft_scale(15, 5); i++) {
 		t = traffic_from(&pub);
@@ -86,7 +65,7 @@ static void close_subscriber_under_traffic(void)
 	struct traffic t;
 	int i;
 
-	start();
+	scene_start();
 	for (i = 0; i < ksft_scale(15, 5); i++) {
 		t = traffic_from(&pub);
 		got = (struct packets){ .fd = sub.client };
@@ -113,7 +92,7 @@ static void reset_subscriber_under_traffic(void)
 	struct traffic t;
 	int i;
 
-	start();
+	scene_start();
 	for (i = 0; i < ksft_scale(15, 5); i++) {
 		t = traffic_from(&pub);
 		got = (struct packets){ .fd = sub.client };
@@ -148,7 +127,7 @@ static void duplicate(void)
 {
 	int copy;
 
-	start();
+	scene_start();
 	copy = CHECK_SYS(dup(pub.fd));
 	close(pub.fd);
 	pub.fd = copy;
@@ -177,7 +156,7 @@ static int child_reads(int fd)
 
 static void fork_inherits(void)
 {
-	start();
+	scene_start();
 	rig_send_bytes(&pub, &slow);
 	rig_send_bytes(&pub, &fast);
 	CHECK_EQ(child_reads(pub.fd), 0);
@@ -223,7 +202,7 @@ static void passed_descriptor(void)
 {
 	int pair[2];
 
-	start();
+	scene_start();
 	CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	send_fd(pair[0], pub.fd);
 	close(pub.fd);
@@ -239,7 +218,7 @@ static void passed_descriptor(void)
 /* The daemon ends its sending direction: nothing of the kernel's follows. */
 static void shutdown_write(void)
 {
-	start();
+	scene_start();
 	CHECK_SYS(shutdown(sub.fd, SHUT_WR));
 	rig_send_bytes(&pub, &fast);
 	tcp_expect_eof(sub.client);
@@ -256,7 +235,7 @@ static void shutdown_read(void)
 {
 	struct reader r;
 
-	start();
+	scene_start();
 	reader_start(&r, pub.fd, 10, 0);
 	CHECK_SYS(shutdown(pub.fd, SHUT_RD));
 	reader_join(&r);
@@ -273,7 +252,7 @@ static void owner_closes(void)
 	struct reader r;
 	struct bytes b = { 0 };
 
-	start();
+	scene_start();
 	bytes_put(&b, slow.p, slow.len);
 	bytes_put(&b, fast.p, fast.len);
 	bytes_put(&b, fast.p, fast.len - 2);
@@ -293,7 +272,7 @@ static void owner_closes(void)
 
 static void router_del(void)
 {
-	start();
+	scene_start();
 	rig_send_bytes(&pub, &slow);
 	rig_send_bytes(&pub, &fast);
 	CHECK_EQ(mqtt_nl_router_del(rig_nl), 0);

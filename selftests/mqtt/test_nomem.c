@@ -10,8 +10,18 @@
 #include "lib/fault.h"
 #include "lib/packets.h"
 #include "lib/port.h"
+#include "lib/sites.h"
 
 static struct rig_peer pub, sub;
+
+/* Notes where something has failed. */
+static void end(void)
+{
+	bool pages;
+
+	faults_set(0);
+	sites_failed(&pages);
+}
 
 static void begin(void)
 {
@@ -71,6 +81,7 @@ static void control(void)
 	ksft_note("%d of %d attached, %d subscribed", attached, n, subscribed);
 	CHECK(attached && attached < n);
 	CHECK(subscribed < attached);
+	end();
 }
 
 /* Takes what comes, in order but with gaps, until @mark. Returns messages. */
@@ -123,6 +134,7 @@ static void traffic_with_faults(size_t payload, unsigned int messages)
 	CHECK_EQ(n + lost, messages);
 	CHECK_EQ(rig_peer_get(&pub, MQTT_A_PEER_STATE), MQTT_PEER_STATE_FAST);
 	rig_check_balance();
+	end();
 }
 
 static void short_messages(void)
@@ -209,6 +221,7 @@ static void full_queues(void)
 	got += 3 * rig_peer_stat(&pub, MQTT_A_PEER_STATS_DROP_NO_MEMORY);
 	CHECK_EQ(got, 3 * n);
 	rig_check_balance();
+	end();
 }
 
 /* PINGREQ, slow packets and the daemon's own bytes. */
@@ -231,6 +244,66 @@ static void pings(void)
 	for (i = rig_stat(MQTT_A_STATS_TX_PINGS); i; i--)
 		tcp_expect(pub.client, "\xd0\x00", 2);
 	CHECK(!tcp_is_readable(pub.client));
+	end();
+}
+
+/* Takes whole packets off what has been received; returns how many. */
+static unsigned int take_packets(struct packets *p)
+{
+	unsigned int n = 0;
+	size_t len;
+
+	while (packets_read(p))
+		;
+	while ((len = wire_length(packets_data(p), packets_left(p))) && len <= packets_left(p)) {
+		packets_take(p, packets_data(p), len);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * Bytes that wait for the rest of their packet in a small receive buffer: what cannot
+ * be moved to a smaller place is the daemon's, if the packet does not fit.
+ */
+static void small_buffer(void)
+{
+	const struct tcp_options opt = { .family = AF_INET, .server_rcvbuf = 4096 };
+	unsigned int i, n = ksft_scale(4000, 800), fast = 0, slow = 0;
+	struct packets in = { 0 }, daemon = { 0 };
+	struct bytes b = { 0 };
+	size_t sent = 0;
+	ssize_t len;
+
+	begin();
+	rig_open_with(&pub, &opt);
+	rig_open_sub(&sub, "t/u");
+	in.fd = sub.client;
+	daemon.fd = pub.fd;
+	for (i = 0; i < n; i++)
+		wire_numbered(&b, 0x30, "t/u", 1, i, i % 7 ? 20 + i % 300 : 2200);
+	faults_set(20);
+	while (sent < b.len) {
+		len = send(pub.client, b.p + sent, 1 + ksft_random(b.len - sent > 400 ? 400 : 1),
+			   MSG_DONTWAIT);
+		sent += len > 0 ? len : 0;
+		fast += take_packets(&in);
+		if (tcp_is_readable(pub.fd))
+			slow += take_packets(&daemon);
+		if (len < 0)
+			ksft_pause();
+	}
+	faults_set(0);
+	while (fast + slow + rig_stat(MQTT_A_STATS_DROP_NO_MEMORY) < n) {
+		fast += take_packets(&in);
+		if (tcp_is_readable(pub.fd))
+			slow += take_packets(&daemon);
+		ksft_pause();
+	}
+	CHECK_EQ(fast + slow + rig_stat(MQTT_A_STATS_DROP_NO_MEMORY), n);
+	ksft_note("%u through the kernel, %u through the daemon", fast, slow);
+	rig_check_balance();
+	end();
 }
 
 static const struct ksft_case cases[] = {
@@ -239,9 +312,11 @@ static const struct ksft_case cases[] = {
 	{ "long_messages", long_messages },
 	{ "full_queues", full_queues },
 	{ "pings", pings },
+	{ "small_buffer", small_buffer },
 };
 
 int main(int argc, char **argv)
 {
+	sites_begin(argv[0]);
 	return ksft_main(argc, argv, cases, ARRAY_LEN(cases));
 }

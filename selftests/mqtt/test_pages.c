@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Long payloads are forwarded in the pages that they were received in, unless
- * somebody can still write to these.
+ * somebody can still write to these; headers are copied before they are looked at.
  */
 #include <fcntl.h>
 #include <linux/errqueue.h>
@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "lib/packets.h"
 #include "lib/rig.h"
 
 #define KIB 1024
@@ -251,6 +252,132 @@ static void half_of_it_changed(void)
 	rig_close(&pub);
 }
 
+/* ...and so do those that are too many to be merged. */
+static void rest_of_it_changed(void)
+{
+	change(true, by_sendfile, 100 * KIB, true);
+}
+
+/* A payload in very many pieces is not worth it. */
+static void small_pieces(void)
+{
+	struct bytes b = { 0 };
+	size_t at;
+
+	start();
+	put_message(&b, 4000, 1);
+	for (at = 0; at < b.len; at += 50)
+		tcp_send_all(pub.client, b.p + at, b.len - at < 50 ? b.len - at : 50);
+	pub.sent += b.len;
+	rig_wait_arrived(&pub);
+	tcp_expect(sub.client, b.p, b.len);
+	CHECK_EQ(shared(), 0);
+	bytes_free(&b);
+}
+
+/* --- headers, while they are read ------------------------------------------------------- */
+
+static unsigned char *shared_page;
+static bool changer_stop;
+
+/* Turns the packet into others, well-formed and not, for ever. */
+static void *changer_main(void *arg)
+{
+	static const struct {
+		int at;
+		unsigned char value, other;
+	} changes[] = {
+		{ 0, 0x30, 0x3f }, { 1, 60, 120 }, { 1, 60, 5 }, { 3, 3, 200 }, { 2, 0, 255 },
+		{ 5, '/', 0 }, { 6, 'u', '#' }, { 6, 'u', 0xff }, { 0, 0x30, 0 },
+	};
+	unsigned int i;
+
+	(void)arg;
+	ksft_run_on(1);
+	for (i = 0; !ksft_flag(&changer_stop); i = (i + 1) % ARRAY_LEN(changes)) {
+		*(volatile unsigned char *)&shared_page[changes[i].at] = changes[i].other;
+		*(volatile unsigned char *)&shared_page[changes[i].at] = changes[i].value;
+	}
+	return NULL;
+}
+
+/* Sends the page itself, not a copy, @n times, or until the window is closed. */
+static void splice_pages(int fd, size_t len, int n)
+{
+	struct iovec iov = { .iov_base = shared_page, .iov_len = len };
+	bool ok = true;
+	int pipes[2];
+
+	CHECK_SYS(pipe(pipes));
+	while (ok && n--) {
+		CHECK_EQ(vmsplice(pipes[1], &iov, 1, 0), len);
+		ok = splice(pipes[0], NULL, fd, NULL, len, SPLICE_F_NONBLOCK) == (ssize_t)len;
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* What came out: whole packets that a client may have meant. Returns how many. */
+static unsigned int check_packets(struct packets *p)
+{
+	unsigned int n = 0, topic;
+	size_t len, i;
+
+	for (;;) {
+		const unsigned char *data = packets_data(p);
+
+		len = wire_length(data, packets_left(p));
+		if (!len || len > packets_left(p))
+			return n;
+		CHECK_EQ(data[0], 0x30);
+		topic = data[2] << 8 | data[3];
+		CHECK(len < 130 && topic >= 3 && topic + 4 <= len);
+		for (i = 4; i < 4 + topic; i++)
+			CHECK(data[i] != '#' && data[i] != '+' && data[i]);
+		CHECK(packets_take(p, data, len));
+		n++;
+	}
+}
+
+static void headers_changed(void)
+{
+	struct packets got = { 0 };
+	unsigned int delivered = 0;
+	struct bytes b = { 0 };
+	pthread_t changer;
+	int i;
+
+	rig_start();
+	rig_open_sub(&sub, "#");
+	got.fd = sub.client;
+	wire_publish_of(&b, 0x30, "t/u", 60, 1);
+	shared_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared_page != MAP_FAILED);
+	memcpy(shared_page, b.p, b.len);
+	ksft_run_on(0);
+	CHECK(!pthread_create(&changer, NULL, changer_main, NULL));
+	for (i = 0; i < ksft_scale(150, 20); i++) {
+		rig_open(&pub);
+		splice_pages(pub.client, b.len, 30);
+		rig_close(&pub);
+		while (packets_read(&got))
+			delivered += check_packets(&got);
+	}
+	ksft_flag_set(&changer_stop);
+	pthread_join(changer, NULL);
+	WAIT_UNTIL(rig_peer_count() == 1);
+	rig_check_balance();
+	while (delivered < rig_stat(MQTT_A_STATS_TX_PACKETS)) {
+		packets_read(&got);
+		delivered += check_packets(&got);
+	}
+	CHECK_EQ(packets_left(&got), 0);
+	ksft_note("%u packets delivered, %llu streams malformed", delivered,
+		  rig_stat(MQTT_A_STATS_RX_MALFORMED));
+	CHECK(ksft_slow() || rig_stat(MQTT_A_STATS_RX_MALFORMED));
+	rig_fence(&sub);
+}
+
 /* --- what is pinned ------------------------------------------------------------------ */
 
 static long available_kib(void)
@@ -307,6 +434,9 @@ static const struct ksft_case cases[] = {
 	{ "vmsplice_changed", vmsplice_changed },
 	{ "zerocopy_changed", zerocopy_changed },
 	{ "half_of_it_changed", half_of_it_changed },
+	{ "rest_of_it_changed", rest_of_it_changed },
+	{ "small_pieces", small_pieces },
+	{ "headers_changed", headers_changed },
 	{ "pinned", pinned },
 };
 

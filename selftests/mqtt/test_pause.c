@@ -209,6 +209,34 @@ static void many_publishers(void)
 	WAIT_UNTIL(!tcp_unread(pub.fd));
 }
 
+/* More than are told at once; some of them, and the subscriber, end meanwhile. */
+static void crowd(void)
+{
+	static struct rig_peer crowd[200];
+	long long began;
+	unsigned int i;
+
+	start(LONG);
+	for (i = 0; i < ARRAY_LEN(crowd); i++)
+		rig_open(&crowd[i]);
+	began = ksft_now_ms();
+	publish(&pub, "t/u", 1, 0, HIGH);
+	for (i = 0; i < ARRAY_LEN(crowd); i++)
+		publish(&crowd[i], "t/u", 2, 0, 1);
+	for (i = 0; i < ARRAY_LEN(crowd); i++)
+		publish(&crowd[i], "t/v", 2, 0, 1);
+	if (ksft_now_ms() - began >= LONG)
+		ksft_skip("this machine is too slow");
+	CHECK_EQ(rig_stat(MQTT_A_STATS_RX_PAUSES), 1 + ARRAY_LEN(crowd));
+	rig_detach(&sub);
+	for (i = 0; i < ARRAY_LEN(crowd); i += 2)
+		rig_detach(&crowd[i]);
+	rig_close(&sub);
+	for (i = 1; i < ARRAY_LEN(crowd); i += 2)
+		WAIT_UNTIL(!tcp_unread(crowd[i].fd));
+	CHECK(ksft_now_ms() - began < LONG);
+}
+
 static void many_publishers_one_time(void)
 {
 	struct rig_peer more[10];
@@ -551,6 +579,7 @@ static const struct ksft_case cases[] = {
 	{ "train", train },
 	{ "until_the_time_is_over", until_the_time_is_over },
 	{ "many_publishers", many_publishers },
+	{ "crowd", crowd },
 	{ "many_publishers_one_time", many_publishers_one_time },
 	{ "many_subscribers", many_subscribers },
 	{ "by_bytes", by_bytes },

@@ -10,24 +10,11 @@
 
 #include "lib/packets.h"
 #include "lib/rawnl.h"
-#include "lib/rig.h"
+#include "lib/scene.h"
 
 #define PINGS_MAX 16		/* answers that wait in one queue */
 
 static const unsigned char pingreq[] = { 0xc0, 0x00 }, pingresp[] = { 0xd0, 0x00 };
-static struct rig_peer pub, sub;
-static struct bytes slow, fast;
-
-static void start(void)
-{
-	rig_start();
-	rig_open(&pub);
-	rig_open_sub(&sub, "t/u");
-	rig_fence(&sub);
-	wire_message(&fast, "t/u", "fast");
-	wire_puback(&slow, 3);
-}
-
 static void send_pings(struct rig_peer *p, int n)
 {
 	struct bytes b = { 0 };
@@ -48,7 +35,7 @@ static void answered(void)
 {
 	unsigned long long sent;
 
-	start();
+	scene_start();
 	sent = rig_stat(MQTT_A_STATS_TX_PACKETS);
 	send_pings(&pub, 1);
 	expect_pongs(&pub, 1);
@@ -75,7 +62,7 @@ static void in_order(void)
 	struct bytes all = { 0 };
 	int i;
 
-	start();
+	scene_start();
 	rig_sub(&pub, "t/u");
 	before = rig_stat(MQTT_A_STATS_RX_BYTES);
 	for (i = 0; i < 5; i++) {
@@ -94,9 +81,7 @@ static void in_order(void)
 /* As long as the daemon has not read what stands in front, there is no answer. */
 static void waits_its_turn(void)
 {
-	struct bytes barrier = { 0 };
-
-	start();
+	scene_start();
 	rig_send_bytes(&pub, &slow);
 	send_pings(&pub, 1);
 	rig_fence(&sub);
@@ -104,7 +89,6 @@ static void waits_its_turn(void)
 	rig_daemon_expect(&pub, &slow);
 	expect_pongs(&pub, 1);
 
-	wire_subscribe(&barrier, "x/y");
 	rig_send_bytes(&pub, &barrier);
 	send_pings(&pub, 1);
 	rig_daemon_expect(&pub, &barrier);
@@ -119,7 +103,7 @@ static void behind_the_daemons(void)
 {
 	struct bytes both = { 0 };
 
-	start();
+	scene_start();
 	bytes_put(&both, pingreq, sizeof(pingreq));
 	bytes_put(&both, slow.p, slow.len);
 	bytes_put(&both, pingreq, sizeof(pingreq));
@@ -139,7 +123,7 @@ static void in_pieces(void)
 	struct bytes all = { 0 };
 	size_t i;
 
-	start();
+	scene_start();
 	bytes_put(&all, pingreq, sizeof(pingreq));
 	bytes_put(&all, fast.p, fast.len);
 	bytes_put(&all, pingreq, sizeof(pingreq));
@@ -160,7 +144,7 @@ static void padded(void)
 {
 	static const unsigned char odd[] = { 0xc0, 0x80, 0x00 };
 
-	start();
+	scene_start();
 	rig_send(&pub, odd, sizeof(odd));
 	tcp_expect(pub.fd, odd, sizeof(odd));
 	CHECK_EQ(rig_peer_get(&pub, MQTT_A_PEER_STATE), MQTT_PEER_STATE_FAST);
@@ -256,7 +240,7 @@ static void end_with_pings(void)
 /* The client asks and ends its sending direction: it gets its answer and EOF. */
 static void ping_and_fin(void)
 {
-	start();
+	scene_start();
 	tcp_send_all(pub.client, pingreq, sizeof(pingreq));
 	CHECK_SYS(shutdown(pub.client, SHUT_WR));
 	expect_pongs(&pub, 1);
@@ -274,7 +258,7 @@ static void ping_under_traffic(void)
 		.payload = 100, .batch = 2000, .cpu = -1,
 	};
 
-	start();
+	scene_start();
 	got.fd = sub.client;
 	traffic_start(&t);
 	while (next < t.n || answers < asked) {
@@ -351,7 +335,7 @@ static void peer_set_refused(void)
 	struct rawnl nl;
 	size_t nest;
 
-	start();
+	scene_start();
 	CHECK_EQ(mqtt_nl_peer_set(rig_nl, pub.id, &set), -ERANGE);
 	set.queue_limit = (uint64_t []){ 4096 };
 	CHECK_EQ(mqtt_nl_peer_set(rig_nl, 4711, &set), -ENOENT);

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/packets.h"
@@ -191,7 +192,7 @@ static void bad_records_are_refused(void)
 static void small_buffers(void)
 {
 	struct bytes b = { 0 };
-	char buf[64];
+	char buf[64], *pages;
 	void *nowhere = (void *)strtoul("8", NULL, 0);
 
 	start();
@@ -200,6 +201,12 @@ static void small_buffers(void)
 	CHECK_REFUSED(read(port.fd, buf, sizeof(buf)));
 	CHECK_EQ(errno, EMSGSIZE);
 	CHECK_REFUSED(read(port.fd, nowhere, 4096));
+	CHECK_EQ(errno, EFAULT);
+	/* memory that ends in the middle of the packet */
+	pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(pages != MAP_FAILED);
+	CHECK_SYS(munmap(pages + 4096, 4096));
+	CHECK_REFUSED(read(port.fd, pages + 4096 - 100, 4096));
 	CHECK_EQ(errno, EFAULT);
 	rig_port_expect(&port, &b, &hosted);
 }

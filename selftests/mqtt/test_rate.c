@@ -278,6 +278,27 @@ static void end_of_stream_wakes_poll(void)
 	tcp_expect(sub.client, fast.p, fast.len);
 }
 
+/* Who has said its last waits as long as it could have been silent. */
+static void end_of_stream_after_all(void)
+{
+	unsigned int i, n = 1000;
+	struct bytes b = { 0 };
+
+	start_with(&(struct mqtt_nl_limits){ 0 });
+	rig_close(&pub);
+	open_pub(&(struct mqtt_nl_limits){ .rate_packets = 1 }, 1);
+	for (i = 0; i < n; i++)
+		wire_numbered(&b, 0x30, "t/u", 1, i, 10);
+	rig_send_bytes(&pub, &b);
+	CHECK_SYS(shutdown(pub.client, SHUT_WR));
+	tcp_expect_again(pub.fd);
+	CHECK(tcp_wait(pub.fd, POLLIN) & POLLIN);
+	tcp_expect_eof(pub.fd);
+	CHECK(rig_peer_stat(&pub, MQTT_A_PEER_STATS_DROP_RATE) > n / 2);
+	CHECK_EQ(rig_peer_stat(&pub, MQTT_A_PEER_STATS_RX_PACKETS), n);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_MATCHED) + rig_stat(MQTT_A_STATS_DROP_RATE), n + 1);
+}
+
 static void reset(void)
 {
 	struct linger linger = { .l_onoff = 1 };
@@ -488,6 +509,7 @@ static const struct ksft_case cases[] = {
 	{ "back_pressure", back_pressure },
 	{ "end_of_stream", end_of_stream },
 	{ "end_of_stream_wakes_poll", end_of_stream_wakes_poll },
+	{ "end_of_stream_after_all", end_of_stream_after_all },
 	{ "reset", reset },
 	{ "detached", detached },
 	{ "blocked_reader_is_detached", blocked_reader_is_detached },

@@ -92,13 +92,13 @@ static void *sender_main(void *arg)
 		s->error = errno;
 		done += s->ret;
 	} while (s->ret > 0 && done < s->data.len);
-	__atomic_store_n(&s->done, true, __ATOMIC_RELEASE);
+	ksft_flag_set(&s->done);
 	return NULL;
 }
 
 static bool sender_is_done(struct sender *s)
 {
-	return __atomic_load_n(&s->done, __ATOMIC_ACQUIRE);
+	return ksft_flag(&s->done);
 }
 
 static bool sender_is_blocked(struct sender *s)
@@ -403,6 +403,30 @@ static void detach_in_daemon_packet(void)
 	rig_check_balance();
 }
 
+/* Where its packets end is not known any more: the kernel does not send again. */
+static void daemon_breaks_its_stream(void)
+{
+	static const char bad[] = "\x30\xff\xff\xff\xff\xff";
+
+	start(NULL);
+	publish(0, 20);
+	CHECK_EQ(send(sub.fd, "\xd0", 1, 0), 1);
+	CHECK_EQ(send(sub.fd, "\x00", 1, 0), 1);
+	CHECK_EQ(send(sub.fd, bad, 6, 0), 6);
+	publish(1, 20);
+	WAIT_UNTIL(rig_peer_get(&sub, MQTT_A_PEER_QUEUE_PACKETS) == 1);
+	CHECK_EQ(send(sub.fd, "\xd0\x00", 2, 0), 2);
+	CHECK_EQ(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS), 1);
+	CHECK_EQ(rig_peer_get(&sub, MQTT_A_PEER_QUEUE_PACKETS), 1);
+	/* until it is attached again */
+	rig_detach(&sub);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_PEER_GONE), 1);
+	rig_attach(&sub);
+	rig_sub(&sub, "t/u");
+	publish(2, 20);
+	WAIT_UNTIL(rig_peer_stat(&sub, MQTT_A_PEER_STATS_TX_PACKETS) == 1);
+}
+
 static const struct ksft_case cases[] = {
 	{ "send_many_packets", send_many_packets },
 	{ "send_large_packets", send_large_packets },
@@ -418,6 +442,7 @@ static const struct ksft_case cases[] = {
 	{ "send_interrupted", send_interrupted },
 	{ "reset_while_send_waits", reset_while_send_waits },
 	{ "detach_in_daemon_packet", detach_in_daemon_packet },
+	{ "daemon_breaks_its_stream", daemon_breaks_its_stream },
 };
 
 int main(int argc, char **argv)

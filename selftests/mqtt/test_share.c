@@ -3,7 +3,6 @@
  * Groups of shared subscriptions: of each message one member gets a copy.
  */
 #include <netlink/attr.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,21 +15,11 @@
 static struct rig_peer pub, members[MEMBERS];
 static struct packets in[MEMBERS];
 
-/* Members take turns on each CPU. */
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	CHECK_SYS(sched_setaffinity(0, sizeof(set), &set));
-}
-
 static void start(const char *group, const char *filter)
 {
 	unsigned int i;
 
-	stay_on_one_cpu();
+	ksft_run_on(0);	/* members take turns on each CPU */
 	rig_start();
 	rig_open(&pub);
 	for (i = 0; i < MEMBERS; i++) {
@@ -268,6 +257,26 @@ static void a_full_member(void)
 	CHECK(given(&slow) > 0 && given(&slow) < n / 4);
 }
 
+/* Likewise of one whose queue may hold so many packets */
+static void full_by_packets(void)
+{
+	struct mqtt_nl_attach attach = {
+		.protocol = MQTT_PROTOCOL_V311, .tx_hold = true, .limits.queue_packets = 7,
+	};
+	struct rig_peer held;
+	unsigned int i, others = 0;
+
+	start("g", "f");
+	rig_connect(&held, NULL);
+	rig_attach_with(&held, &attach);
+	rig_sub_group(&held, "g", "f", 0);
+	for (i = 0; i < 100; i++)
+		publish_numbered("f", i, 20);
+	WAIT_UNTIL((others += take_all()) == 93);
+	CHECK_EQ(given(&held), 7);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_QUEUE_FULL), 0);
+}
+
 /* If nobody has room the message is one that a full queue has dropped. */
 static void all_full(void)
 {
@@ -313,6 +322,66 @@ static void a_member_too_slow(void)
 	expect_each_once(40);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_GROUP_DELIVERIES), 40);
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_SLOW), 3);
+}
+
+/* However many may not get it, one that may does, and gets all of it. */
+static void one_may(void)
+{
+	static struct rig_peer deny[60];
+	struct mqtt_nl_attach attach = { .protocol = MQTT_PROTOCOL_V311, .acls = { 1 } };
+	struct bytes train = { 0 };
+	unsigned int i;
+
+	start(NULL, NULL);
+	CHECK_EQ(mqtt_nl_acl_set(rig_nl, 1, MQTT_ACL_ACTION_DENY, NULL, 0), 0);
+	for (i = 0; i < ARRAY_LEN(deny); i++) {
+		if (i == ARRAY_LEN(deny) / 2)
+			rig_sub_group(&members[0], "g", "f", 0);
+		rig_connect(&deny[i], NULL);
+		rig_attach_with(&deny[i], &attach);
+		rig_sub_group(&deny[i], "g", "f", 0);
+	}
+	for (i = 0; i < 40; i++)
+		publish_numbered("f", i, 8);
+	for (; i < 60; i++)
+		wire_numbered(&train, 0x30, "f", 1, i, 8);
+	rig_send_bytes(&pub, &train);
+	expect_each_once(60);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_GROUP_DELIVERIES), 60);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_PEER_GONE), 0);
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_DENIED_RECEIVE), 0);
+}
+
+/*
+ * Groups whose messages come by turns, more than there are counters, two members each: no
+ * member is left out.
+ */
+static void turns_of_many(void)
+{
+	char name[16], filter[16];
+	unsigned int i, k;
+
+	start(NULL, NULL);
+	for (i = 0; i <= 128; i++) {
+		snprintf(name, sizeof(name), "g%u", i);
+		snprintf(filter, sizeof(filter), "f/%u", i);
+		for (k = 0; k < 2; k++)
+			rig_sub_group(&members[k], name, filter, 0);
+	}
+	/* the first and the last one, whose numbers are 128 apart */
+	for (i = 0; i < 80; i++)
+		publish_numbered(i % 2 ? "f/128" : "f/0", i % 2, 8);
+	for (k = 0; k < 2; k++) {
+		unsigned int source, seen[2] = { 0 };
+		long number;
+
+		while (packets_read(&in[k]))
+			;
+		while ((number = packets_take_any(&in[k], &source)) >= 0)
+			seen[number]++;
+		CHECK(seen[0] > 0 && seen[1] > 0);
+	}
+	CHECK_EQ(rig_stat(MQTT_A_STATS_GROUP_DELIVERIES), 80);
 }
 
 /* One of them takes only short packets. */
@@ -477,8 +546,11 @@ static const struct ksft_case cases[] = {
 	{ "many_groups", many_groups },
 	{ "leaving", leaving },
 	{ "a_full_member", a_full_member },
+	{ "full_by_packets", full_by_packets },
 	{ "all_full", all_full },
 	{ "a_member_too_slow", a_member_too_slow },
+	{ "one_may", one_may },
+	{ "turns_of_many", turns_of_many },
 	{ "maximum_packet", maximum_packet },
 	{ "hosted_members", hosted_members },
 	{ "shown_and_replaced", shown_and_replaced },

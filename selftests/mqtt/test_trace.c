@@ -4,12 +4,9 @@
  * counted drop has its event with the reason; what comes from strangers is cut and
  * escaped; the module can be unloaded while it is traced.
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "lib/module.h"
 #include "lib/packets.h"
 #include "lib/port.h"
 #include "lib/rig.h"
@@ -39,24 +36,6 @@ static void open_as(struct rig_peer *p, const char *client_id, struct mqtt_nl_at
 	with.protocol = MQTT_PROTOCOL_V311;
 	with.client_id = client_id;
 	CHECK_EQ(mqtt_nl_peer_attach(rig_nl, &with, &p->id), 0);
-}
-
-static void publish(const char *topic, const char *text)
-{
-	struct bytes b = { 0 };
-
-	wire_message(&b, topic, text);
-	rig_send_bytes(&pub, &b);
-	bytes_free(&b);
-}
-
-static void expect_message(struct rig_peer *p, const char *topic, const char *text)
-{
-	struct bytes b = { 0 };
-
-	wire_message(&b, topic, text);
-	tcp_expect(p->client, b.p, b.len);
-	bytes_free(&b);
 }
 
 /* "field=number", in one of a few buffers */
@@ -98,14 +77,14 @@ static void way(void)
 	rig_sub(&sub, "a/+");
 	rig_sub(&sub, "a/b");
 	rig_sub(&other, "#");
-	publish("a/b", "hello");
-	expect_message(&sub, "a/b", "hello");
-	expect_message(&other, "a/b", "hello");
-	publish("a/b", "again");
-	expect_message(&sub, "a/b", "again");
-	expect_message(&other, "a/b", "again");
-	publish("b", "third");
-	expect_message(&other, "b", "third");
+	rig_say(&pub, "a/b", "hello");
+	rig_hear(&sub, "a/b", "hello");
+	rig_hear(&other, "a/b", "hello");
+	rig_say(&pub, "a/b", "again");
+	rig_hear(&sub, "a/b", "again");
+	rig_hear(&other, "a/b", "again");
+	rig_say(&pub, "b", "third");
+	rig_hear(&other, "b", "third");
 
 	tracing_read();
 	CHECK_EQ(tracing_count("mqtt_rx", NULL), 3);
@@ -136,7 +115,7 @@ static void receivers(void)
 	rig_sub_id(&sub, "i/#", 7);
 	rig_open(&other);
 	rig_sub_group(&other, "g", "i/+", 0);
-	publish("i/j", "hello");
+	rig_say(&pub, "i/j", "hello");
 	WAIT_UNTIL(rig_stat(MQTT_A_STATS_MATCHED) == 1);
 	tracing_read();
 	CHECK_EQ(tracing_count("mqtt_match", "topic=\"i/j\"", "receivers=2", NULL), 1);
@@ -148,7 +127,7 @@ static void unmatched(void)
 {
 	start();
 	rig_open(&pub);
-	publish("nobody", "hello");
+	rig_say(&pub, "nobody", "hello");
 	tracing_read();
 	CHECK_EQ(tracing_count("mqtt_match", "topic=\"nobody\"", "receivers=0", NULL), 1);
 	CHECK_EQ(tracing_count("mqtt_tx", NULL), 0);
@@ -198,7 +177,7 @@ static void ports(void)
 	rig_attach_hosted(&hosted, port);
 	rig_sub(&hosted, "t");
 	rig_open(&pub);
-	publish("t", "down");
+	rig_say(&pub, "t", "down");
 	CHECK(rig_port_wait(port));
 	tracing_read();
 	id = tracing_number(tracing_nth(0, "mqtt_rx", NULL), "id");
@@ -224,8 +203,8 @@ static void from_port(void)
 	rig_record(&records, &packet, hosted.id);
 	rig_record(&records, &packet, 0);
 	rig_port_write(port, &records);
-	expect_message(&sub, "up", "hello");
-	expect_message(&sub, "up", "hello");
+	rig_hear(&sub, "up", "hello");
+	rig_hear(&sub, "up", "hello");
 	tracing_read();
 	tracing_nth(0, "mqtt_rx", part("peer", hosted.id), "client=\"hosted\"", "port=1", NULL);
 	tracing_nth(0, "mqtt_rx", "peer=0", "client=\"\"", "port=1", NULL);
@@ -354,14 +333,14 @@ static void drop_too_large(void)
 	rig_open(&pub);
 	open_as(&sub, "small", (struct mqtt_nl_attach){ .max_packet = 20 });
 	rig_sub(&sub, "t");
-	publish("t", "this is longer than what it takes");
+	rig_say(&pub, "t", "this is longer than what it takes");
 	/* In a train, with others that fit */
 	wire_message(&b, "t", "short");
 	wire_message(&b, "t", "this is longer than what it takes, too");
 	wire_message(&b, "t", "brief");
 	rig_send_bytes(&pub, &b);
-	expect_message(&sub, "t", "short");
-	expect_message(&sub, "t", "brief");
+	rig_hear(&sub, "t", "short");
+	rig_hear(&sub, "t", "brief");
 	check_drops(MQTT_A_STATS_DROP_TOO_LARGE, "too-large");
 	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_TOO_LARGE), 2);
 	CHECK_EQ(tracing_count("mqtt_drop", "client=\"small\"", "topic=\"t\"", "id=0", NULL), 0);
@@ -410,7 +389,7 @@ static void drop_budget(void)
 	CHECK_EQ(mqtt_nl_sub_add(rig_nl, sub.id, filters, FILTERS), 0);
 	memcpy(topic, texts[0], sizeof(topic) - 1);
 	topic[sizeof(topic) - 1] = '\0';
-	publish(topic, "boom");
+	rig_say(&pub, topic, "boom");
 	check_drops(MQTT_A_STATS_DROP_BUDGET, "budget");
 	tracing_nth(0, "mqtt_drop", part("peer", pub.id), "publisher=1", "reason=budget", NULL);
 	end();
@@ -533,9 +512,9 @@ static void cut_and_escaped(void)
 	rig_open_sub(&sub, "#");
 	memset(topic, 'x', sizeof(topic) - 1);
 	topic[sizeof(topic) - 1] = '\0';
-	publish(topic, "long");
-	publish("\n mqtt_tx: \" \\ \x1b[31m\xc3\xa9", "bad");
-	publish("", "");	/* no topic: the stream is the daemon's from here on */
+	rig_say(&pub, topic, "long");
+	rig_say(&pub, "\n mqtt_tx: \" \\ \x1b[31m\xc3\xa9", "bad");
+	rig_say(&pub, "", "");	/* no topic: the stream is the daemon's from here on */
 	tracing_read();
 	snprintf(wanted, sizeof(wanted), "topic=\"%.128s\"", topic);
 	tracing_nth(0, "mqtt_rx", wanted, "topic_len=299", NULL);
@@ -550,48 +529,30 @@ static void cut_and_escaped(void)
 
 /* --- unloading ---------------------------------------------------------------- */
 
-static const char *module_path(void)
-{
-	static char path[512];
-	const char *env = getenv("MQTT_KO");
-	struct utsname uts;
-
-	if (env)
-		return env;
-	CHECK_SYS(uname(&uts));
-	snprintf(path, sizeof(path), "build/%s/mqtt.ko", uts.release);
-	return path;
-}
-
 /* The module goes while its events are on, and comes back, and nothing is wrong. */
 static void unload(void)
 {
-	int fd;
-
-	if (access(module_path(), R_OK))
-		ksft_skip("there is no %s", module_path());
+	module_need_file();
 	start();
 	rig_open(&pub);
 	rig_open_sub(&sub, "t");
-	publish("t", "before");
-	expect_message(&sub, "t", "before");
+	rig_say(&pub, "t", "before");
+	rig_hear(&sub, "t", "before");
 	CHECK_EQ(mqtt_nl_router_del(rig_nl), 0);
 	mqtt_nl_close(rig_nl);
 	rig_close(&pub);
 	rig_close(&sub);
-	WAIT_UNTIL(!syscall(SYS_delete_module, "mqtt", O_NONBLOCK));
+	module_unload();
 	tracing_read();		/* no event of it is left, or none that is known */
 	CHECK(access(TRACING "/events/mqtt", F_OK));
-	fd = CHECK_SYS(open(module_path(), O_RDONLY | O_CLOEXEC));
-	CHECK_SYS(syscall(SYS_finit_module, fd, "", 0));
-	close(fd);
+	module_load();
 
 	rig_start();
 	tracing_enable(true);
 	rig_open(&pub);
 	rig_open_sub(&sub, "t");
-	publish("t", "after");
-	expect_message(&sub, "t", "after");
+	rig_say(&pub, "t", "after");
+	rig_hear(&sub, "t", "after");
 	tracing_read();
 	CHECK(tracing_count("mqtt_rx", NULL) > 0);
 	end();

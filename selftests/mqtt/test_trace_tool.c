@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/module.h"
 #include "lib/rig.h"
 #include "lib/tracing.h"
 
@@ -89,8 +89,8 @@ static bool instance_exists(pid_t pid)
 	return !access(path, F_OK);
 }
 
-/* It sees all that happens from now on. */
-static void tool_wait_ready(pid_t pid)
+/* It sees all that happens from now on. Returns @pid. */
+static pid_t tool_ready(pid_t pid)
 {
 	int status;
 
@@ -98,7 +98,10 @@ static void tool_wait_ready(pid_t pid)
 		   waitpid(pid, &status, WNOHANG) == pid);
 	if (!instance_exists(pid))
 		FAIL("mqttctl has ended: %s", output());
+	return pid;
 }
+
+#define TRACE(...) tool_ready(TOOL(__VA_ARGS__))
 
 /* By a signal: it has shown all, and nothing is left. */
 static void tool_end(pid_t pid, int signal)
@@ -143,12 +146,8 @@ static void open_as(struct rig_peer *p, const char *client_id)
 
 static void pass(struct rig_peer *from, struct rig_peer *to, const char *topic)
 {
-	struct bytes b = { 0 };
-
-	wire_message(&b, topic, "hello");
-	rig_send_bytes(from, &b);
-	tcp_expect(to->client, b.p, b.len);
-	bytes_free(&b);
+	rig_say(from, topic, "hello");
+	rig_hear(to, topic, "hello");
 }
 
 static void start(void)
@@ -172,10 +171,10 @@ static void open_all(void)
 static void pass_all(void)
 {
 	pass(&pub, &sub, "a/b");
-	tcp_expect(other.client, "\x30\x0a\x00\x03" "a/bhello", 12);
+	rig_hear(&other, "a/b", "hello");
 	pass(&pub, &other, "b");
 	pass(&other, &sub, "a");
-	tcp_expect(other.client, "\x30\x08\x00\x01" "ahello", 10);
+	rig_hear(&other, "a", "hello");
 }
 
 /* --- what it shows --------------------------------------------------------------- */
@@ -185,8 +184,7 @@ static void everything(void)
 	pid_t pid;
 
 	start();
-	pid = TOOL("trace");
-	tool_wait_ready(pid);
+	pid = TRACE("trace");
 	open_all();
 	pass_all();
 	rig_detach(&sub);
@@ -209,8 +207,7 @@ static void statistics(void)
 
 	start();
 	open_all();
-	pid = TOOL("-s", "-j", "trace");
-	tool_wait_ready(pid);
+	pid = TRACE("-s", "-j", "trace");
 	pass_all();
 	tool_end(pid, SIGTERM);
 	want_lines(5, "\"event\":\"queue\"", "\"queue-bytes\":");
@@ -223,8 +220,7 @@ static void by_topic(void)
 	pid_t pid;
 
 	start();
-	pid = TOOL("trace", "topic", "a/#");
-	tool_wait_ready(pid);
+	pid = TRACE("trace", "topic", "a/#");
 	open_all();
 	pass_all();
 	tool_end(pid, SIGHUP);
@@ -240,8 +236,7 @@ static void by_client(void)
 	pid_t pid;
 
 	start();
-	pid = TOOL("trace", "client", "sub");
-	tool_wait_ready(pid);
+	pid = TRACE("trace", "client", "sub");
 	open_all();
 	pass_all();
 	tool_end(pid, SIGINT);
@@ -252,8 +247,7 @@ static void by_client(void)
 	want_lines(1, "event tx", "from \"pub\"");
 	want_lines(2, "event tx", "");
 
-	pid = TOOL("trace", "client", "other");
-	tool_wait_ready(pid);
+	pid = TRACE("trace", "client", "other");
 	pass_all();
 	tool_end(pid, SIGINT);
 	want_lines(1, "event rx", "");
@@ -277,8 +271,7 @@ static void drops(void)
 	attach.fd = small.fd;
 	CHECK_EQ(mqtt_nl_peer_attach(rig_nl, &attach, &small.id), 0);
 	rig_sub(&small, "#");
-	pid = TOOL("trace", "topic", "a/b", "client", "small");
-	tool_wait_ready(pid);
+	pid = TRACE("trace", "topic", "a/b", "client", "small");
 	pass_all();
 	tool_end(pid, SIGINT);
 	want_lines(1, "event drop", "topic \"a/b\" from \"pub\" peer-id 4 client-id \"small\" "
@@ -292,8 +285,7 @@ static void counted(void)
 
 	start();
 	open_all();
-	pid = TOOL("trace", "count", "3");
-	tool_wait_ready(pid);
+	pid = TRACE("trace", "count", "3");
 	pass_all();
 	CHECK_EQ(tool_wait(pid), 0);
 	CHECK(!instance_exists(pid));
@@ -313,8 +305,7 @@ static void namespaces(void)
 	nl = rig_nl;
 	tcp_netns_new();
 	rig_start();
-	pid = TOOL("trace");
-	tool_wait_ready(pid);
+	pid = TRACE("trace");
 	open_as(&pub, "second");
 	CHECK_EQ(mqtt_nl_peer_detach(nl, first.id), 0);
 	CHECK_EQ(mqtt_nl_peer_detach(rig_nl, pub.id), 0);
@@ -331,15 +322,12 @@ static void killed(void)
 	pid_t dead, alive, pid;
 
 	start();
-	dead = TOOL("trace");
-	tool_wait_ready(dead);
-	alive = TOOL("trace");
-	tool_wait_ready(alive);
+	dead = TRACE("trace");
+	alive = TRACE("trace");
 	CHECK_SYS(kill(dead, SIGKILL));
 	CHECK_EQ(waitpid(dead, NULL, 0), dead);
 	CHECK(instance_exists(dead));
-	pid = TOOL("trace");
-	tool_wait_ready(pid);
+	pid = TRACE("trace");
 	CHECK(!instance_exists(dead));
 	CHECK(instance_has(alive, "events/mqtt/enable", "1"));
 	tool_end(pid, SIGINT);
@@ -366,22 +354,22 @@ static void reader_gone(void)
 		_exit(127);
 	}
 	close(fds[1]);
-	tool_wait_ready(pid);
+	tool_ready(pid);
 	close(fds[0]);
 	CHECK_EQ(tool_wait(pid), 0);
 	CHECK(!instance_exists(pid));
 }
 
-static void unloaded(void)
+static void unload(void)
 {
 	pid_t pid;
 
+	module_need_file();
 	start();
-	pid = TOOL("trace");
-	tool_wait_ready(pid);
+	pid = TRACE("trace");
 	CHECK_EQ(mqtt_nl_router_del(rig_nl), 0);
 	mqtt_nl_close(rig_nl);
-	WAIT_UNTIL(!syscall(SYS_delete_module, "mqtt", O_NONBLOCK));
+	module_unload();
 	CHECK_EQ(tool_wait(pid), 1);
 	CHECK(!instance_exists(pid));
 	CHECK(strstr(output(), "mqttctl: the kernel module mqtt was unloaded\n"));
@@ -391,24 +379,7 @@ static void unloaded(void)
 	if (strcmp(output(), "mqttctl: the kernel module mqtt is not loaded: "
 			     "run 'modprobe mqtt' as root\n"))
 		FAIL("%s", out);
-}
-
-static void load(void)
-{
-	const char *env = getenv("MQTT_KO");
-	char command[512];
-
-	if (access("/sys/module/mqtt", F_OK)) {
-		snprintf(command, sizeof(command), "insmod %s%s",
-			 env ? env : "build/$(uname -r)/mqtt.ko", "");
-		CHECK_EQ(system(command), 0);
-	}
-}
-
-static void unload(void)
-{
-	unloaded();
-	load();
+	module_load();
 }
 
 /* --- errors ---------------------------------------------------------------------- */

@@ -22,7 +22,12 @@ static void start(void)
 /* Many topics in runs of many lengths, of packets of many sizes. */
 static void runs_of_topics(void)
 {
-	static const char * const topics[] = { "t/a", "t/b", "t/longer/than/the/others", "x" };
+	static const char * const topics[] = {
+		"t/a", "t/b", "t/longer/than/the/others", "x",
+		/* alike in all that is looked at first */
+		"t/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0",
+		"t/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/1",
+	};
 	static const size_t sizes[] = { 5, 6, 30, 119, 120, 121, 122, 500, 1000, 1100, 2500 };
 	unsigned int rounds = ksft_scale(300, 30), all = 0, i, n;
 	struct bytes b = { 0 }, want = { 0 };
@@ -115,34 +120,40 @@ static void a_bad_packet_behind_good_ones(void)
 	rig_fence(&sub);
 }
 
-/* A receiver with a Maximum Packet Size gets those that fit. */
+/* Receivers with a Maximum Packet Size get those that fit, each its own. */
 static void some_are_too_long(void)
 {
-	struct mqtt_nl_attach limits = { .max_packet = 40 };
-	struct bytes b = { 0 }, want = { 0 };
-	struct rig_peer small;
-	unsigned int i, dropped = 0;
+	struct mqtt_nl_attach limits[] = { { .max_packet = 40 }, { .max_packet = 35 } };
+	unsigned int i, n, dropped[] = { 0, 0 };
+	struct bytes b = { 0 }, want[2] = { 0 };
+	struct rig_peer small[2];
 
 	start();
-	rig_connect(&small, NULL);
-	rig_attach_with(&small, &limits);
-	rig_sub(&small, "t/#");
+	for (n = 0; n < 2; n++) {
+		rig_connect(&small[n], NULL);
+		rig_attach_with(&small[n], &limits[n]);
+		rig_sub(&small[n], "t/#");
+	}
 	for (i = 0; i < 30; i++) {
 		size_t from = b.len;
 
 		wire_numbered(&b, 0x30, "t/u", 1, i, 20 + i);
-		if (b.len - from <= 40)
-			bytes_put(&want, b.p + from, b.len - from);
-		else
-			dropped++;
+		for (n = 0; n < 2; n++) {
+			if (b.len - from <= limits[n].max_packet)
+				bytes_put(&want[n], b.p + from, b.len - from);
+			else
+				dropped[n]++;
+		}
 	}
 	rig_send_bytes(&pub, &b);
 	tcp_expect(sub.client, b.p, b.len);
-	tcp_expect(small.client, want.p, want.len);
-	CHECK(dropped > 5 && dropped < 25);
-	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_TOO_LARGE), dropped);
-	CHECK_EQ(rig_peer_stat(&small, MQTT_A_PEER_STATS_DROP_TOO_LARGE), dropped);
-	rig_fence(&small);
+	for (n = 0; n < 2; n++) {
+		tcp_expect(small[n].client, want[n].p, want[n].len);
+		CHECK(dropped[n] > 5 && dropped[n] < 25);
+		CHECK_EQ(rig_peer_stat(&small[n], MQTT_A_PEER_STATS_DROP_TOO_LARGE), dropped[n]);
+	}
+	CHECK_EQ(rig_stat(MQTT_A_STATS_DROP_TOO_LARGE), dropped[0] + dropped[1]);
+	rig_fence(&small[0]);
 	rig_check_balance();
 }
 

@@ -4,29 +4,9 @@
  * random lists compared with a naive reading of the rules.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-#include <linux/rcupdate.h>
 
 #include "acl.h"
-
-static char path[32];
-
-static void write_file(const char *text, size_t len)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, len, file), len);
-	assert_int_equal(fclose(file), 0);
-}
+#include "file_fixture.h"
 
 static struct acl *load(const char *text)
 {
@@ -432,25 +412,6 @@ static void test_many(void **state)
 	}
 	assert_false(ask(acl, "i", NULL, ACL_READ, "room/20000/x"));
 	acl_put(acl);
-}
-
-static int set_up(void **state)
-{
-	int fd;
-
-	(void)state;
-	rcu_register_thread();
-	strcpy(path, "/tmp/mqttd-acl-XXXXXX");
-	fd = mkstemp(path);
-	return fd < 0 ? -1 : close(fd);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	rcu_barrier();
-	rcu_unregister_thread();
-	return unlink(path);
 }
 
 int main(void)

@@ -6,20 +6,11 @@
 #include <argon2.h>
 #include <errno.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-#include <linux/rcupdate.h>
 
 #include "auth.h"
 #include "client.h"
 #include "config.h"
+#include "file_fixture.h"
 #include "listener.h"
 #include "log.h"
 #include "password_file.h"
@@ -34,17 +25,6 @@
 #define CAROL \
 	"$6$lToxWbwyS8dCJvka$kf3l2X/Dcg2pY8CRK00XnQZz3Ei6/+KwKKdHFvCC2d+PUman0hJ53gXXfw33Uk3iMpI" \
 	"5XhHlAkywamfINHwFxQ=="
-
-static char path[32];
-
-static void write_file(const char *text, size_t len)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, len, file), len);
-	assert_int_equal(fclose(file), 0);
-}
 
 static void write_text(const char *text)
 {
@@ -353,25 +333,6 @@ static void test_busy(void **state)
 	free(secret);
 	client_put(client);
 	stop(&f);
-}
-
-static int set_up(void **state)
-{
-	int fd;
-
-	(void)state;
-	rcu_register_thread();
-	strcpy(path, "/tmp/mqttd-pw-XXXXXX");
-	fd = mkstemp(path);
-	return fd < 0 ? -1 : close(fd);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	rcu_barrier();
-	rcu_unregister_thread();
-	return unlink(path);
 }
 
 int main(void)

@@ -1,120 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * The daemon's retained messages, against a matcher that looks at all of them,
- * and a store and messages of the tests' own.
+ * and a store and messages of the tests' own. Failures: test_retained_faults.c.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
-#include "retained.h"
-#include "store_fake.h"
-#include "topic_random.h"
-
-/* --- memory that ends ----------------------------------------------------- */
-
-static unsigned int allocations, fail_allocation;
-
-void *__real_malloc(size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static bool allocation_fails(void)
-{
-	return fail_allocation && ++allocations == fail_allocation;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return allocation_fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return allocation_fails() ? NULL : __real_calloc(n, size);
-}
-
-static void fail_at(unsigned int n)
-{
-	allocations = 0;
-	fail_allocation = n;
-}
-
-/* --- fixture -------------------------------------------------------------- */
-
-static struct retained retained;
-
-static int setup(void **state)
-{
-	(void)state;
-	seed_set();
-	return retained_init(&retained, &disk);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	retained_destroy(&retained);
-	assert_int_equal(messages, 0);
-	assert_int_equal(disk.depth, 0);
-	disk_clear();
-	return 0;
-}
-
-static int set_bytes(const u8 *topic, size_t len, const char *payload, u64 expires)
-{
-	struct stored *msg = message_new(topic, len, payload, expires);
-	int err;
-
-	store_begin(&disk);
-	err = retained_set(&retained, msg);
-	stored_put(msg);
-	store_end(&disk);
-	return err;
-}
-
-static void set(const char *topic, const char *payload)
-{
-	assert_int_equal(set_bytes((const u8 *)topic, strlen(topic), payload, 0), 0);
-}
-
-/* Walks to the end. Returns how many matched; *@calls is how many calls that took. */
-static unsigned int walk(const char *filter, unsigned int *calls)
-{
-	struct retained_cursor cursor;
-	struct stored *msgs[50];
-	unsigned int sum = 0;
-	bool done = false;
-	int n;
-
-	*calls = 0;
-	assert_int_equal(retained_cursor_init(&cursor, (u8 *)filter, strlen(filter)), 0);
-	while (!done) {
-		n = retained_next(&retained, &cursor, msgs, 50, &done);
-		assert_in_range(n, 0, 50);
-		++*calls;
-		sum += n;
-		while (n)
-			stored_put(msgs[--n]);
-	}
-	retained_cursor_free(&cursor);
-	return sum;
-}
-
-static unsigned int matches(const char *filter)
-{
-	unsigned int calls;
-
-	return walk(filter, &calls);
-}
+#include "retained_fixture.h"
 
 /* --- walks while messages come and go ------------------------------------- */
 
@@ -501,82 +393,6 @@ static void test_load(void **state)
 	assert_int_equal(retained_init(&retained, &disk), 0);
 }
 
-/* --- failures ------------------------------------------------------------- */
-
-static void assert_as_before(void)
-{
-	assert_int_equal(retained.count, 1);
-	assert_int_equal(disk.n, 1);
-	assert_int_equal(disk.kept, 1);
-	assert_int_equal(matches("old"), 1);
-	assert_int_equal(matches("new"), 0);
-}
-
-static void test_store_fails(void **state)
-{
-	struct stored *old = message_new((const u8 *)"old", 3, "x", now + 10);
-	unsigned int at;
-
-	(void)state;
-	store_begin(&disk);
-	assert_int_equal(retained_set(&retained, old), 0);
-	store_end(&disk);
-	for (at = 1; at <= 2; at++) {
-		disk.calls = 0;
-		disk.fail_at = at;
-		assert_int_equal(set_bytes((u8 *)"new", 3, "x", now + 5), -ENOMEM);
-		assert_as_before();
-		disk.calls = 0;
-		assert_int_equal(set_bytes((u8 *)"old", 3, "y", now + 5), -ENOMEM);
-		assert_as_before();
-		assert_int_equal(disk.rows[0].id, old->id);
-	}
-	disk.calls = 0;
-	disk.fail_at = 1;
-	assert_int_equal(set_bytes((u8 *)"old", 3, "", 0), -ENOMEM);
-	assert_as_before();
-	stored_put(old);
-}
-
-static void test_no_memory(void **state)
-{
-	struct stored *msg = message_new((const u8 *)"new", 3, "x", 0);
-	struct retained_cursor cursor;
-	struct stored *msgs[1];
-	struct retained other;
-	bool done;
-
-	(void)state;
-	fail_at(1);
-	assert_int_equal(retained_init(&other, &disk), -ENOMEM);
-	retained_destroy(&other);
-
-	set("old", "x");
-	store_begin(&disk);
-	fail_at(1);
-	assert_int_equal(retained_set(&retained, msg), -ENOMEM);
-	assert_as_before();
-	assert_int_equal(retained_set(&retained, msg), 0);
-	stored_put(msg);
-	store_end(&disk);
-
-	fail_at(1);
-	assert_int_equal(retained_cursor_init(&cursor, (u8 *)"#", 1), -ENOMEM);
-	retained_cursor_free(&cursor);
-	assert_int_equal(retained_cursor_init(&cursor, (u8 *)"#", 1), 0);
-	fail_at(1);
-	assert_int_equal(retained_next(&retained, &cursor, msgs, 1, &done), -ENOMEM);
-	assert_int_equal(retained_next(&retained, &cursor, msgs, 1, &done), 1);
-	assert_false(done);
-	assert_memory_equal(msgs[0]->topic, "new", 3);
-	stored_put(msgs[0]);
-	assert_int_equal(retained_next(&retained, &cursor, msgs, 1, &done), 1);
-	assert_true(done);
-	stored_put(msgs[0]);
-	retained_cursor_free(&cursor);
-	fail_at(0);
-}
-
 /* --- threads -------------------------------------------------------------- */
 
 static void *writer(void *arg)
@@ -619,8 +435,6 @@ static void test_threads(void **state)
 	assert_int_equal(disk.kept, retained.count);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -632,8 +446,6 @@ int main(void)
 		test(test_sys),
 		test(test_expire),
 		test(test_load),
-		test(test_store_fails),
-		test(test_no_memory),
 		test(test_threads),
 	};
 

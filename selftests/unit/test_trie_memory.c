@@ -3,6 +3,7 @@
  * The topic table's memory: its hash table large and small, its nodes' sizes,
  * its allocations made to fail.
  */
+#include "../../kmod/trie_node.h"
 #include "trie_fixture.h"
 
 /* --- growing and shrinking ------------------------------------------------ */
@@ -248,6 +249,52 @@ static void test_twins(void **state)
 	mqtt_trie_destroy(&trie);
 }
 
+static unsigned int longest_chain(const struct mqtt_trie *trie)
+{
+	const struct mqtt_trie_table *table = trie->table;
+	const struct mqtt_trie_node *node;
+	unsigned int longest = 0, len, i;
+
+	for (; table; table = table->newer) {
+		for (i = 0; i < table->size; i++) {
+			len = 0;
+			for (node = table->bucket[i]; node; node = node->next)
+				len++;
+			longest = len > longest ? len : longest;
+		}
+	}
+	return longest;
+}
+
+/* Levels that are made for one table to have them in one chain are spread in another. */
+static void test_keys(void **state)
+{
+	struct owner *owners[2][1000];
+	struct mqtt_trie known, other;
+	unsigned int i, nr = 0;
+	char buf[16];
+
+	(void)state;
+	assert_int_equal(mqtt_trie_init(&known), 0);
+	assert_int_equal(mqtt_trie_init(&other), 0);
+	for (i = 0; i < NR_HASHES && nr < 1000; i++) {
+		if (hsiphash(buf, snprintf(buf, sizeof(buf), "%u", i), &known.key) >> 20)
+			continue;
+		owners[0][nr] = add(&known, buf);
+		owners[1][nr++] = add(&other, buf);
+	}
+	print_message("# of %u: %u and %u\n", nr, longest_chain(&known), longest_chain(&other));
+	assert_true(nr > 40);
+	assert_int_equal(longest_chain(&known), known.far);
+	assert_true(longest_chain(&other) < 16);
+	while (nr--) {
+		del(&known, owners[0][nr]);
+		del(&other, owners[1][nr]);
+	}
+	mqtt_trie_destroy(&known);
+	mqtt_trie_destroy(&other);
+}
+
 /* The numbers on top of trie.c */
 static void test_size(void **state)
 {
@@ -345,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_resize_denied),
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_twins),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_no_memory_init),
 		cmocka_unit_test(test_no_memory_add),

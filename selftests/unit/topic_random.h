@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random topics and filters of few words, and a naive matcher to compare with.
- *
- * SEED=n in the environment repeats or varies the tests.
  */
 #ifndef TOPIC_RANDOM_H
 #define TOPIC_RANDOM_H
@@ -17,6 +15,8 @@
 #include <cmocka.h>
 
 #include <mqtt/topic.h>
+
+#include "random.h"
 
 /* Levels from the last to the first, so that nothing is like what is tested */
 static inline bool naive(const char *filter, size_t f, const char *topic, size_t t)
@@ -54,25 +54,6 @@ static inline bool naive(const char *filter, size_t f, const char *topic, size_t
 			return false;
 	}
 	return true;
-}
-
-static u64 seed;
-
-static inline unsigned int roll(unsigned int sides)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return (seed * 0x2545f4914f6cdd1dull >> 33) % sides;
-}
-
-static inline void seed_set(void)
-{
-	const char *value = getenv("SEED");
-
-	seed = value ? strtoull(value, NULL, 0) : 0x6d717474;
-	if (!seed)
-		seed = 1;
 }
 
 #define TEXT_MAX 64

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the tests of the topic table have in common: a deliberately naive
- * matcher to compare with, owners of subscriptions, allocations that fail, and
- * random numbers. Each test program includes it once.
- *
- * SEED=n in the environment repeats or varies the random tests.
+ * matcher to compare with, owners of subscriptions, and allocations that fail. Each
+ * test program includes it once.
  */
 #ifndef TRIE_FIXTURE_H
 #define TRIE_FIXTURE_H
@@ -23,6 +21,8 @@
 #include <linux/slab.h>
 #include <mqtt/topic.h>
 #include <mqtt/trie.h>
+
+#include "random.h"
 
 #define PLENTY 1000000u
 
@@ -215,28 +215,6 @@ static inline void alloc_watch(unsigned int fail_at, size_t fail_above)
 static inline void alloc_forget(void)
 {
 	alloc.watched = false;
-}
-
-/* --- random numbers: xorshift64* ------------------------------------------ */
-
-static u64 seed;
-
-static inline unsigned int roll(unsigned int sides)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return (seed * 0x2545f4914f6cdd1dull >> 33) % sides;
-}
-
-static inline void seed_set(void)
-{
-	const char *value = getenv("SEED");
-
-	seed = value ? strtoull(value, NULL, 0) : 0x6d717474;
-	if (!seed)
-		seed = 1;
-	print_message("# SEED=%llu\n", seed);
 }
 
 /* --- RCU ------------------------------------------------------------------ */

@@ -79,6 +79,8 @@ struct match_case {
 	bool match;
 };
 
+#define SIXTEEN_LEVELS	"0/1/2/3/4/5/6/7/8/9/a/b/c/d/e/f"
+
 static const struct match_case matches[] = {
 	/* 4.7.1.2, '#' */
 	{ "sport/tennis/player1/#", "sport/tennis/player1", true },
@@ -157,6 +159,13 @@ static const struct match_case matches[] = {
 	{ "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/+/r", "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r", true },
 	{ "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/#", "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p", true },
 	{ "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/#", "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", true },
+	/* deep ones: with the first, all the way down and back to the second's wildcard */
+	{ SIXTEEN_LEVELS "/g/h/i/x", SIXTEEN_LEVELS "/g/h/i/j", false },
+	{ SIXTEEN_LEVELS "/+/h/i/j", SIXTEEN_LEVELS "/g/h/i/j", true },
+	{ SIXTEEN_LEVELS "/+/h/i/k", SIXTEEN_LEVELS "/g/h/i/j", false },
+	{ SIXTEEN_LEVELS "/g/", SIXTEEN_LEVELS "/g/", true },
+	{ SIXTEEN_LEVELS "/g/+", SIXTEEN_LEVELS "/g/", true },
+	{ SIXTEEN_LEVELS "/g", SIXTEEN_LEVELS "/g/", false },
 };
 
 #endif /* SELFTESTS_VECTORS_TOPIC_H */

@@ -56,7 +56,7 @@ void acl_sets_destroy(struct acl_sets *sets);
  *
  * By a worker's thread, or the main thread while workers stand still.
  *
- * Return: 0 or -errno, and the log says why.
+ * Return: 0 or -errno, of which nothing has been logged.
  */
 int acl_sets_get(struct broker *broker, struct acl_rules *rules, uint32_t *ids);
 

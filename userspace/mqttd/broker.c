@@ -358,20 +358,36 @@ void broker_close(struct broker *broker)
 	incidents_free(broker->incidents);
 }
 
-/* Returns when each worker has had a round of events that began after this call. */
-static void wait_for_rounds(struct broker *broker)
+/* Have all workers looked through their clients since the last client_plane_settle_all()? */
+static bool all_settled(const struct broker *broker)
 {
 	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < broker->n_workers; i++)
+		if (!client_plane_all_seen(&broker->workers[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Returns when each worker has had a round of events that began after this call, and
+ * has told the router what has changed for all its clients.
+ */
+static void wait_for_rounds(struct broker *broker)
+{
+	bool settled = false;
+	unsigned int i;
+
+	for (i = 0; i < 2 || !settled; i++) {
 		rendezvous_begin(broker);
+		settled = all_settled(broker);
 		rendezvous_end(broker);
 	}
 }
 
 /*
  * What the router knows of permissions each worker changes for its clients, at the
- * beginning of its next round.
+ * beginning of its next round, and what it knows of limits in the rounds that follow.
  */
 void broker_reload(struct broker *broker)
 {

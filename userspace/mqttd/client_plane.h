@@ -67,6 +67,8 @@ void client_plane_limit(struct client *client);
 
 /* Main thread: of all clients, and the router's limits. The workers do it soon. */
 void client_plane_settle_all(struct broker *broker);
+/* Likewise, while the workers stand still: has this one done it for all its clients? */
+bool client_plane_all_seen(const struct worker *worker);
 
 /* client_plane_move() in the next rounds, until that has succeeded. */
 void client_plane_later(struct client *client);

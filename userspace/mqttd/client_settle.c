@@ -126,6 +126,11 @@ static void look_at_some(struct worker *worker)
 	}
 }
 
+bool client_plane_all_seen(const struct worker *worker)
+{
+	return worker->settle_request == worker->broker->settle_request && !worker->settle_cursor;
+}
+
 bool client_plane_run(struct worker *worker)
 {
 	struct client *client, *again = NULL;

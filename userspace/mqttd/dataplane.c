@@ -385,9 +385,10 @@ int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_a
 		      size_t n)
 {
 	struct mqtt_nl *nl = owner_begin(broker);
+	int err = mqtt_nl_acl_set(nl, id, MQTT_ACL_ACTION_PASS, rules, n);
 
-	return owner_end(broker, mqtt_nl_acl_set(nl, id, MQTT_ACL_ACTION_PASS, rules, n), 0,
-			 "it does not take permissions");
+	/* The caller says whom it concerns. */
+	return owner_end(broker, err, err, NULL);
 }
 
 int dataplane_acl_del(struct broker *broker, uint32_t id)

@@ -68,7 +68,8 @@ int dataplane_hold(struct worker *worker, uint32_t peer);
 
 /*
  * A set of rules, and its end: none of them says more than they do. Any thread, while
- * there is a router; not of two threads with one @id at a time.
+ * there is a router; not of two threads with one @id at a time. That a set is refused
+ * is the caller's to log.
  */
 int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
 		      size_t n);

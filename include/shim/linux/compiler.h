@@ -8,6 +8,8 @@
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #endif
 
+#define noinline	__attribute__((__noinline__))
+
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 

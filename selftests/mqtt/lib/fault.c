@@ -8,6 +8,7 @@
 
 #include "fault.h"
 #include "ksft.h"
+#include "sites.h"
 
 static void fault_write(const char *fault, const char *file, const char *value)
 {
@@ -38,18 +39,37 @@ static void module_text(char *start, char *end, size_t size)
 	snprintf(end, size, "%#llx", at + len);
 }
 
-static const char *const faults[] = { "failslab", "fail_page_alloc" };
-
-static void faults_prepare(void)
+/* The same of a function of the kernel. */
+static void kernel_text(const char *function, char *start, char *end, size_t size)
 {
-	char start[32], end[32];
-	static bool prepared;
+	unsigned long long at, begin = 0, next = -1ull;
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char line[512], name[256];
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f) && !begin) {
+		if (sscanf(line, "%llx %*c %255s", &at, name) == 2 && !strcmp(name, function))
+			begin = at;
+	}
+	CHECK(begin);
+	rewind(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx", &at) == 1 && at > begin && at < next)
+			next = at;
+	}
+	fclose(f);
+	snprintf(start, size, "%#llx", begin);
+	snprintf(end, size, "%#llx", next);
+}
+
+static const char *const faults[] = { "failslab", "fail_page_alloc" };
+static bool prepared;
+
+static void faults_where(const char *start, const char *end)
+{
 	size_t i;
 
-	if (prepared)
-		return;
 	prepared = true;
-	module_text(start, end, sizeof(start));
 	for (i = 0; i < ARRAY_LEN(faults); i++) {
 		fault_write(faults[i], "probability", "0");
 		fault_write(faults[i], "verbose", "0");
@@ -62,6 +82,24 @@ static void faults_prepare(void)
 		fault_write("fail_page_alloc", "min-order", "0");
 	if (!access("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", W_OK))
 		fault_write("fail_page_alloc", "ignore-gfp-highmem", "0");
+}
+
+static void faults_prepare(void)
+{
+	char start[32], end[32];
+
+	if (prepared)
+		return;
+	module_text(start, end, sizeof(start));
+	faults_where(start, end);
+}
+
+void faults_within(const char *function)
+{
+	char start[32], end[32];
+
+	kernel_text(function, start, end, sizeof(start));
+	faults_where(start, end);
 }
 
 static void faults_write(int percent, const char *times, const char *const spaces[2])
@@ -129,4 +167,45 @@ bool faults_came(void)
 		came |= !fault_read(faults[i], "times");
 	faults_set(0);
 	return came;
+}
+
+#define PLENTY (1u << 30)
+
+/* One try. Returns how much further the next one is to go; 0: none failed. */
+static unsigned int walk_step(const struct faults_try *what, unsigned int at, bool pages,
+			      bool once)
+{
+	unsigned int bytes;
+	bool of_pages;
+
+	if (what->prepare)
+		what->prepare(what->arg);
+	sites_failed(&of_pages);
+	faults_after(pages ? PLENTY : at, pages ? at : PLENTY, once);
+	what->run(what->arg);
+	faults_set(0);
+	bytes = sites_failed(&of_pages);
+	if (what->check)
+		what->check(what->arg, once);
+	return pages ? of_pages : bytes;
+}
+
+static unsigned int walk(const struct faults_try *what, bool pages, bool once)
+{
+	unsigned int at = 1, n = 0, step;
+
+	/* To fit is to leave something over. */
+	while ((step = walk_step(what, at, pages, once))) {
+		at += step;
+		if (++n > 5000)
+			FAIL("it never has enough");
+	}
+	return n;
+}
+
+unsigned int faults_walk(const struct faults_try *what)
+{
+	alarm(ksft_scale(120, 1200));	/* it takes long */
+	return walk(what, false, false) + walk(what, false, true) +
+	       walk(what, true, false) + walk(what, true, true);
 }

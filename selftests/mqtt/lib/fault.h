@@ -11,6 +11,9 @@
 /* Skips the case if the kernel cannot; none fails then. */
 void faults_need(void);
 
+/* Not those of the module, but those that this function of the kernel has led to. */
+void faults_within(const char *function);
+
 /* Each allocation fails with a probability of @percent; 0: none does. */
 void faults_set(int percent);
 
@@ -25,5 +28,23 @@ unsigned int faults_space(void);
 
 /* After faults_after() with @once: has it come to that? Then none fails any more. */
 bool faults_came(void);
+
+/*
+ * What is to be tried: @prepare and @check, which may be NULL, while no allocation
+ * fails, and @run in between.
+ */
+struct faults_try {
+	void (*prepare)(void *arg);
+	void (*run)(void *arg);
+	void (*check)(void *arg, bool once);
+	void *arg;
+};
+
+/*
+ * Until none has failed any more: all allocations from the first on, from the second
+ * on... fail; then the first alone, the second alone...; and likewise pages. Returns
+ * how many times that was. sites_begin() comes before it.
+ */
+unsigned int faults_walk(const struct faults_try *what);
 
 #endif /* SELFTESTS_FAULT_H */

@@ -21,7 +21,8 @@ bool ksft_slow(void)
 
 	if (env)
 		return strcmp(env, "0");
-	return !access("/sys/kernel/debug/kmemleak", F_OK);
+	return !access("/sys/kernel/debug/kmemleak", F_OK) ||
+	       !access("/sys/kernel/debug/kcsan", F_OK);
 }
 
 int ksft_scale(int fast, int slow)
@@ -48,6 +49,26 @@ void ksft_pause(void)
 	struct timespec interval = { .tv_nsec = 1000000 };
 
 	nanosleep(&interval, NULL);
+}
+
+bool ksft_flag(const bool *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+}
+
+void ksft_flag_set(bool *flag)
+{
+	__atomic_store_n(flag, true, __ATOMIC_RELEASE);
+}
+
+void ksft_run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		ksft_note("cannot run on CPU %d", cpu);
 }
 
 unsigned int ksft_random(unsigned int below)

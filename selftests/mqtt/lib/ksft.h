@@ -33,6 +33,12 @@ long long ksft_now_ms(void);
 long long ksft_deadline(void);		/* when a wait that starts now has failed */
 void ksft_pause(void);			/* between two looks at a condition */
 
+/* Between threads: what was done before one sets it, the other sees behind it. */
+bool ksft_flag(const bool *flag);
+void ksft_flag_set(bool *flag);
+/* The calling thread; a machine without that CPU runs the test all the same. */
+void ksft_run_on(int cpu);
+
 /* One random stream per case; the seed is printed, MQTT_SEED sets it. */
 unsigned int ksft_random(unsigned int below);
 

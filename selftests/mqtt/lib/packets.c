@@ -3,7 +3,6 @@
  * Streams of numbered messages. See packets.h.
  */
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include "packets.h"
@@ -130,26 +129,14 @@ static bool send_all(int fd, const struct bytes *b)
 	return true;
 }
 
-static void run_on(int cpu)
-{
-	cpu_set_t set;
-
-	if (cpu < 0)
-		return;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	/* a machine with one CPU runs the test all the same */
-	if (sched_setaffinity(0, sizeof(set), &set))
-		ksft_note("cannot run on CPU %d", cpu);
-}
-
 static void *traffic_main(void *arg)
 {
 	struct traffic *t = arg;
 	struct bytes b = { 0 };
 	unsigned int i;
 
-	run_on(t->cpu);
+	if (t->cpu >= 0)
+		ksft_run_on(t->cpu);
 	for (i = 0; i < t->n && !__atomic_load_n(&t->stop, __ATOMIC_RELAXED); i++) {
 		wire_numbered(&b, 0x30, t->topic, t->source, i, t->payload + i % 50);
 		if (b.len < t->batch && i + 1 < t->n)
@@ -163,6 +150,14 @@ static void *traffic_main(void *arg)
 		t->sent = i;
 	bytes_free(&b);
 	return NULL;
+}
+
+struct traffic traffic_from(struct rig_peer *p)
+{
+	return (struct traffic){
+		.from = p, .topic = "t/u", .source = 1, .n = 1000000, .payload = 100,
+		.batch = 1000, .cpu = -1,
+	};
 }
 
 void traffic_start(struct traffic *t)

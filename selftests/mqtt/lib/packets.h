@@ -52,6 +52,9 @@ struct traffic {
 	unsigned int sent;	/* messages, when it has ended */
 };
 
+/* What does for many: to "t/u", of source 1, far too much to come to an end. */
+struct traffic traffic_from(struct rig_peer *p);
+
 /* Fill in the members from @from to @cpu before. Ends at an error of send(). */
 void traffic_start(struct traffic *t);
 void traffic_stop(struct traffic *t);	/* early */

@@ -178,13 +178,30 @@ static unsigned short family_number(struct rawnl *nl)
 	FAIL("no family number");
 }
 
-void rawnl_open(struct rawnl *nl)
+void rawnl_open_as(struct rawnl *nl, unsigned int port)
 {
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_pid = port };
+
 	memset(nl, 0, sizeof(*nl));
 	nl->fd = CHECK_SYS(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+	CHECK_SYS(bind(nl->fd, (struct sockaddr *)&addr, sizeof(addr)));
 	tcp_set_int(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
 	tcp_set_int(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
 	nl->family = family_number(nl);
+}
+
+void rawnl_open(struct rawnl *nl)
+{
+	rawnl_open_as(nl, 0);
+}
+
+unsigned int rawnl_port(const struct rawnl *nl)
+{
+	struct sockaddr_nl addr;
+	socklen_t len = sizeof(addr);
+
+	CHECK_SYS(getsockname(nl->fd, (struct sockaddr *)&addr, &len));
+	return addr.nl_pid;
 }
 
 void rawnl_close(struct rawnl *nl)

@@ -23,6 +23,8 @@ struct rawnl_answer {
 };
 
 void rawnl_open(struct rawnl *nl);
+void rawnl_open_as(struct rawnl *nl, unsigned int port);	/* 0: any */
+unsigned int rawnl_port(const struct rawnl *nl);
 void rawnl_close(struct rawnl *nl);
 
 /* A request: headers, then attributes, then rawnl_call(), which empties @b. */

@@ -35,13 +35,13 @@ static void *reader_main(void *arg)
 	__atomic_store_n(&r->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	r->ret = recv(r->fd, r->buf, r->len, r->flags);
 	r->error = errno;
-	__atomic_store_n(&r->done, true, __ATOMIC_RELEASE);
+	ksft_flag_set(&r->done);
 	return NULL;
 }
 
 bool reader_is_done(struct reader *r)
 {
-	return __atomic_load_n(&r->done, __ATOMIC_ACQUIRE);
+	return ksft_flag(&r->done);
 }
 
 static bool is_under_way(struct reader *r)
