@@ -12,6 +12,7 @@ from certificates import Authority, client_context
 from connection import PATIENCE, Client
 from test_9_3_access import until
 from test_9_3_sys import Tree
+from test_9_4_offload import asked, forwarded
 from wire import CONNACK, PINGREQ_PACKET, PINGRESP, Failure, check, connect, publish
 
 OLD = ssl.TLSVersion.TLSv1_2
@@ -87,7 +88,8 @@ def own_tls_versions(broker):
     exchanged = ((OLD, 3), (NEW, 4), (OLD, 5), (NEW, 5))
     with Secure(broker, SERVER, SERVER + 'tls_version tlsv1.3\n',
                 SERVER + 'ciphers ECDHE-ECDSA-CHACHA20-POLY1305\n'
-                         'ciphers_tls1.3 TLS_AES_128_GCM_SHA256\n') as s:
+                         'ciphers_tls1.3 TLS_AES_128_GCM_SHA256\n',
+                settings='control_socket_path DIR/control\n') as s:
         for version, level in exchanged:
             with s.client(level, version=version) as c, \
                     Client(s.broker.address, level) as plain:
@@ -95,6 +97,9 @@ def own_tls_versions(broker):
                 check(c.sock.compression(), None, 'compression')
                 c.connected('tls', keepalive=60)
                 plain.connected('plain')
+                check(asked(s.broker, 'tls')['dataplane'],
+                      {'user': 'user', 'kernel': 'hosted'}[s.broker.dataplane], 'who has it')
+                forwarded(s.broker, 'plain')
                 exchange(c, plain)
                 exchange(plain, c)
                 c.ping()

@@ -313,7 +313,7 @@ static const struct {
 	  "'listener 2 a' is there twice" },
 	{ "acl_file x\nper_listener_settings true\n", 2,
 	  "option 'per_listener_settings' must come before 'acl_file'" },
-	{ "listener 1\ntls_version tlsv1.1\n", 2, "tls_version: 'tlsv1.1' is not one of tlsv1.2, tlsv1.3" },
+	{ "listener 1\ntls_version tlsv1.1\n", 2, "'tlsv1.1' is not one of tlsv1.2, tlsv1.3" },
 	{ "tls_handshake_timeout 0\n", 1, "tls_handshake_timeout: '0' is not a number from 1" },
 	{ "tls_engine x\n", 1, "not supported yet" },
 	{ "plugin x.so\n", 1, "not supported yet" },

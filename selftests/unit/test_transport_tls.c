@@ -164,7 +164,8 @@ static size_t client_takes(struct fixture *f, size_t at, size_t most)
 	uint8_t data[5000];
 	size_t n, i;
 
-	while (most && SSL_read_ex(f->client, data, most < sizeof(data) ? most : sizeof(data), &n)) {
+	while (most && SSL_read_ex(f->client, data, most < sizeof(data) ? most : sizeof(data),
+				   &n)) {
 		for (i = 0; i < n; i++, at++)
 			assert_int_equal(data[i], pattern(at));
 		most -= n;

@@ -397,7 +397,8 @@ static void see_end(struct client *client)
 	u8 byte;
 	ssize_t n = recv(client->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-	if (n > 0 || client->in.len || client->conn.more || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+	if (n > 0 || client->in.len || client->conn.more ||
+	    (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	client_close(client, n ? CLOSE_SOCKET : CLOSE_EOF, n ? strerror(errno) : NULL);
 }

@@ -40,7 +40,7 @@ static bool is_set(const struct tls_config *tls, const struct part *part)
 {
 	const char *at = (const char *)tls + part->offset;
 
-	return part->number ? *(const int64_t *)at : *(char *const *)at != NULL;
+	return part->number ? *(const int64_t *)at : !!*(char *const *)at;
 }
 
 /* The first option that is there, or NULL. */
@@ -108,6 +108,7 @@ int config_check_tls(struct config *conf, const struct listener_config *listener
 		return check_on(conf, listener);
 	part = find_part(&listener->tls);
 	if (part)
-		return complain(conf, listener, part, "needs 'certfile' and 'keyfile', or 'psk_hint'");
+		return complain(conf, listener, part,
+				"needs 'certfile' and 'keyfile', or 'psk_hint'");
 	return 0;
 }

@@ -208,8 +208,9 @@ static bool check_identity(struct client *client)
 
 static bool check(struct client *client, const struct packet_connect *connect)
 {
-	return check_identity(client) && check_server(client, connect) && check_id(client, connect) &&
-	       check_will(client, connect) && check_keepalive(client);
+	return check_identity(client) && check_server(client, connect) &&
+	       check_id(client, connect) && check_will(client, connect) &&
+	       check_keepalive(client);
 }
 
 /* MQTT 5.0 4.13: only its clients are told what is wrong with CONNECT. */
@@ -224,7 +225,8 @@ static void refuse_packet(struct client *client, int err, const char *why)
 			       why);
 }
 
-static enum auth_result authenticate(struct client *client, const struct packet_connect *connect)
+static enum auth_result authenticate(struct client *client,
+				     const struct packet_connect *connect)
 {
 	if (client->identified)
 		return AUTH_OK;

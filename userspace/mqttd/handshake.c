@@ -2,9 +2,8 @@
 /*
  * Threads that make handshakes of TLS.
  *
- *   worker: accept() ──> handshake_begin() ──> inbox ──> thread: epoll, SSL_accept() ...
- *                                                                   │
- *   worker: client_secured() <── mailbox <── NOTICE_TLS ────────────┘
+ *   worker: handshake_begin() ──> inbox ──> thread: SSL_accept()
+ *   worker: client_secured() <── NOTICE_TLS <──┘
  *
  * They share the processor with the workers, and come second. A connection of which
  * nothing has arrived yet takes no memory of OpenSSL's.

@@ -22,7 +22,7 @@ static const unsigned char session_context[] = "mqttd";
 /* Clients may have several certificates: they are told whose are wanted. */
 static int name_issuers(SSL_CTX *ctx, const struct tls_config *conf, const char *place)
 {
-	STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+	struct stack_st_X509_NAME *names = sk_X509_NAME_new_null();
 
 	if (!names)
 		return -ENOMEM;
@@ -130,13 +130,14 @@ static char *common_name(X509 *cert)
 {
 	const X509_NAME *subject = X509_get_subject_name(cert);
 	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	const X509_NAME_ENTRY *entry = X509_NAME_get_entry(subject, at);
 	unsigned char *text = NULL;
 	char *name = NULL;
 	int len;
 
-	if (at < 0)
+	if (!entry)
 		return NULL;
-	len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+	len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(entry));
 	if (len > 0)
 		name = keep_name(text, len);
 	OPENSSL_free(text);

@@ -131,7 +131,7 @@ static long bio_control(BIO *bio, int what, long number, void *arg)
 	return what == BIO_CTRL_FLUSH;
 }
 
-static BIO_METHOD *method;
+static struct bio_method_st *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
 static void make_method(void)
