@@ -267,8 +267,8 @@ struct client {
 #define CLIENT_ADDRESS_MAX ADDRESS_MAX
 
 /*
- * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as
- * accept() left it.
+ * Takes @fd over if it succeeds; the caller keeps it on -errno; -ESHUTDOWN: the broker
+ * ends. @address is as accept() left it.
  */
 int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	       const struct sockaddr *address, socklen_t len);

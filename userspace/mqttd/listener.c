@@ -191,16 +191,19 @@ static void admit(struct listener *listener, int fd, const struct sockaddr *addr
 {
 	const struct refusal *refusal = find_refusal(listener, address);
 	struct worker *worker = listener->worker;
-	int one = 1;
+	int one = 1, err = 0;
 
 	if (!refusal) {
 		if (worker->broker->conf->set_tcp_nodelay)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (!client_new(worker, listener->endpoint, fd, address, len))
+		err = client_new(worker, listener->endpoint, fd, address, len);
+		if (!err)
 			return;
 		refusal = &refusals[3];
 	}
-	refuse(worker, refusal, address);
+	/* At the end of the broker nobody makes handshakes any more. */
+	if (err != -ESHUTDOWN)
+		refuse(worker, refusal, address);
 	close(fd);
 }
 
