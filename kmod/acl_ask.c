@@ -44,7 +44,7 @@ static void mqtt_acl_denied(struct mqtt_peer *peer, struct mqtt_acl_chain *chain
 {
 	trace_mqtt_drop(peer->router, peer, peer->id, 0, topic, len,
 			MQTT_A_STATS_DROP_DENIED_PUBLISH, packets, true);
-	peer->rx.drop_denied += packets;
+	mqtt_count(&peer->rx.drop_denied, packets);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_DENIED_PUBLISH, packets);
 	if (time_before(jiffies, chain->told + HZ))
 		return;

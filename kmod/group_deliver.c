@@ -43,13 +43,15 @@ static DEFINE_PER_CPU(struct mqtt_group_turns, mqtt_group_turns);
 static bool mqtt_group_has_room(const struct mqtt_peer *peer, const struct mqtt_msg *msg)
 {
 	const struct mqtt_tx *tx = &peer->tx;
+	u32 most;
 
 	if (tx->port)
-		return READ_ONCE(tx->port->queue.bytes) + msg->truesize <=
+		return mqtt_queue_hint(tx->port->queue.bytes) + msg->truesize <=
 		       READ_ONCE(tx->port->limit);
-	return tx->queue.bytes + msg->truesize <= peer->limits.queue_bytes &&
-	       (!peer->limits.queue_packets ||
-		tx->queue.packets + msg->packets <= peer->limits.queue_packets);
+	most = READ_ONCE(peer->limits.queue_packets);
+	return mqtt_queue_hint(tx->queue.bytes) + msg->truesize <=
+	       READ_ONCE(peer->limits.queue_bytes) &&
+	       (!most || mqtt_queue_hint(tx->queue.packets) + msg->packets <= most);
 }
 
 /* How good a choice a member is. */

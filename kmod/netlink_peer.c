@@ -209,9 +209,9 @@ static int mqtt_nl_put_peer(struct sk_buff *skb, const struct mqtt_peer *peer)
 	    nla_put_u8(skb, MQTT_A_PEER_PROTOCOL, peer->protocol) ||
 	    mqtt_nl_put_topic_alias_max(skb, peer) ||
 	    mqtt_nl_put_limits(skb, &peer->limits) || mqtt_nl_put_peer_acls(skb, peer) ||
-	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, READ_ONCE(tx->queue.bytes),
+	    nla_put_u64_64bit(skb, MQTT_A_PEER_QUEUE_BYTES, mqtt_queue_hint(tx->queue.bytes),
 			      MQTT_A_PEER_PAD) ||
-	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, READ_ONCE(tx->queue.packets)) ||
+	    nla_put_u32(skb, MQTT_A_PEER_QUEUE_PACKETS, mqtt_queue_hint(tx->queue.packets)) ||
 	    nla_put_u32(skb, MQTT_A_PEER_SUBSCRIPTIONS, peer->nr_subs) ||
 	    nla_put_u32(skb, MQTT_A_PEER_STATE, state) || mqtt_nl_put_place(skb, peer) ||
 	    nla_put_u16(skb, MQTT_A_PEER_KEEP_ALIVE, READ_ONCE(peer->keepalive.seconds)) ||

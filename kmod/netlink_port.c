@@ -133,9 +133,9 @@ static int mqtt_nl_put_port(struct sk_buff *skb, struct mqtt_port *port)
 
 	if (!nest || nla_put_u32(skb, MQTT_A_PORT_ID, port->id) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PORT_QUEUE_LIMIT, port->limit, MQTT_A_PORT_PAD) ||
-	    nla_put_u64_64bit(skb, MQTT_A_PORT_QUEUE_BYTES, READ_ONCE(port->queue.bytes),
+	    nla_put_u64_64bit(skb, MQTT_A_PORT_QUEUE_BYTES, mqtt_queue_hint(port->queue.bytes),
 			      MQTT_A_PORT_PAD) ||
-	    nla_put_u32(skb, MQTT_A_PORT_QUEUE_PACKETS, READ_ONCE(port->queue.packets)) ||
+	    nla_put_u32(skb, MQTT_A_PORT_QUEUE_PACKETS, mqtt_queue_hint(port->queue.packets)) ||
 	    nla_put_u32(skb, MQTT_A_PORT_PEERS, port->nr_peers) ||
 	    nla_put_u64_64bit(skb, MQTT_A_PORT_RX_PACKETS, atomic64_read(&port->rx_packets),
 			      MQTT_A_PORT_PAD) ||

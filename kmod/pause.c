@@ -157,7 +157,7 @@ void mqtt_pause_begin(struct mqtt_peer *pub, struct mqtt_peer *sub)
 	}
 	spin_unlock(&tx->lock);
 	if (pub->rx.wait) {
-		pause->times++;
+		mqtt_count(&pause->times, 1);
 		mqtt_stats_add(pub->router->stats, MQTT_A_STATS_RX_PAUSES, 1);
 	}
 }

@@ -146,6 +146,18 @@ void mqtt_peer_list(struct mqtt_peer *peer)
 	mqtt_acl_chain_count(rcu_dereference_protected(peer->acls, true), 1);
 }
 
+/* Publishers look at some of them without the lock, each by itself. */
+static void mqtt_limits_copy(struct mqtt_limits *to, const struct mqtt_limits *from)
+{
+	WRITE_ONCE(to->queue_bytes, from->queue_bytes);
+	WRITE_ONCE(to->queue_packets, from->queue_packets);
+	WRITE_ONCE(to->queue_policy, from->queue_policy);
+	WRITE_ONCE(to->pause, from->pause);
+	WRITE_ONCE(to->rate_packets, from->rate_packets);
+	WRITE_ONCE(to->rate_bytes, from->rate_bytes);
+	WRITE_ONCE(to->rate_policy, from->rate_policy);
+}
+
 /**
  * mqtt_peer_set_limits() - change the limits of a peer
  * @peer: peer
@@ -160,7 +172,7 @@ void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limi
 	lockdep_assert_held(&peer->router->lock);
 	spin_lock_bh(&peer->tx.lock);
 	mqtt_policy_change(peer, limits);
-	peer->limits = *limits;
+	mqtt_limits_copy(&peer->limits, limits);
 	mqtt_pauses_lift(peer);
 	spin_unlock_bh(&peer->tx.lock);
 	if (!mqtt_peer_is_hosted(peer))

@@ -25,8 +25,8 @@
 /* Packets that count: no limit is for PINGRESPs. */
 static u32 mqtt_tx_packets(const struct mqtt_tx *tx)
 {
-	u32 packets = READ_ONCE(tx->queue.packets);
-	u32 pings = READ_ONCE(tx->pings);
+	u32 packets = mqtt_queue_hint(tx->queue.packets);
+	u32 pings = mqtt_queue_hint(tx->pings);
 
 	return packets > pings ? packets - pings : 0;
 }
@@ -44,7 +44,7 @@ bool mqtt_tx_above_high_water(const struct mqtt_peer *peer)
 	const struct mqtt_limits *limits = &peer->limits;
 	u32 most = READ_ONCE(limits->queue_packets);
 
-	return READ_ONCE(peer->tx.queue.bytes) * 4 >= READ_ONCE(limits->queue_bytes) * 3 ||
+	return mqtt_queue_hint(peer->tx.queue.bytes) * 4 >= READ_ONCE(limits->queue_bytes) * 3 ||
 	       (most && mqtt_tx_packets(&peer->tx) * 4ULL >= most * 3ULL);
 }
 
@@ -61,7 +61,7 @@ bool mqtt_tx_below_low_water(const struct mqtt_peer *peer)
 	const struct mqtt_limits *limits = &peer->limits;
 	u32 most = READ_ONCE(limits->queue_packets);
 
-	return READ_ONCE(peer->tx.queue.bytes) * 2 < READ_ONCE(limits->queue_bytes) &&
+	return mqtt_queue_hint(peer->tx.queue.bytes) * 2 < READ_ONCE(limits->queue_bytes) &&
 	       (!most || mqtt_tx_packets(&peer->tx) * 2ULL < most);
 }
 
@@ -78,7 +78,7 @@ static void mqtt_policy_count(struct mqtt_peer *peer, u64 *count, unsigned int a
 {
 	if (!packets)
 		return;
-	*count += packets;
+	mqtt_count(count, packets);
 	mqtt_stats_add(peer->router->stats, attr, packets);
 }
 

@@ -62,7 +62,7 @@ int mqtt_port_enqueue(struct mqtt_port *port, struct mqtt_msg *msg, u32 peer)
 	if (likely(!port->closed))
 		err = mqtt_queue_push_shared(&port->queue, msg, peer, port->limit);
 	if (err == -ENOBUFS)
-		port->drops += msg->packets;
+		mqtt_count(&port->drops, msg->packets);
 	spin_unlock(&port->lock);
 	if (!err)
 		mqtt_port_wake(port);
@@ -216,7 +216,7 @@ static void mqtt_port_consume(struct mqtt_port *port, const struct mqtt_port_out
 	u32 n = out->n;
 
 	if (out->msg) {
-		port->tx_packets += n;
+		mqtt_count(&port->tx_packets, n);
 		mqtt_stats_add(port->router->stats, MQTT_A_STATS_PORT_TX_PACKETS, n);
 		port->off += out->head.packet_len;
 		port->nr_off = n;
@@ -271,7 +271,7 @@ static __poll_t mqtt_port_poll(struct file *file, struct poll_table_struct *wait
 	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
 
 	poll_wait(file, &port->wait, wait);
-	if (READ_ONCE(port->queue.entries))
+	if (mqtt_queue_hint(port->queue.entries))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(port->router->ended))
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLHUP;

@@ -97,6 +97,14 @@ struct mqtt_queue_pos {
 	u32 i;
 };
 
+/*
+ * How long a queue is, read without its lock: a moment later it is longer or shorter
+ * anyway. Whoever has made it longer looks for somebody to send, or to wake, after
+ * that. The writers are under the lock and on the way of each message: a word that
+ * they change is not written in parts.
+ */
+#define mqtt_queue_hint(member)	data_race(READ_ONCE(member))
+
 int mqtt_queue_push(struct mqtt_queue *queue, struct mqtt_msg *msg, u32 peer, u64 limit);
 int mqtt_queue_push_shared(struct mqtt_queue *queue, struct mqtt_msg *msg, u32 peer, u64 limit);
 void mqtt_queue_pop(struct mqtt_queue *queue);

@@ -181,7 +181,7 @@ bool mqtt_rate_waits(struct mqtt_peer *peer, u32 len)
 	if (rate->policy == MQTT_RATE_POLICY_DROP)
 		return false;
 	rate->need = len;
-	rate->waits++;
+	mqtt_count(&rate->waits, 1);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_RATE_WAITS, 1);
 	WRITE_ONCE(peer->rx.wait, MQTT_RX_WAIT_RATE);
 	return true;
@@ -198,7 +198,7 @@ void mqtt_rate_drop(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 packet
 {
 	trace_mqtt_drop(peer->router, peer, peer->id, 0, topic, len, MQTT_A_STATS_DROP_RATE,
 			packets, true);
-	peer->rx.rate.dropped += packets;
+	mqtt_count(&peer->rx.rate.dropped, packets);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_RATE, packets);
 }
 

@@ -72,7 +72,7 @@ static void mqtt_rx_leave(struct mqtt_peer *peer, struct mqtt_rx_run *run, bool 
 {
 	run->end += run->frame.len;
 	run->step = run->frame.len;
-	peer->rx.slow_packets++;
+	mqtt_count(&peer->rx.slow_packets, 1);
 	trace_mqtt_slow(peer, &run->frame, barrier);
 	mqtt_rx_count(peer, MQTT_A_STATS_RX_SLOW_PACKETS);
 	if (barrier) {
@@ -193,9 +193,9 @@ static void mqtt_rx_commit(struct mqtt_peer *peer, const struct mqtt_rx_run *run
 {
 	if (run->taken) {
 		tcp_read_done(peer->sk, run->taken);
-		peer->rx.packets += run->packets;
-		peer->rx.bytes += run->bytes;
-		peer->rx.pings += run->pings;
+		mqtt_count(&peer->rx.packets, run->packets);
+		mqtt_count(&peer->rx.bytes, run->bytes);
+		mqtt_count(&peer->rx.pings, run->pings);
 		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_PACKETS, run->packets);
 		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_BYTES, run->bytes);
 		mqtt_stats_add(peer->router->stats, MQTT_A_STATS_RX_PINGS, run->pings);

@@ -28,7 +28,7 @@
  */
 void mqtt_rx_no_memory(struct mqtt_peer *peer, u32 packets)
 {
-	peer->rx.drop_no_memory += packets;
+	mqtt_count(&peer->rx.drop_no_memory, packets);
 	mqtt_trace_drop(peer->router, peer, peer->id, NULL, MQTT_A_STATS_DROP_NO_MEMORY, packets,
 			true);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_DROP_NO_MEMORY, packets);

@@ -19,6 +19,12 @@ struct mqtt_stats {
 	struct u64_stats_sync syncp;
 };
 
+/* Of a counter with one writer at a time, and readers who do not exclude that one. */
+static inline void mqtt_count(u64 *counter, u64 n)
+{
+	WRITE_ONCE(*counter, *counter + n);
+}
+
 struct mqtt_stats __percpu *mqtt_stats_alloc(void);
 int mqtt_stats_put(struct sk_buff *skb, const struct mqtt_stats __percpu *stats);
 

@@ -214,8 +214,9 @@ TRACE_EVENT(mqtt_enqueue,
 		__entry->peer = peer->id;
 		__entry->port = peer->tx.port ? peer->tx.port->id : 0;
 		__entry->topic_len = mqtt_trace_topic_len(msg);
-		__entry->queue_bytes = peer->tx.port ? READ_ONCE(peer->tx.port->queue.bytes) :
-						       peer->tx.queue.bytes;
+		__entry->queue_bytes = peer->tx.port ?
+			mqtt_queue_hint(peer->tx.port->queue.bytes) :
+			mqtt_queue_hint(peer->tx.queue.bytes);
 		memcpy(__get_dynamic_array(client), mqtt_trace_client(peer),
 		       __get_dynamic_array_len(client));
 		memcpy(__get_dynamic_array(topic), mqtt_trace_topic_bytes(msg),

@@ -209,8 +209,8 @@ static unsigned int mqtt_tx_complete(struct mqtt_peer *peer, u32 sent)
 	spin_unlock_bh(&tx->lock);
 
 	WRITE_ONCE(tx->off, off);
-	tx->sent_packets += n;
-	tx->sent_bytes += bytes;
+	mqtt_count(&tx->sent_packets, n);
+	mqtt_count(&tx->sent_bytes, bytes);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_TX_PACKETS, n);
 	mqtt_stats_add(peer->router->stats, MQTT_A_STATS_TX_BYTES, bytes);
 	return n;
@@ -311,7 +311,7 @@ static unsigned int mqtt_tx_loop(struct mqtt_peer *peer, unsigned int budget)
 			room = 1;
 		mqtt_tx_gather(tx, &batch, max(room, 0));
 		if (!batch.n) {
-			if (room <= 0 && READ_ONCE(tx->queue.entries))
+			if (room <= 0 && mqtt_queue_hint(tx->queue.entries))
 				mqtt_tx_block(peer, more);
 			break;
 		}
@@ -359,7 +359,7 @@ int mqtt_tx_flush(struct mqtt_peer *peer)
 	}
 	/* An error that the daemon has not read; TCP would take it from it. */
 	if (unlikely(peer->sk->sk_err)) {
-		if (READ_ONCE(tx->queue.entries))
+		if (mqtt_queue_hint(tx->queue.entries))
 			mqtt_tx_schedule(peer, MQTT_TX_RETRY);
 		return 0;
 	}

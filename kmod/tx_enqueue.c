@@ -25,22 +25,22 @@ static unsigned int mqtt_tx_dropped(struct mqtt_tx *tx, int err, u32 packets)
 	case -EPIPE:
 		return MQTT_A_STATS_DROP_PEER_GONE;
 	case -EMSGSIZE:
-		tx->drop_too_large += packets;
+		mqtt_count(&tx->drop_too_large, packets);
 		return MQTT_A_STATS_DROP_TOO_LARGE;
 	case -ENOBUFS:
-		tx->drop_queue_full += packets;
+		mqtt_count(&tx->drop_queue_full, packets);
 		return tx->port ? MQTT_A_STATS_DROP_PORT_FULL : MQTT_A_STATS_DROP_QUEUE_FULL;
 	case -EDQUOT:
-		tx->drop_router_full += packets;
+		mqtt_count(&tx->drop_router_full, packets);
 		return MQTT_A_STATS_DROP_ROUTER_FULL;
 	case -ECONNABORTED:
-		tx->drop_slow += packets;
+		mqtt_count(&tx->drop_slow, packets);
 		return MQTT_A_STATS_DROP_SLOW;
 	case -EACCES:
-		tx->drop_denied += packets;
+		mqtt_count(&tx->drop_denied, packets);
 		return MQTT_A_STATS_DROP_DENIED_RECEIVE;
 	default:
-		tx->drop_no_memory += packets;
+		mqtt_count(&tx->drop_no_memory, packets);
 		return MQTT_A_STATS_DROP_NO_MEMORY;
 	}
 }
@@ -208,7 +208,7 @@ void mqtt_tx_ping(struct mqtt_peer *peer)
 		tx->pings++;
 		mqtt_tx_make_dirty(peer);
 	} else {
-		tx->drop_no_memory++;
+		mqtt_count(&tx->drop_no_memory, 1);
 		count = MQTT_A_STATS_DROP_NO_MEMORY;
 	}
 	spin_unlock(&tx->lock);

@@ -55,7 +55,7 @@ void mqtt_tx_slow_report(struct mqtt_peer *peer)
 		mqtt_trace_purge(peer->router, &tx->queue, peer, tx->pinned,
 				 MQTT_A_STATS_DROP_SLOW);
 		dropped = mqtt_tx_slow_cut(tx, &rest, peer->id);
-		tx->drop_slow += dropped;
+		mqtt_count(&tx->drop_slow, dropped);
 		if (unlikely(tx->pauses.on))
 			mqtt_pauses_look(peer);
 		/* Not in the place of an error that the daemon has not read. */

@@ -74,7 +74,7 @@ int mqtt_tx_user_begin(struct mqtt_peer *peer, int flags)
 
 	lock_sock(sk);
 	/* What waits for nothing but the tasklet was there before. */
-	if (READ_ONCE(tx->queue.entries))
+	if (mqtt_queue_hint(tx->queue.entries))
 		mqtt_tx_flush(peer);
 	err = mqtt_tx_user_wait(peer, flags);
 	if (!err) {
@@ -145,7 +145,7 @@ void mqtt_tx_user_end(struct mqtt_peer *peer, struct iov_iter *from, size_t sent
 
 	lock_sock(sk);
 	tx->user_open = tx->user_raw || tx->user_left || tx->user_header_len;
-	if (!tx->user_open && READ_ONCE(tx->queue.entries))
+	if (!tx->user_open && mqtt_queue_hint(tx->queue.entries))
 		set_bit(MQTT_TX_DEFERRED, &tx->flags);
 	release_sock(sk);
 	mutex_unlock(&tx->user_lock);

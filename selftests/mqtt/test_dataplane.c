@@ -138,15 +138,15 @@ static void planes_are_shown(void)
 	/* A CONNACK leaves just before its client is attached. */
 	daemon_subscribed(DAEMON_PORT, "d", "x");
 	planes_ask(show, "\"port\":1884,\"address\":\"127.0.0.1\",\"dataplane\":\"user\","
-		      "\"connections\":2,\"offloaded\":0,\"hosted\":2");
+		   "\"connections\":2,\"offloaded\":0,\"hosted\":2");
 	planes_ask("{\"command\":\"dataplane-set\",\"plane\":\"user\"}\n",
-		      "{\"dataplane\":\"user\",\"moved\":2,\"hosted\":0,\"failed\":0}");
+		   "{\"dataplane\":\"user\",\"moved\":2,\"hosted\":0,\"failed\":0}");
 	planes_ask(show, "\"port\":1883,\"address\":\"127.0.0.1\",\"dataplane\":\"user\","
-		      "\"connections\":2,\"offloaded\":0,\"hosted\":0");
+		   "\"connections\":2,\"offloaded\":0,\"hosted\":0");
 	planes_ask("{\"command\":\"dataplane-set\",\"plane\":\"kernel\"}\n",
-		      "{\"dataplane\":\"kernel\",\"moved\":2,\"hosted\":2,\"failed\":0}");
+		   "{\"dataplane\":\"kernel\",\"moved\":2,\"hosted\":2,\"failed\":0}");
 	planes_ask(show, "\"port\":1883,\"address\":\"127.0.0.1\",\"dataplane\":\"kernel\","
-		      "\"connections\":2,\"offloaded\":2,\"hosted\":0");
+		   "\"connections\":2,\"offloaded\":2,\"hosted\":0");
 }
 
 /* Topic aliases of MQTT 5.0 */

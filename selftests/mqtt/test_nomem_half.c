@@ -92,6 +92,7 @@ static void offload_with_residue(void)
 {
 	struct mqtt_nl_attach attach = { .rx_residue = "\x40\x02", .rx_residue_len = 2 };
 	unsigned int slab = 0;
+	uint32_t id;
 	char byte[2];
 	int ret;
 
@@ -109,7 +110,7 @@ static void offload_with_residue(void)
 		rig_port_expect_empty(&port);
 		tcp_expect_again(sub.fd);
 		faults_after(slab, 1 << 20, false);
-		ret = mqtt_nl_peer_attach(rig_nl, &attach, &sub.id);
+		ret = mqtt_nl_peer_attach(rig_nl, &attach, &id);
 		faults_set(0);
 		slab += 64;
 	} while (ret == -ENOMEM || ret == -ENOBUFS);

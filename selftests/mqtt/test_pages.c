@@ -374,7 +374,8 @@ static void headers_changed(void)
 	CHECK_EQ(packets_left(&got), 0);
 	ksft_note("%u packets delivered, %llu streams malformed", delivered,
 		  rig_stat(MQTT_A_STATS_RX_MALFORMED));
-	CHECK(ksft_slow() || rig_stat(MQTT_A_STATS_RX_MALFORMED));
+	CHECK(ksft_slow() || sysconf(_SC_NPROCESSORS_ONLN) == 1 ||
+	      rig_stat(MQTT_A_STATS_RX_MALFORMED));
 	rig_fence(&sub);
 }
 
