@@ -17,7 +17,7 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libcrypto libargon2 libbsd libsystemd libcap-ng \
+PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libssl libcrypto libargon2 libbsd libsystemd libcap-ng \
 	    libtracefs libtraceevent
 
 # One set of flags for everything, one addition for what ships, one for what is
@@ -234,7 +234,7 @@ build/obj/sanitize/%.o: %.c | libraries
 # clang, as gcc has no libFuzzer; the parsers and what they need
 FUZZ_CC ?= clang-14
 fuzz_parts := $(addprefix userspace/mqttd/,acl.c acl_file.c acl_set.c config.c config_file.c \
-	      config_options.c config_set.c packet.c packet_connect.c password_file.c port_record.c \
+	      config_options.c config_set.c config_tls.c packet.c packet_connect.c password_file.c port_record.c \
 	      reason.c)
 
 .PHONY: fuzz-programs
@@ -258,8 +258,8 @@ build/selftests/%: build/obj/user/selftests/mqtt/%.o build/obj/user/kselftest.a
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)
 
 build/clients/client_mosquitto: libs += -lmosquitto
-build/clients/client_paho: libs += -lpaho-mqtt3a
-build/clients/client_paho_sync: libs += -lpaho-mqtt3c
+build/clients/client_paho: libs += -lpaho-mqtt3as
+build/clients/client_paho_sync: libs += -lpaho-mqtt3cs
 build/clients/%: build/obj/user/selftests/broker/clients/%.o
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $(harden_link) $(LDFLAGS) -o $@ $^ $(libs)

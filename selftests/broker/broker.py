@@ -9,7 +9,8 @@ import tempfile
 import time
 import traceback
 
-from connection import PATIENCE
+from certificates import Authority, client_context
+from connection import PATIENCE, SECURE
 from wire import Failure
 
 SETTINGS = '''allow_anonymous true
@@ -28,10 +29,11 @@ def free_port():
 class Broker:
     """mqttd on a port of its own, until the end of the with block.
 
-    DIR in @settings and in @files, name to contents, is a directory of its own.
+    DIR in @settings and in @files, name to contents, is a directory of its own; @files may be
+    a function that fills it.
     """
 
-    def __init__(self, program, dataplane, settings='', files=()):
+    def __init__(self, program, dataplane, settings='', files=(), tls=False):
         self.address = ('127.0.0.1', free_port())
         self.program = program
         self.dataplane = dataplane
@@ -41,11 +43,21 @@ class Broker:
         self.dir = tempfile.TemporaryDirectory(prefix='mqttd-test-')
         os.chmod(self.dir.name, 0o777)
         self.write('conf', f'listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
-                           f'{SETTINGS}{settings}')
-        for name, text in dict(files).items():
-            self.write(name, text)
+                           f'{self._secure() if tls else ""}{SETTINGS}{settings}')
+        if callable(files):
+            files(self.dir.name)
+        else:
+            for name, text in dict(files).items():
+                self.write(name, text)
         self.process = self.drain = None
         self._start()
+
+    def _secure(self):
+        """The first listener has TLS, and connections to it, too."""
+        authority = Authority(self.dir.name, 'tls-ca')
+        authority.issue('tls-server')
+        SECURE[self.address] = client_context(authority)
+        return 'certfile DIR/tls-server.pem\nkeyfile DIR/tls-server.key\n'
 
     def write(self, name, text):
         path = os.path.join(self.dir.name, name)
@@ -116,7 +128,14 @@ class Broker:
         try:
             self.stop()
         finally:
+            SECURE.pop(self.address, None)
             self.dir.cleanup()
+
+
+def daemon_only(test):
+    """A test of what the data plane has no part in."""
+    test.daemon_only = True
+    return test
 
 
 class Outside:

@@ -1,12 +1,12 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: MIT
-"""clients.py [--dataplane user|kernel] [--address HOST:PORT] [NAME...]
+"""clients.py [--dataplane user|kernel] [--tls] [--address HOST:PORT] [NAME...]
 
 Clients that others have written, with each version of MQTT that they speak:
 each connects with a will, subscribes, publishes a hundred messages, with MQTT
 5.0 with properties, gets them in order, unsubscribes and disconnects. They are
 Debian's, but for MQTT.js, which npm loads into ~/.cache/mqtt-clients. Starts
-build/mqttd (MQTTD); --address (MQTT_BROKER) is of a broker that is there.
+build/mqttd (MQTTD), with --tls for clients with TLS; --address (MQTT_BROKER) is of a broker that is there.
 Prints KTAP.
 """
 import argparse
@@ -68,6 +68,7 @@ def run(address, command, level, env):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[2])
     parser.add_argument('--dataplane', choices=('user', 'kernel'), default='user')
+    parser.add_argument('--tls', action='store_true')
     parser.add_argument('--address', default=os.environ.get('MQTT_BROKER'))
     parser.add_argument('--fetch', action='store_true', help='load MQTT.js, and no more')
     parser.add_argument('names', nargs='*')
@@ -79,7 +80,10 @@ def main():
     runner = Runner(sum(len(CLIENTS[name][1]) for name in names))
     modules = mqttjs() if 'mqtt.js' in names else None
     env = {**os.environ, 'NODE_PATH': modules or ''}
-    with Outside(args.address) if args.address else Broker(program(), args.dataplane) as broker:
+    with Outside(args.address) if args.address else Broker(program(), args.dataplane,
+                                                           tls=args.tls) as broker:
+        if args.tls:
+            env['MQTT_CAFILE'] = os.path.join(broker.dir.name, 'tls-ca.pem')
         for name in names:
             command, levels = CLIENTS[name]
             for level in levels:

@@ -1,17 +1,19 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: MIT
-"""conformance.py [--dataplane user|kernel] [--address HOST:PORT] [TEST...]
+"""conformance.py [--dataplane user|kernel] [--tls] [--address HOST:PORT] [TEST...]
 
 What clients of MQTT 3.1, 3.1.1 and 5.0 see of the broker, byte by byte. Starts
 build/mqttd (MQTTD) on a port of its own; with --address (MQTT_BROKER) asks
 a broker that is there, and leaves out what needs settings of our own. Prints
-KTAP. What is expected is the same on both data planes.
+KTAP. What is expected is the same on both data planes, and with --tls, which has
+all brokers' first listeners and their clients use TLS.
 
 Modules are named for the sections of MQTT 5.0, tests t_* and, if they start a
-broker, own_*. The statements of the standard that a test looks at are in its
+broker, own_*. TEST may have wildcards. The statements of the standard that a test looks at are in its
 docstring; conformance.py --coverage prints Documentation/conformance.rst.
 """
 import argparse
+import fnmatch
 import glob
 import importlib
 import os
@@ -44,12 +46,16 @@ def tests():
     return found
 
 
-def select(names):
+def select(patterns, dataplane):
+    """Those with such names; what is the same on both data planes is tried on one."""
     found = tests()
-    unknown = set(names) - {name for name, _ in found}
-    if unknown:
-        raise SystemExit(f'conformance.py: there is no test {", ".join(unknown)}')
-    return [test for test in found if not names or test[0] in names]
+    for pattern in patterns:
+        if not fnmatch.filter([name for name, _ in found], pattern):
+            raise SystemExit(f'conformance.py: there is no test {pattern}')
+    if patterns:
+        return [test for test in found if any(fnmatch.fnmatch(test[0], p) for p in patterns)]
+    return [test for test in found if dataplane == 'user' or
+            not getattr(test[1], 'daemon_only', False)]
 
 
 def shared(broker, function):
@@ -61,11 +67,11 @@ def shared(broker, function):
 
 
 def run(args):
-    selected = select(args.tests)
+    selected = select(args.tests, args.dataplane)
     runner = Runner(len(selected), args.times)
 
     def own(settings='', files=()):
-        return Broker(program(), args.dataplane, settings, files)
+        return Broker(program(), args.dataplane, settings, files, args.tls)
 
     # A network namespace has one router: those with brokers of their own come when ours is through
     with Outside(args.address) if args.address else own(args.set.replace(';', '\n')) as broker:
@@ -84,6 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[2])
     parser.add_argument('--dataplane', choices=('user', 'kernel'), default='user')
     parser.add_argument('--address', default=os.environ.get('MQTT_BROKER'))
+    parser.add_argument('--tls', action='store_true')
     parser.add_argument('--set', default='', metavar='SETTINGS',
                         help='more of them for the broker that most tests share, between ";"')
     parser.add_argument('--times', action='store_true', help='print how long each test takes')

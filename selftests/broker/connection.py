@@ -5,6 +5,7 @@ import contextlib
 import os
 import select
 import socket
+import ssl
 import struct
 import time
 
@@ -14,6 +15,9 @@ from wire import CONNACK, DISCONNECT, EXPIRY, PINGREQ_PACKET, PINGRESP, PUBACK, 
 
 # Everything has to come within this many seconds, also on a slow machine
 PATIENCE = float(os.environ.get('MQTT_TEST_PATIENCE', '30'))
+
+# Addresses where all that is not said otherwise is sent over TLS, and how: conformance.py --tls
+SECURE = {}
 
 LEVELS = (3, 4, 5)
 NEVER = 0xffffffff
@@ -26,9 +30,9 @@ def ordered(properties):
 
 class Client:
     """A connection to a host and port, or to the path of a socket; @level is the version
-    of what comes back."""
+    of what comes back; @tls an SSLContext, @resume a session of its."""
 
-    def __init__(self, address, level=5):
+    def __init__(self, address, level=5, tls=None, resume=None):
         self.address, self.level = address, level
         self.data = bytearray()
         self.connack = None
@@ -41,6 +45,17 @@ class Client:
         else:
             self.sock = socket.create_connection(address, PATIENCE)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tls = tls or SECURE.get(address)
+            if tls:
+                self._secure(tls, resume)
+
+    def _secure(self, tls, resume):
+        plain = self.sock
+        try:
+            self.sock = tls.wrap_socket(plain, server_hostname=self.address[0], session=resume)
+        except Exception:
+            plain.close()
+            raise
 
     def __enter__(self):
         return self
@@ -52,17 +67,33 @@ class Client:
         """What is sent last may meet a connection that the broker has closed."""
         try:
             self.sock.sendall(b''.join(packets))
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             pass
+
+    def send_some(self, data):
+        """What the connection takes at the moment. Returns bytes; what is left has to be next."""
+        self.sock.setblocking(False)
+        try:
+            return self.sock.send(data)
+        except ssl.SSLWantWriteError:
+            return 0
+        finally:
+            self.sock.settimeout(PATIENCE)
 
     def dribble(self, *packets):
         for byte in b''.join(packets):
             self.sock.sendall(bytes([byte]))
 
+    def readable(self, seconds):
+        """Does anything come within this time?"""
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
+        return seconds >= 0 and bool(select.select([self.sock], [], [], seconds)[0])
+
     def _more(self, deadline):
         """Returns False at the end of the stream."""
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+        if not self.readable(left):
             raise Failure(f'nothing came within {PATIENCE} s, but {bytes(self.data[:200])!r}')
         try:
             data = self.sock.recv(1 << 20)

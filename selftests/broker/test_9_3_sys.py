@@ -14,7 +14,8 @@ NUMBERS = ['bytes/received', 'bytes/sent', 'clients/active', 'clients/connected'
            'messages/stored', 'publish/bytes/received', 'publish/bytes/sent',
            'publish/messages/dropped', 'publish/messages/received', 'publish/messages/sent',
            'retained messages/count', 'shared_subscriptions/count', 'store/messages/bytes',
-           'store/messages/count', 'subscriptions/count', 'clients/held/pause', 'clients/held/rate',
+           'store/messages/count', 'subscriptions/count', 'tls/failed', 'tls/handshakes',
+           'tls/resumed', 'clients/held/pause', 'clients/held/rate',
            *(f'publish/messages/dropped/{why}' for why in
              ('conflated', 'disconnected', 'old', 'rate', 'total'))]
 

@@ -29,8 +29,7 @@ def flood(pub, begin=0, end=COUNT, topics=1):
 
 
 def ready(client, seconds):
-    return bool(client.aside or first_packet(client.data) or
-                select.select([client.sock], [], [], seconds)[0])
+    return bool(client.aside or first_packet(client.data) or client.readable(seconds))
 
 
 def harvest(sub, pub):
@@ -200,10 +199,8 @@ def own_qos1_stays(broker):
 def send_or_stall(pub, data):
     """Returns what is left when the broker has not taken anything for a while."""
     view = memoryview(data)
-    pub.sock.setblocking(False)
     while view and select.select([], [pub.sock], [], 1)[1]:
-        view = view[pub.sock.send(view):]
-    pub.sock.settimeout(PATIENCE)
+        view = view[pub.send_some(view):]
     return view
 
 
@@ -218,14 +215,12 @@ def own_pause(broker):
         # One that has nothing to do with it does not
         other.publish('x', b'', 1)
         got = []
-        pub.sock.setblocking(False)
         while len(got) < 2 * COUNT:
             _, writable, _ = select.select([sub.sock], [pub.sock] if left else [], [], PATIENCE)
             if writable:
-                left = left[pub.sock.send(left[:100000]):]
+                left = left[pub.send_some(left):]
             while ready(sub, 0) and len(got) < 2 * COUNT:
                 got.append(int(sub.expect(PUBLISH).payload[:8]))
-        pub.sock.settimeout(PATIENCE)
         check(got, list(range(2 * COUNT)), 'messages')
 
 

@@ -313,11 +313,9 @@ static const struct {
 	  "'listener 2 a' is there twice" },
 	{ "acl_file x\nper_listener_settings true\n", 2,
 	  "option 'per_listener_settings' must come before 'acl_file'" },
-	{ "listener 1\ncafile x\n", 2, "not supported yet" },
-	{ "certfile x\n", 1, "not supported yet" },
-	{ "keyfile x\n", 1, "not supported yet" },
-	{ "psk_file x\n", 1, "not supported yet" },
-	{ "require_certificate true\n", 1, "not supported yet" },
+	{ "listener 1\ntls_version tlsv1.1\n", 2, "'tlsv1.1' is not one of tlsv1.2, tlsv1.3" },
+	{ "tls_handshake_timeout 0\n", 1, "tls_handshake_timeout: '0' is not a number from 1" },
+	{ "tls_engine x\n", 1, "not supported yet" },
 	{ "plugin x.so\n", 1, "not supported yet" },
 	{ "plugin_opt_db x\n", 1, "option 'plugin_opt_db' is not supported yet" },
 	{ "connection x\n", 1, "not supported yet" },
@@ -366,6 +364,60 @@ static void test_odd_files(void **state)
 	/* Options in front of the listener that they cannot be for */
 	assert_refused("max_connections 1\nlistener 1\n",
 		       "'max_connections' must follow the 'listener'");
+}
+
+#define ON "certfile c\nkeyfile k\n"
+#define TWO_WAY ON "cafile a\nrequire_certificate true\n"
+
+/* Half of what protects is as bad as nothing, and looks better. */
+static void test_tls(void **state)
+{
+	static const struct {
+		const char *options;
+		const char *says;		/* NULL: nothing */
+	} cases[] = {
+		{ ON, NULL },
+		{ TWO_WAY "crlfile r\nuse_identity_as_username true\n", NULL },
+		{ TWO_WAY "use_subject_as_username true\n", NULL },
+		{ "psk_hint h\nuse_identity_as_username true\n", NULL },
+		{ ON "psk_hint h\ntls_version tlsv1.3\nciphers_tls1.3 x\n", NULL },
+		{ "cafile x\n", "'cafile' of listener 1 needs 'certfile' and 'keyfile'" },
+		{ "certfile x\n", "'certfile' of listener 1 needs 'keyfile'" },
+		{ "keyfile x\n", "'keyfile' of listener 1 needs 'certfile'" },
+		{ "require_certificate true\n", "'require_certificate' of listener 1 needs" },
+		{ "tls_version tlsv1.3\n", "'tls_version' of listener 1 needs" },
+		{ ON "require_certificate true\n", "needs 'cafile' or 'capath'" },
+		{ ON "crlfile x\n", "needs 'require_certificate true'" },
+		{ ON "use_subject_as_username true\n", "needs 'require_certificate true'" },
+		{ ON "use_identity_as_username true\n", "needs 'require_certificate true' or" },
+		{ TWO_WAY "psk_hint h\n", "leaves nobody" },
+		{ "psk_hint h\nrequire_certificate true\n", "needs 'certfile'" },
+		{ TWO_WAY "use_identity_as_username true\nuse_subject_as_username true\n",
+		  "contradicts" },
+	};
+	struct config conf;
+	char text[400];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "psk_file keys\nlistener 1\n%slistener 2\n",
+			 cases[i].options);
+		if (cases[i].says) {
+			assert_refused(text, cases[i].says);
+			continue;
+		}
+		load(&conf, text);
+		assert_true(tls_config_on(&conf.listeners->tls));
+		assert_false(tls_config_on(&conf.last->tls));
+		if (conf.listeners->tls.psk_hint)
+			assert_string_equal(conf.listeners->tls.psk_file, "keys");
+		config_free(&conf);
+	}
+	assert_refused("listener 1\npsk_hint h\n", "needs 'psk_file'");
+	assert_refused("listener 0 /x\n" ON, "'certfile' of listener 0 /x is not for Unix sockets");
+	assert_refused("per_listener_settings true\nlistener 1\npsk_file x\n" ON,
+		       "'psk_file' of listener 1 needs 'psk_hint'");
 }
 
 /* In front of the first listener for all of them, behind one for that one */
@@ -423,7 +475,7 @@ static void test_ignored(void **state)
 		config_free(&conf);
 	}
 	assert_true(ignored >= 10);
-	assert_true(refused >= 40);
+	assert_true(refused >= 30);
 }
 
 /* Names are unique, and each is the nearest one of itself with a letter too many */
@@ -553,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_odd_files),
 		cmocka_unit_test(test_dataplane),
+		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_ignored),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_unix_listener),

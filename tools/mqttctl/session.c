@@ -28,8 +28,9 @@ static const struct field row_fields[] = {
 
 static const struct field show_fields[] = {
 	{ "client-id", STRING }, { "state", WORD }, { "remote", WORD }, { "port", COUNT },
-	{ "username", STRING }, { "protocol", WORD }, { "dataplane", WORD },
-	{ "needs", WORD }, { "connected-for", COUNT }, { "keep-alive", COUNT },
+	{ "username", STRING }, { "protocol", WORD }, { "transport", WORD },
+	{ "tls", STRING }, { "dataplane", WORD }, { "needs", WORD },
+	{ "connected-for", COUNT }, { "keep-alive", COUNT },
 	{ "max-packet", BYTES }, { "expiry", WORD }, { "expires-in", COUNT },
 	{ "durable", WORD }, { "will", STRING }, { "will-delay", COUNT }, { "will-in", COUNT },
 	{ "subscriptions", COUNT }, { "queue-messages", COUNT }, { "queue-bytes", BYTES },

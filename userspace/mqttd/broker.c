@@ -11,6 +11,7 @@
 #include "broker.h"
 #include "client_plane.h"
 #include "dataplane.h"
+#include "handshake.h"
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
@@ -19,6 +20,7 @@
 #include "stats.h"
 #include "store.h"
 #include "sys_topics.h"
+#include "tls.h"
 #include "worker.h"
 
 /* Changes that may wait for the disk. */
@@ -37,6 +39,37 @@ static int make_endpoints(struct broker *broker)
 	for (listener = broker->conf->listeners; listener; listener = listener->next)
 		broker->endpoints[broker->n_endpoints++].conf = listener;
 	return 0;
+}
+
+static void close_tls(struct broker *broker)
+{
+	unsigned int i;
+
+	handshakes_close(broker->handshakes);
+	for (i = 0; i < broker->n_endpoints; i++)
+		tls_free(broker->endpoints[i].tls);
+}
+
+/* Reads the keys, while that is still possible. */
+static int open_tls(struct broker *broker)
+{
+	bool any = false;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < broker->n_endpoints && !err; i++) {
+		struct endpoint *endpoint = &broker->endpoints[i];
+
+		if (!tls_config_on(&endpoint->conf->tls))
+			continue;
+		err = tls_new(&endpoint->tls, endpoint->conf);
+		any = true;
+	}
+	if (!err && any)
+		err = handshakes_open(&broker->handshakes, broker);
+	if (err)
+		close_tls(broker);
+	return err;
 }
 
 static int make_workers(struct broker *broker)
@@ -201,6 +234,9 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = make_endpoints(broker);
 	if (err)
 		goto fail_endpoints;
+	err = open_tls(broker);
+	if (err)
+		goto fail_tls;
 	err = make_workers(broker);
 	if (err)
 		goto fail_workers;
@@ -218,6 +254,8 @@ fail_listeners:
 	close_workers(broker);
 	destroy_workers(broker);
 fail_workers:
+	close_tls(broker);
+fail_tls:
 	free(broker->endpoints);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
@@ -270,7 +308,10 @@ int broker_start(struct broker *broker)
 	err = auth_start(broker->auth);
 	if (err)
 		return err;
-	err = upkeep_start(broker);
+	if (broker->handshakes)
+		err = handshakes_start(broker->handshakes);
+	if (!err)
+		err = upkeep_start(broker);
 	if (!err)
 		err = sys_topics_start(broker);
 	if (!err)
@@ -279,6 +320,7 @@ int broker_start(struct broker *broker)
 		err = worker_start(&broker->workers[i]);
 	if (!err)
 		return 0;
+	handshakes_stop(broker->handshakes);
 	auth_stop(broker->auth);
 	/* not the last one, which has not started */
 	stop_workers(broker, i ? i - 1 : 0);
@@ -288,6 +330,7 @@ int broker_start(struct broker *broker)
 
 void broker_stop(struct broker *broker)
 {
+	handshakes_stop(broker->handshakes);
 	auth_stop(broker->auth);
 	stop_workers(broker, broker->n_workers);
 	end_timers(broker);
@@ -301,6 +344,7 @@ void broker_close(struct broker *broker)
 	close_store(broker);
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
+	close_tls(broker);
 	free(broker->endpoints);
 	rcu_barrier();
 	route_table_destroy(&broker->routes);

@@ -23,6 +23,7 @@
 struct auth;
 struct dataplane;
 struct endpoint;
+struct handshakes;
 struct incidents;
 struct log_topic;
 struct listeners;
@@ -38,6 +39,7 @@ struct worker;
  * @endpoints: listeners as configured; each worker has a socket for each
  * @n_endpoints: how many
  * @listeners: sockets
+ * @handshakes: of TLS; NULL if no listener has it
  * @dataplane: the kernel's router, NULL if the daemon routes; changes while the
  *	workers stand still
  * @routed: what the kernel's routers have counted that are gone; changes likewise
@@ -72,6 +74,7 @@ struct broker {
 	struct endpoint *endpoints;
 	unsigned int n_endpoints;
 	struct listeners *listeners;
+	struct handshakes *handshakes;
 	struct dataplane *dataplane;
 	struct stats routed;
 	enum dataplane_mode mode;

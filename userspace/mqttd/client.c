@@ -2,7 +2,6 @@
 /*
  * A client's life: begin, references, timeouts, end.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "client_slow.h"
 #include "farewell.h"
 #include "handler.h"
+#include "handshake.h"
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
@@ -40,6 +40,8 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 	[CLOSE_WITH_WILL]	= { LOG_TYPE_NOTICE, true, 0, "disconnected" },
 	[CLOSE_EOF]		= { LOG_TYPE_NOTICE, true, 0, "closed its connection" },
 	[CLOSE_SOCKET]		= { LOG_TYPE_NOTICE, true, 0, "disconnected: socket error" },
+	[CLOSE_HANDSHAKE]	= { LOG_TYPE_NOTICE, false, 0, "refused: TLS handshake failed" },
+	[CLOSE_TLS]		= { LOG_TYPE_NOTICE, false, 0, "disconnected: TLS error" },
 	[CLOSE_MALFORMED]	= { LOG_TYPE_NOTICE, false, REASON_MALFORMED,
 				    "disconnected due to malformed packet" },
 	[CLOSE_PROTOCOL]	= { LOG_TYPE_NOTICE, false, REASON_PROTOCOL_ERROR,
@@ -100,6 +102,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 
 	free(client->id);
 	free(client->username);
+	free(client->identity);
 	free(client);
 }
 
@@ -166,6 +169,42 @@ static void client_link(struct client *client)
 	worker->clients = client;
 }
 
+/* @address is as accept() left it. */
+static const struct transport *transport_for(const struct endpoint *endpoint,
+					     const struct sockaddr *address)
+{
+	if (endpoint->tls)
+		return &transport_tls;
+	return address->sa_family == AF_UNIX ? &transport_unix : &transport_plain;
+}
+
+/* With TLS others do that, until the handshake is done. */
+static int begin_reading(struct client *client)
+{
+	struct worker *worker = client->worker;
+	int err;
+
+	if (client->endpoint->tls) {
+		client->holds = HOLD_HANDSHAKE;
+		client->events = 0;
+		return handshake_begin(worker->broker->handshakes, client);
+	}
+	err = client_await_connect(client);
+	if (!err)
+		err = worker_watch(worker, client->conn.fd, EPOLLIN, &client->source);
+	if (err)
+		timer_cancel(&worker->timers, &client->timer);
+	return err;
+}
+
+int client_await_connect(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	return timer_set(&worker->timers, &client->timer,
+			 worker->now + worker->broker->conf->connect_timeout * 1000);
+}
+
 int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	       const struct sockaddr *address, socklen_t len)
 {
@@ -175,7 +214,7 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (!client)
 		return -ENOMEM;
 	client->source.handle = client_handle;
-	client->conn.transport = address->sa_family == AF_UNIX ? &transport_unix : &transport_plain;
+	client->conn.transport = transport_for(endpoint, address);
 	client->conn.fd = fd;
 	client->worker = worker;
 	client->endpoint = endpoint;
@@ -186,13 +225,11 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
-	err = timer_set(&worker->timers, &client->timer,
-			worker->now + worker->broker->conf->connect_timeout * 1000);
-	if (err)
-		goto fail_timer;
-	err = worker_watch(worker, fd, EPOLLIN, &client->source);
-	if (err)
-		goto fail_watch;
+	err = begin_reading(client);
+	if (err) {
+		client_put(client);
+		return err;
+	}
 	client_link(client);
 	__atomic_fetch_add(&endpoint->connections, 1, __ATOMIC_RELAXED);
 	stats_add(&worker->stats, STAT_CLIENTS, 1);
@@ -200,12 +237,6 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	log_limited(LOG_TYPE_DEBUG, "New connection from %s on port %u.", client_address(client),
 		    (unsigned int)endpoint->conf->port);
 	return 0;
-
-fail_watch:
-	timer_cancel(&worker->timers, &client->timer);
-fail_timer:
-	free(client);
-	return err;
 }
 
 const char *client_close_text(enum close_reason reason)
@@ -308,12 +339,13 @@ void client_destroy(struct client *client)
 	client_pause_free(client);
 	client_slow_free(client);
 	told = say_goodbye(client);
-	if (told || client->closing == CLOSE_REFUSED)
+	if (told || client->closing == CLOSE_REFUSED || client->closing == CLOSE_HANDSHAKE ||
+	    client->closing == CLOSE_TLS)
 		drain(client);
 	if (client->events)
 		worker_unwatch(worker, client->conn.fd);
 	if (!told || !linger(client))
-		close(client->conn.fd);
+		conn_close(&client->conn);
 	session_leave(client);
 
 	*client->link = client->next;
@@ -337,6 +369,8 @@ void client_notified(struct client *client, unsigned int notices)
 		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)
 		return;
+	if (notices & NOTICE_TLS)
+		client_secured(client);
 	if (notices & NOTICE_READY)
 		handler_connect_claim(client);
 	if (notices & NOTICE_AUTH) {

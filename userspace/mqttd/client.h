@@ -50,6 +50,7 @@ enum client_hold {
 	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate or byte_rate */
 	HOLD_PLANE	= 1 << 6,	/* the kernel shall give it back: nothing is sent either */
 	HOLD_PAUSE	= 1 << 7,	/* a subscriber does not keep up with it */
+	HOLD_HANDSHAKE	= 1 << 8,	/* of TLS; until then the connection is not the worker's */
 };
 
 enum close_reason {
@@ -58,6 +59,8 @@ enum close_reason {
 	CLOSE_WITH_WILL,	/* likewise, and wants its will published */
 	CLOSE_EOF,
 	CLOSE_SOCKET,		/* socket error */
+	CLOSE_HANDSHAKE,	/* of TLS, which has failed */
+	CLOSE_TLS,		/* what came later is not TLS */
 	CLOSE_MALFORMED,	/* a packet that is none */
 	CLOSE_PROTOCOL,		/* one that must not come, or not so */
 	CLOSE_TOPIC_NAME,	/* wildcards in it */
@@ -137,6 +140,10 @@ struct terms {
  * @refs: the connection's own, and one per mailbox it is in; any thread
  * @fences: workers that have not yet passed; any thread
  * @state: enum client_state
+ * @identified: the user name is @identity, whatever CONNECT says, and no password is asked
+ *	for; from the handshake on, as is
+ * @identity: by certificate or key, NULL if it has none
+ * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
  * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
@@ -154,6 +161,7 @@ struct terms {
  * @dirty: in the worker's list @next_dirty
  * @blocked: the socket takes no more; epoll tells when it does
  * @congested: the session's queue waits for @out to become short
+ * @again: in the worker's list @next_again of those with more to read, see conn->more
  * @parsing: packets are being handled, one after the other
  * @in: received, not handled
  * @need: bytes of the first packet in @in, 0 while unknown
@@ -201,7 +209,10 @@ struct client {
 	uint8_t state;
 	uint8_t auth;
 	uint8_t closing;
-	uint8_t holds;
+	bool identified;
+	uint16_t holds;
+	char *identity;
+	const char *tls_why;
 	bool tx_held;
 	bool backlog;
 	bool host_only;
@@ -215,6 +226,7 @@ struct client {
 	bool unclaimed;
 	bool pumping;
 	bool congested;
+	bool again;
 	bool parsing;
 	bool tailored;
 	bool tailored_known;
@@ -242,6 +254,7 @@ struct client {
 	struct client **link;
 	struct client *next_dirty;
 	struct client *next_closing;
+	struct client *next_again;
 	struct rcu_head rcu;
 	uint64_t since;
 	union {
@@ -254,11 +267,14 @@ struct client {
 #define CLIENT_ADDRESS_MAX ADDRESS_MAX
 
 /*
- * Takes @fd over if it succeeds; the caller keeps it on -errno. @address is as
- * accept() left it.
+ * Takes @fd over if it succeeds; the caller keeps it on -errno; -ESHUTDOWN: the broker
+ * ends. @address is as accept() left it.
  */
 int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	       const struct sockaddr *address, socklen_t len);
+
+/* It has connect_timeout from now on. 0 or -ENOMEM. */
+int client_await_connect(struct client *client);
 
 /* Any thread. client_get_live() under RCU: false if the client is being freed. */
 bool client_get_live(struct client *client);
@@ -347,6 +363,9 @@ void client_deliver(struct client *client, struct message *msg,
 int client_publish(struct client *client, const struct stored *msg,
 		   const struct delivery *delivery, u16 packet_id, bool dup);
 
+/* Below: client_tls.c. The handshake is over, with success or not. */
+void client_secured(struct client *client);
+
 /* Below: client_io.c */
 
 void client_handle(struct event_source *source, uint32_t events);
@@ -354,6 +373,7 @@ void client_flush(struct client *client);
 void client_add_dirty(struct client *client);	/* for client_make_dirty() */
 void client_parse_held(struct client *client);
 void client_watch(struct client *client);
+void client_read_again(struct worker *worker);	/* those whose worker's list it is */
 
 /* There is something to flush. */
 static inline void client_make_dirty(struct client *client)

@@ -46,6 +46,24 @@ static uint32_t wanted_events(const struct client *client)
 	return events || client->conn.transport->barriers ? events : EPOLLRDHUP | EPOLLET;
 }
 
+static bool conn_has_more(const struct client *client)
+{
+	return client->conn.more && !client->holds && !client->closing;
+}
+
+/* In the next round: the descriptor may never be readable again for what is there. */
+static void read_later(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (client->again)
+		return;
+	client_get(client);
+	client->again = true;
+	client->next_again = worker->again;
+	worker->again = client;
+}
+
 /* What epoll is to report follows from @holds and @blocked. */
 void client_watch(struct client *client)
 {
@@ -53,6 +71,8 @@ void client_watch(struct client *client)
 	struct worker *worker = client->worker;
 	int fd = client->conn.fd, err = 0;
 
+	if (conn_has_more(client))
+		read_later(client);
 	if (events == client->events)
 		return;
 	/* A descriptor in the set reports errors even if nothing is wanted. */
@@ -181,7 +201,9 @@ static void close_failed(struct client *client, int err)
 {
 	bool kernel = client->conn.transport->barriers;
 
-	if (kernel && err == ETIMEDOUT)
+	if (client->conn.transport == &transport_tls && err == EPROTO)
+		client_close(client, CLOSE_TLS, transport_tls_why(&client->conn));
+	else if (kernel && err == ETIMEDOUT)
 		client_close(client, CLOSE_KEEPALIVE, NULL);
 	else if (kernel && err == ENOBUFS)
 		client_close(client, CLOSE_SLOW, NULL);
@@ -212,7 +234,7 @@ static bool read_once(struct client *client)
 	}
 	stats_add(&client->worker->stats, STAT_BYTES_RECEIVED, n);
 	handle_received(client, &place, n);
-	return conn->transport->barriers || (size_t)n == place.room;
+	return conn->transport->barriers || conn->more || (size_t)n == place.room;
 }
 
 /*
@@ -242,6 +264,26 @@ static void client_read(struct client *client)
 	for (i = 0; i < READ_ROUNDS && more && !client->holds && !client->closing; i++)
 		more = client->conn.transport->barriers ? read_behind_barrier(client) :
 			read_once(client);
+	if (conn_has_more(client))
+		read_later(client);
+	/* Answers of TLS itself */
+	if (client->conn.unsent && !client->blocked)
+		client_make_dirty(client);
+}
+
+void client_read_again(struct worker *worker)
+{
+	struct client *client, *next;
+
+	client = worker->again;
+	worker->again = NULL;
+	for (; client; client = next) {
+		next = client->next_again;
+		client->again = false;
+		if (conn_has_more(client))
+			client_read(client);
+		client_put(client);
+	}
 }
 
 /*
@@ -285,16 +327,17 @@ void client_flush(struct client *client)
 	/* Answers promise something about what was published before. */
 	port_flush(client->worker);
 	client->blocked = false;
-	while (!client->blocked && (!outq_empty(&client->out) ||
+	while (!client->blocked && (conn->unsent || !outq_empty(&client->out) ||
 				    (!client->closing && client_slow_send(client)))) {
 		count = outq_iov(&client->out, iov, IOV_COUNT);
 		n = conn->transport->sendv(conn, iov, count);
 		if (n < 0 && n != -EAGAIN && n != -EINTR) {
 			outq_clear(&client->out);
+			conn->unsent = false;
 			close_failed(client, -n);
 			break;
 		}
-		client->blocked = n <= 0;
+		client->blocked = n < 0 || conn->unsent;
 		if (n > 0)
 			note_sent(client, n);
 	}
@@ -354,7 +397,8 @@ static void see_end(struct client *client)
 	u8 byte;
 	ssize_t n = recv(client->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-	if (n > 0 || client->in.len || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+	if (n > 0 || client->in.len || client->conn.more ||
+	    (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	client_close(client, n ? CLOSE_SOCKET : CLOSE_EOF, n ? strerror(errno) : NULL);
 }

@@ -29,6 +29,16 @@ static const size_t listener_strings[] = {
 	offsetof(struct listener_config, mount_point),
 	offsetof(struct listener_config, password_file),
 	offsetof(struct listener_config, acl_file),
+	offsetof(struct listener_config, tls.cafile),
+	offsetof(struct listener_config, tls.capath),
+	offsetof(struct listener_config, tls.certfile),
+	offsetof(struct listener_config, tls.keyfile),
+	offsetof(struct listener_config, tls.crlfile),
+	offsetof(struct listener_config, tls.dhparamfile),
+	offsetof(struct listener_config, tls.ciphers),
+	offsetof(struct listener_config, tls.ciphersuites),
+	offsetof(struct listener_config, tls.psk_file),
+	offsetof(struct listener_config, tls.psk_hint),
 	offsetof(struct listener_config, where),
 };
 
@@ -38,6 +48,7 @@ static const size_t config_strings[] = {
 	offsetof(struct config, acl_file),
 	offsetof(struct config, auto_id_prefix),
 	offsetof(struct config, password_file),
+	offsetof(struct config, psk_file),
 	offsetof(struct config, clientid_prefixes),
 	offsetof(struct config, persistence_file),
 	offsetof(struct config, persistence_location),
@@ -70,6 +81,7 @@ static const struct listener_config listener_defaults = {
 	.allow_anonymous = CONFIG_UNSET,
 	.allow_zero_length_clientid = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
+	.max_handshakes = CONFIG_HANDSHAKES,
 	.max_qos = 2,
 	.max_topic_alias = CONFIG_TOPIC_ALIASES,
 };
@@ -230,6 +242,8 @@ static int listener_finish(const struct config *conf, struct listener_config *li
 		err = string_fill(&listener->acl_file, conf->acl_file);
 	if (!err)
 		err = string_fill(&listener->auto_id_prefix, conf->auto_id_prefix);
+	if (!err && listener->tls.psk_hint)
+		err = string_fill(&listener->tls.psk_file, conf->psk_file);
 	return err;
 }
 
@@ -282,6 +296,8 @@ int config_finish(struct config *conf, unsigned int port)
 		err = check_twice(conf, listener);
 		if (!err)
 			err = listener_finish(conf, listener);
+		if (!err)
+			err = config_check_tls(conf, listener);
 	}
 	if (!err)
 		err = persistence_finish(conf);
@@ -319,6 +335,8 @@ int config_init(struct config *conf)
 		.slow_consumer_policy = SLOW_DROP_NEW,
 		.standard = listener_defaults,
 		.sys_interval = 10,
+		.tls_handshake_threads = 2,
+		.tls_handshake_timeout = 10,
 		.workers = cpus < 1 ? 1 : cpus > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : cpus,
 	};
 	conf->auto_id_prefix = strdup("auto-");

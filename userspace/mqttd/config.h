@@ -39,6 +39,54 @@ struct config_option;
 
 #define CONFIG_UNSET (-1)
 
+/* The oldest version that clients may have. */
+enum tls_version {
+	TLS_VERSION_1_2,
+	TLS_VERSION_1_3,
+};
+
+/**
+ * struct tls_config - how a listener's connections are protected
+ * @cafile: whose client certificates are believed, PEM
+ * @capath: likewise, a directory
+ * @certfile: the certificate, with what leads to its issuer
+ * @keyfile: its key
+ * @crlfile: certificates that were revoked
+ * @dhparamfile: for finite field Diffie-Hellman
+ * @ciphers: of TLS 1.2, as OpenSSL has them
+ * @ciphersuites: of TLS 1.3
+ * @psk_file: after loading: identities and their keys
+ * @psk_hint: pre-shared keys are known, and this is said to clients with TLS 1.2
+ * @version: enum tls_version
+ * @require_certificate: clients without a good one are refused
+ * @use_identity: the certificate's common name, or the key's identity, is the user name
+ * @use_subject: the certificate's subject is
+ *
+ * The main thread's.
+ */
+struct tls_config {
+	char *cafile;
+	char *capath;
+	char *certfile;
+	char *keyfile;
+	char *crlfile;
+	char *dhparamfile;
+	char *ciphers;
+	char *ciphersuites;
+	char *psk_file;
+	char *psk_hint;
+	int64_t version;
+	int64_t require_certificate;
+	int64_t use_identity;
+	int64_t use_subject;
+};
+
+/* Is anything protected at all? */
+static inline bool tls_config_on(const struct tls_config *tls)
+{
+	return tls->certfile || tls->psk_hint;
+}
+
 /**
  * struct listener_config - where to listen and for whom
  * @next: next one, in the order of the file
@@ -58,6 +106,8 @@ struct config_option;
  * @mount_point: goes in front of all topics of the clients, or NULL
  * @password_file: after loading: who may connect, or NULL
  * @acl_file: after loading: who may do what, or NULL
+ * @max_handshakes: of TLS at a time
+ * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
  */
@@ -79,6 +129,8 @@ struct listener_config {
 	char *mount_point;
 	char *password_file;
 	char *acl_file;
+	int64_t max_handshakes;
+	struct tls_config tls;
 	char *where;
 	bool optional;
 };
@@ -143,6 +195,8 @@ struct config {
 	int64_t slow_consumer_pause;		/* milliseconds, 0 for none */
 	int64_t slow_consumer_policy;		/* enum slow_consumer_policy */
 	int64_t sys_interval;			/* seconds, 0 for no $SYS topics */
+	int64_t tls_handshake_threads;
+	int64_t tls_handshake_timeout;		/* seconds */
 	int64_t upgrade_outgoing_qos;
 	int64_t workers;
 	int64_t log_facility;			/* of syslog(3) */
@@ -158,6 +212,7 @@ struct config {
 	char *acl_file;				/* for listeners without */
 	char *auto_id_prefix;			/* likewise */
 	char *password_file;			/* likewise */
+	char *psk_file;				/* likewise */
 	char *clientid_prefixes;		/* what client ids have to begin with, or NULL */
 	char *persistence_file;
 	char *persistence_location;		/* directory, NULL for the working directory */
@@ -174,6 +229,7 @@ struct config {
 
 #define CONFIG_DEFAULT_PORT	1883	/* registered for MQTT */
 #define CONFIG_DATABASE		"mqttd.db"
+#define CONFIG_HANDSHAKES	1000
 #define CONFIG_TOPIC_ALIASES	10	/* mosquitto's default */
 #define CONFIG_WORKERS_MAX	64
 
@@ -279,6 +335,11 @@ int config_set_word(struct config *conf, const struct config_option *opt, char *
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
+
+/* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
+int config_check_tls(struct config *conf, const struct listener_config *listener);
+
+/* Below: config_file.c */
 int config_note_standard(struct config *conf, const struct config_option *opt);
 struct listener_config *config_listener_add(struct config *conf, const char *address,
 					    int64_t port);

@@ -15,6 +15,7 @@
 #include "config_check.h"
 #include "log.h"
 #include "permissions.h"
+#include "tls.h"
 
 static int complain(const char *option, const char *what, int err)
 {
@@ -61,6 +62,24 @@ static int check_parent(const char *option, const char *path)
 	return err;
 }
 
+/* They are read as who is asked to test, not as the one who will read them. */
+static int check_tls(const struct config *conf)
+{
+	const struct listener_config *listener;
+	struct tls *tls;
+	int err;
+
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		if (!tls_config_on(&listener->tls))
+			continue;
+		err = tls_new(&tls, listener);
+		if (err)
+			return err;
+		tls_free(tls);
+	}
+	return 0;
+}
+
 static int check_access_files(const struct config *conf)
 {
 	struct permissions permissions;
@@ -87,6 +106,7 @@ int config_check(const struct config *conf)
 		check_parent("log_dest", log_file),
 		check_parent("pid_file", conf->pid_file),
 		check_access_files(conf),
+		check_tls(conf),
 	};
 	size_t i;
 

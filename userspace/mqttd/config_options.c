@@ -33,6 +33,10 @@ static const struct option_word words_facility[] = {
 	{ "4", LOG_LOCAL4 }, { "5", LOG_LOCAL5 }, { "6", LOG_LOCAL6 }, { "7", LOG_LOCAL7 }, { }
 };
 
+static const struct option_word words_tls_version[] = {
+	{ "tlsv1.2", TLS_VERSION_1_2 }, { "tlsv1.3", TLS_VERSION_1_3 }, { }
+};
+
 static const struct option_word words_slow_consumer[] = {
 	{ "drop-new", SLOW_DROP_NEW }, { "drop-old", SLOW_DROP_OLD },
 	{ "conflate", SLOW_CONFLATE }, { "disconnect", SLOW_DISCONNECT }, { }
@@ -171,6 +175,12 @@ static int set_acl_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+static int set_psk_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, tls.psk_file),
+			   config_set_file);
+}
+
 /* Filters of the listener's clients begin with it. */
 static int set_mount_point(struct config *conf, const struct config_option *opt, char *value)
 {
@@ -295,6 +305,8 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define WORD(member, list) .set = config_set_word, AT(member), .words = list
 #define STRING(member)	.set = config_set_string, AT(member)
 #define FLAG(member)	WORD(member, words_bool)
+#define TLS_STRING(member) .set = config_set_string, AT_LISTENER(tls.member)
+#define TLS_WORD(member, list) .set = config_set_word, AT_LISTENER(tls.member), .words = list
 
 #define AUTH	"without it clients would get in whom it keeps out"
 #define TLS	"without it the traffic would not be protected as it asks"
@@ -317,17 +329,25 @@ const struct config_option config_options[] = {
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
 	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
 	{ "byte_rate", NUMBER(byte_rate, 0, UINT32_MAX) },
+	{ "cafile", TLS_STRING(cafile) },
+	{ "capath", TLS_STRING(capath) },
+	{ "certfile", TLS_STRING(certfile) },
 	{ "check_payload_format", FLAG(check_payload_format) },
 	{ "check_retain_source", FLAG(check_retain_source) },
+	{ "ciphers", TLS_STRING(ciphers) },
+	{ "ciphers_tls1.3", TLS_STRING(ciphersuites) },
 	{ "clientid_prefixes", STRING(clientid_prefixes) },
 	{ "connect_timeout", NUMBER(connect_timeout, 1, 3600) },
 	{ "connection_messages", FLAG(connection_messages) },
 	{ "connection_rate", NUMBER(connection_rate, 0, INT32_MAX) },
 	{ "control_socket_group", STRING(control_socket_group) },
 	{ "control_socket_path", .set = set_control_socket, AT(control_socket_path) },
+	{ "crlfile", TLS_STRING(crlfile) },
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
+	{ "dhparamfile", TLS_STRING(dhparamfile) },
 	{ "global_max_connections", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
 	{ "include_dir", .set = config_set_include_dir },
+	{ "keyfile", TLS_STRING(keyfile) },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },
 	{ "log_facility", WORD(log_facility, words_facility) },
@@ -365,9 +385,12 @@ const struct config_option config_options[] = {
 	{ "pid_file", STRING(pid_file) },
 	{ "port", .set = set_port, AT_LISTENER(port), .min = 1, .max = 65535 },
 	{ "protocol", .set = set_protocol },
+	{ "psk_file", .set = set_psk_file, AT(psk_file) },
+	{ "psk_hint", TLS_STRING(psk_hint) },
 	{ "queue_qos0_messages", FLAG(queue_qos0_messages) },
 	{ "rate_policy", WORD(rate_policy, words_rate_policy) },
 	{ "receive_maximum", NUMBER(receive_maximum, 1, UINT16_MAX) },
+	{ "require_certificate", TLS_WORD(require_certificate, words_bool) },
 	{ "retain_available", FLAG(retain_available) },
 	{ "retained_persistence", FLAG(persistence) },
 	{ "server_reference", STRING(server_reference) },
@@ -377,7 +400,14 @@ const struct config_option config_options[] = {
 	{ "slow_consumer_policy", WORD(slow_consumer_policy, words_slow_consumer) },
 	{ "socket_domain", .set = config_set_word, AT_LISTENER(family), .words = words_family },
 	{ "sys_interval", NUMBER(sys_interval, 0, UINT16_MAX) },
+	{ "tls_handshake_threads", NUMBER(tls_handshake_threads, 1, CONFIG_WORKERS_MAX) },
+	{ "tls_handshake_timeout", NUMBER(tls_handshake_timeout, 1, 3600) },
+	{ "tls_max_handshakes", .set = config_set_number, AT_LISTENER(max_handshakes),
+	  .min = 1, .max = INT32_MAX },
+	{ "tls_version", TLS_WORD(version, words_tls_version) },
 	{ "upgrade_outgoing_qos", FLAG(upgrade_outgoing_qos) },
+	{ "use_identity_as_username", TLS_WORD(use_identity, words_bool) },
+	{ "use_subject_as_username", TLS_WORD(use_subject, words_bool) },
 	{ "use_username_as_clientid", .set = config_set_word,
 	  AT_LISTENER(use_username_as_clientid), .words = words_bool },
 	{ "user", STRING(user) },
@@ -395,25 +425,11 @@ const struct config_option config_options[] = {
 	{ "plugin_opt_*", .set = refuse, .why = AUTH },
 	{ "plugin_use", .set = refuse, .why = AUTH },
 	{ "proxy_protocol*", .set = refuse, .why = "no client would be understood" },
-	{ "psk_file", .set = refuse, .why = AUTH },
-	{ "psk_hint", .set = refuse, .why = TLS },
-	{ "require_certificate", .set = refuse, .why = AUTH },
-	{ "use_identity_as_username", .set = refuse, .why = AUTH },
-	{ "use_subject_as_username", .set = refuse, .why = AUTH },
 
-	/* TLS */
-	{ "cafile", .set = refuse, .why = TLS },
-	{ "capath", .set = refuse, .why = TLS },
-	{ "certfile", .set = refuse, .why = TLS },
-	{ "ciphers", .set = refuse, .why = TLS },
-	{ "ciphers_tls1.3", .set = refuse, .why = TLS },
-	{ "crlfile", .set = refuse, .why = TLS },
-	{ "dhparamfile", .set = refuse, .why = TLS },
-	{ "keyfile", .set = refuse, .why = TLS },
+	/* keys that are not in files */
 	{ "tls_engine", .set = refuse, .why = TLS },
 	{ "tls_engine_kpass_sha1", .set = refuse, .why = TLS },
 	{ "tls_keyform", .set = refuse, .why = TLS },
-	{ "tls_version", .set = refuse, .why = TLS },
 
 	/* bridges */
 	{ "address", .set = refuse, .why = BRIDGE },

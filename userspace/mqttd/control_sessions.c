@@ -231,9 +231,24 @@ static int list_filter(void *ctx, const struct session_filter *filter)
 	return json_array_size(filters) >= FILTERS_LISTED;
 }
 
+static void describe_tls(json_t *object, const struct client *client)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %s%s", transport_tls_version(&client->conn),
+		 transport_tls_cipher(&client->conn),
+		 transport_tls_resumed(&client->conn) ? ", resumed" : "");
+	put_text(object, "tls", text);
+}
+
+/* While the workers stand still: OpenSSL's part of a connection is theirs. */
 static void describe_client(json_t *object, const struct client *client)
 {
 	u64 now = timer_now();
+
+	put_text(object, "transport", client->conn.transport->name);
+	if (client->conn.transport == &transport_tls)
+		describe_tls(object, client);
 
 	put_count(object, "connected-for", (now - client->since) / 1000);
 	put_count(object, "keep-alive", client->keepalive);

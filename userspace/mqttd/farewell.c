@@ -47,7 +47,7 @@ static void end(struct farewell *farewell)
 	conn->transport->recv(conn, worker->scratch, WORKER_SCRATCH_SIZE);
 	timer_cancel(&worker->timers, &farewell->timer);
 	worker_unwatch(worker, conn->fd);
-	close(conn->fd);
+	conn_close(conn);
 	outq_clear(&farewell->out);
 	*farewell->link = farewell->next;
 	if (farewell->next)
@@ -61,6 +61,11 @@ static void expired(struct timer *timer)
 	end(container_of(timer, struct farewell, timer));
 }
 
+static bool is_left(const struct farewell *farewell)
+{
+	return farewell->conn.unsent || !outq_empty(&farewell->out);
+}
+
 static void writable(struct event_source *source, uint32_t events)
 {
 	struct farewell *farewell = container_of(source, struct farewell, source);
@@ -68,12 +73,12 @@ static void writable(struct event_source *source, uint32_t events)
 	struct iovec iov[IOV_COUNT];
 	ssize_t n = 0;
 
-	while (!outq_empty(&farewell->out) && n >= 0) {
+	while (is_left(farewell) && n >= 0) {
 		n = conn->transport->sendv(conn, iov, outq_iov(&farewell->out, iov, IOV_COUNT));
 		if (n > 0)
 			outq_sent(&farewell->out, n);
 	}
-	if (outq_empty(&farewell->out) || (n != -EAGAIN && n != -EINTR) || events & EPOLLERR)
+	if (!is_left(farewell) || (n != -EAGAIN && n != -EINTR) || events & EPOLLERR)
 		end(farewell);
 }
 

@@ -53,20 +53,34 @@ static char *text_of(struct packet_string string)
 	return strndup((const char *)string.data, string.len);
 }
 
+/* Who has shown a certificate or a key that is to say who it is need not say it again. */
+static int keep_username(struct client *client, const struct packet_connect *connect)
+{
+	if (client->identified) {
+		client->username = client->identity;
+		client->identity = NULL;
+		return 0;
+	}
+	if (!connect->has_username)
+		return 0;
+	client->username = text_of(connect->username);
+	return client->username ? 0 : -ENOMEM;
+}
+
 static int keep_names(struct client *client, const struct packet_connect *connect)
 {
 	const struct listener_config *listener = client->endpoint->conf;
-	struct packet_string id = connect->client_id;
+	int err = keep_username(client, connect);
+	const char *name = client->username;
 
-	if (connect->has_username) {
-		client->username = text_of(connect->username);
-		if (!client->username)
-			return -ENOMEM;
-	}
-	if (listener->use_username_as_clientid)
-		id = connect->username;
-	client->terms.id_assigned = !id.len;
-	client->id = id.len ? text_of(id) : generated_id(listener->auto_id_prefix);
+	if (err)
+		return err;
+	/* The setting can change at any time */
+	if (!listener->use_username_as_clientid || (name && !*name))
+		name = NULL;
+	client->terms.id_assigned = !name && !connect->client_id.len;
+	client->id = name ? strdup(name) : connect->client_id.len ? text_of(connect->client_id) :
+		     generated_id(listener->auto_id_prefix);
 	return client->id ? 0 : -ENOMEM;
 }
 
@@ -126,7 +140,7 @@ static bool check_id(struct client *client, const struct packet_connect *connect
 	bool may_be_empty = listener->allow_zero_length_clientid;
 
 	if (listener->use_username_as_clientid)
-		return (connect->has_username && connect->username.len) ||
+		return client->identity || (connect->has_username && connect->username.len) ||
 		       refuse(client, REASON_NOT_AUTHORIZED,
 			      "no user name, which is to be the client identifier");
 	/* [MQTT-3.1.3-8]; there was no such thing in 3.1, in 5.0 it has no condition */
@@ -185,10 +199,18 @@ static bool check_keepalive(struct client *client)
 	return true;
 }
 
+static bool check_identity(struct client *client)
+{
+	return !client->identified || client->identity ||
+	       refuse(client, REASON_CREDENTIALS,
+		      "no name in its certificate, or no key, that could be the user name");
+}
+
 static bool check(struct client *client, const struct packet_connect *connect)
 {
-	return check_server(client, connect) && check_id(client, connect) &&
-	       check_will(client, connect) && check_keepalive(client);
+	return check_identity(client) && check_server(client, connect) &&
+	       check_id(client, connect) && check_will(client, connect) &&
+	       check_keepalive(client);
 }
 
 /* MQTT 5.0 4.13: only its clients are told what is wrong with CONNECT. */
@@ -201,6 +223,16 @@ static void refuse_packet(struct client *client, int err, const char *why)
 	else
 		connack_refuse(client, err == -EPROTO ? REASON_PROTOCOL_ERROR : REASON_MALFORMED,
 			       why);
+}
+
+static enum auth_result authenticate(struct client *client,
+				     const struct packet_connect *connect)
+{
+	if (client->identified)
+		return AUTH_OK;
+	return auth_check(client->worker->broker->auth, client, client->username,
+			  connect->has_password ? connect->password.data : NULL,
+			  connect->password.len);
 }
 
 void handle_connect(struct client *client, struct packet *packet)
@@ -231,9 +263,7 @@ void handle_connect(struct client *client, struct packet *packet)
 	if (!check_prefix(client))
 		return;
 	client->state = CLIENT_WAITING;
-	result = auth_check(client->worker->broker->auth, client, client->username,
-			    connect.has_password ? connect.password.data : NULL,
-			    connect.password.len);
+	result = authenticate(client, &connect);
 	if (connect.has_password)
 		explicit_bzero((void *)connect.password.data, connect.password.len);
 	if (result == AUTH_PENDING)

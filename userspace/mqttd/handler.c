@@ -50,6 +50,9 @@ static bool flags_valid(const struct client *client, const struct handler *handl
 	return handler->flags == ANY_FLAGS || flags == handler->flags;
 }
 
+/* What such a client sends first would be a CONNECT with flags that it must not have. */
+#define TLS_HANDSHAKE	0x16
+
 static bool refuse(struct client *client, enum close_reason reason, const char *detail)
 {
 	client_close(client, reason, detail);
@@ -66,6 +69,8 @@ bool handler_admit(struct client *client, u8 byte1, size_t size)
 		return refuse(client, CLOSE_MALFORMED, "packet type 0");
 	if (!handler->handle)
 		return refuse(client, CLOSE_PROTOCOL, "unexpected packet type");
+	if (client->state == CLIENT_NEW && byte1 == TLS_HANDSHAKE)
+		return refuse(client, CLOSE_MALFORMED, "a TLS handshake on a listener without TLS");
 	if (!flags_valid(client, handler, byte1 & 0x0f))
 		return refuse(client, CLOSE_MALFORMED, "reserved flags in the fixed header");
 	if (client->state == CLIENT_NEW && handler->handle != handle_connect)

@@ -27,6 +27,8 @@
 #define ACCEPT_ROUND	64
 /* Likewise, of a socket that others accept from: they are to have theirs. */
 #define ACCEPT_SHARED	1
+/* With too many handshakes: how long until there may be fewer. */
+#define HANDSHAKES_MS	10
 /* Without descriptors or memory for another connection: how long to wait. */
 #define PAUSE_MS	500
 
@@ -92,6 +94,21 @@ static void pause_accepting(struct listener *listener, int err)
 			    strerror(err));
 	if (!timer_set(&worker->timers, &listener->timer, worker->now + PAUSE_MS))
 		worker_unwatch(worker, listener->fd);
+}
+
+/* Who comes waits in the backlog until others are through. */
+static bool wait_for_handshakes(struct listener *listener)
+{
+	const struct endpoint *endpoint = listener->endpoint;
+	struct worker *worker = listener->worker;
+
+	if (!endpoint->tls || __atomic_load_n(&endpoint->handshakes, __ATOMIC_RELAXED) <
+			      __atomic_load_n(&endpoint->conf->max_handshakes, __ATOMIC_RELAXED))
+		return false;
+	stats_add(&worker->stats, STAT_TLS_WAITS, 1);
+	if (!timer_set(&worker->timers, &listener->timer, worker->now + HANDSHAKES_MS))
+		worker_unwatch(worker, listener->fd);
+	return true;
 }
 
 static void accepted(struct listener *listener)
@@ -174,16 +191,19 @@ static void admit(struct listener *listener, int fd, const struct sockaddr *addr
 {
 	const struct refusal *refusal = find_refusal(listener, address);
 	struct worker *worker = listener->worker;
-	int one = 1;
+	int one = 1, err = 0;
 
 	if (!refusal) {
 		if (worker->broker->conf->set_tcp_nodelay)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (!client_new(worker, listener->endpoint, fd, address, len))
+		err = client_new(worker, listener->endpoint, fd, address, len);
+		if (!err)
 			return;
 		refusal = &refusals[3];
 	}
-	refuse(worker, refusal, address);
+	/* At the end of the broker nobody makes handshakes any more. */
+	if (err != -ESHUTDOWN)
+		refuse(worker, refusal, address);
 	close(fd);
 }
 
@@ -196,6 +216,8 @@ static void accept_some(struct event_source *source, uint32_t events)
 
 	(void)events;
 	for (i = 0; i < round; i++) {
+		if (wait_for_handshakes(listener))
+			return;
 		len = sizeof(address);
 		fd = accept4(listener->fd, (struct sockaddr *)&address, &len,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -13,11 +13,14 @@
 #include "config.h"
 
 struct broker;
+struct tls;
 struct worker;
 
 /**
  * struct endpoint - a listener as configured
  * @conf: settings
+ * @tls: what it has for TLS, or NULL
+ * @handshakes: connections that are not through with theirs; any thread
  * @connections: open ones; any worker
  * @offloaded: of these, where the kernel has the connection
  * @hosted: of these, what the kernel reaches through a port
@@ -25,6 +28,8 @@ struct worker;
  */
 struct endpoint {
 	const struct listener_config *conf;
+	struct tls *tls;
+	uint32_t handshakes;
 	uint32_t connections;
 	uint32_t offloaded;
 	uint32_t hosted;

@@ -32,6 +32,7 @@ enum notice {
 	NOTICE_QUEUE	= 1 << 3,	/* there is something new in the session's queue */
 	NOTICE_AUTH	= 1 << 4,	/* the password was checked */
 	NOTICE_END	= 1 << 5,	/* close: the operator wants it */
+	NOTICE_TLS	= 1 << 6,	/* the handshake is over */
 };
 
 /**

@@ -11,10 +11,12 @@
 #include "broker.h"
 #include "config.h"
 #include "lines.h"
+#include "listener.h"
 #include "log.h"
 #include "permissions.h"
 #include "process.h"
 #include "reload.h"
+#include "tls.h"
 
 /*
  * Options that are looked at anew each time, or that the kernel's router is told anew. Not
@@ -28,14 +30,17 @@ static const char *const live[] = {
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
 	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
 	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
+	"tls_handshake_timeout", "tls_max_handshakes",
 	NULL
 };
 
 /* These are applied to the log, or looked at listener by listener. */
 static const char *const applied[] = {
-	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "log_dest",
-	"log_facility", "log_timestamp", "log_timestamp_format", "password_file",
-	"use_username_as_clientid", NULL
+	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
+	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
+	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
+	"psk_file", "psk_hint", "require_certificate", "tls_version",
+	"use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
 };
 
 /**
@@ -223,6 +228,33 @@ static struct listener_config *find_listener(struct listener_config *list,
 	return list;
 }
 
+/*
+ * Nobody but us reads the options, and what was made of the new ones is ready: @fresh has
+ * the old ones then. Whether there is TLS at all is settled when the listener is opened.
+ */
+static void update_tls(struct listener_config *now, struct listener_config *fresh)
+{
+	struct tls_config before = now->tls;
+
+	if (tls_config_on(&now->tls) != tls_config_on(&fresh->tls)) {
+		takes_restart(now->tls.psk_hint || fresh->tls.psk_hint ? "psk_hint" : "certfile",
+			      now);
+		return;
+	}
+	now->tls = fresh->tls;
+	fresh->tls = before;
+}
+
+static struct endpoint *find_endpoint(struct broker *broker, const struct listener_config *wanted)
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		if (config_listener_same(broker->endpoints[i].conf, wanted))
+			return &broker->endpoints[i];
+	return NULL;
+}
+
 static void update_listeners(struct config *now, struct config *fresh)
 {
 	bool prefixes = strings_differ(now->clientid_prefixes, fresh->clientid_prefixes);
@@ -238,6 +270,7 @@ static void update_listeners(struct config *now, struct config *fresh)
 			continue;
 		}
 		update_options(listener, other);
+		update_tls(listener, other);
 		update_access(listener, other, restrictions_differ(listener, other) || prefixes);
 	}
 	for (other = fresh->listeners; other; other = other->next)
@@ -271,6 +304,44 @@ int reload_check_files(const struct config *conf)
 	return err;
 }
 
+static int try_tls(const struct listener_config *listener)
+{
+	struct tls *tls;
+	int err = tls_new(&tls, listener);
+
+	if (!err)
+		tls_free(tls);
+	return err;
+}
+
+/* What is new, which takes a restart, is to be sound all the same. */
+static int prepare_tls(struct broker *broker, struct config *fresh)
+{
+	struct listener_config *listener;
+	struct endpoint *endpoint;
+	int err = 0;
+
+	for (listener = fresh->listeners; listener && !err; listener = listener->next) {
+		if (!tls_config_on(&listener->tls))
+			continue;
+		endpoint = find_endpoint(broker, listener);
+		if (endpoint && endpoint->tls)
+			err = tls_prepare(endpoint->tls, listener);
+		else
+			err = try_tls(listener);
+	}
+	return err;
+}
+
+static void end_tls(struct broker *broker, void (*end)(struct tls *tls))
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		if (broker->endpoints[i].tls)
+			end(broker->endpoints[i].tls);
+}
+
 /* All that can fail comes first: what is half applied may let in whom the rest keeps out. */
 void reload(struct broker *broker, const struct arguments *args)
 {
@@ -282,14 +353,18 @@ void reload(struct broker *broker, const struct arguments *args)
 	if (!err)
 		err = reload_check_files(&fresh);
 	if (!err)
+		err = prepare_tls(broker, &fresh);
+	if (!err)
 		err = reload_log(&fresh, args);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: the configuration stays as it was.");
+		end_tls(broker, tls_cancel);
 		/* It may have been moved away all the same. */
 		log_reopen();
 	} else {
 		update_broker(broker->conf, &fresh);
 		update_listeners(broker->conf, &fresh);
+		end_tls(broker, tls_commit);
 		config_derive(broker->conf);
 		process_limit_memory(broker->conf->memory_limit);
 		broker_reload(broker);

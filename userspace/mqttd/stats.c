@@ -37,6 +37,10 @@ static const char *const names[STAT_COUNT] = {
 	[STAT_REFUSED_TOTAL]		= "connections refused: max_connections_total",
 	[STAT_REFUSED_RATE]		= "connections refused: connection_rate",
 	[STAT_REFUSED_MEMORY]		= "connections refused: no memory",
+	[STAT_REFUSED_TLS]		= "connections refused: TLS handshake",
+	[STAT_TLS_HANDSHAKES]		= "TLS handshakes",
+	[STAT_TLS_RESUMED]		= "TLS handshakes by ticket",
+	[STAT_TLS_WAITS]		= "listeners held: tls_max_handshakes",
 };
 
 void stats_sum(struct stats *sum, const struct stats *from)

@@ -37,6 +37,10 @@ enum stat {
 	STAT_REFUSED_TOTAL,		/* max_connections_total */
 	STAT_REFUSED_RATE,		/* connection_rate */
 	STAT_REFUSED_MEMORY,		/* there is none */
+	STAT_REFUSED_TLS,		/* the handshake has failed */
+	STAT_TLS_HANDSHAKES,		/* that were done */
+	STAT_TLS_RESUMED,		/* of these by a ticket */
+	STAT_TLS_WAITS,			/* times that a listener waited: tls_max_handshakes */
 	STAT_COUNT
 };
 

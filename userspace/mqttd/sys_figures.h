@@ -40,6 +40,9 @@ enum sys_figure {
 	SYS_STORED_BYTES,		/* messages that are retained or in queues */
 	SYS_STORED_COUNT,
 	SYS_SUBSCRIPTIONS,
+	SYS_TLS_FAILED,			/* handshakes */
+	SYS_TLS_HANDSHAKES,
+	SYS_TLS_RESUMED,
 	SYS_FIGURES
 };
 

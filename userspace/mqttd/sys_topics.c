@@ -62,6 +62,9 @@ static const struct figure_topic figure_topics[] = {
 	{ "store/messages/bytes", SYS_STORED_BYTES },
 	{ "store/messages/count", SYS_STORED_COUNT },
 	{ "subscriptions/count", SYS_SUBSCRIPTIONS },
+	{ "tls/failed", SYS_TLS_FAILED },
+	{ "tls/handshakes", SYS_TLS_HANDSHAKES },
+	{ "tls/resumed", SYS_TLS_RESUMED },
 };
 
 static const struct figure_topic load_topics[] = {

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "timer.h"
 #include "transport.h"
@@ -26,8 +27,13 @@ static ssize_t socket_sendv(struct conn *conn, const struct iovec *iov, int n)
 	return sent < 0 ? -errno : sent;
 }
 
+static void socket_close(struct conn *conn)
+{
+	close(conn->fd);
+}
+
 /* TCP has the time of its last data segment: nothing needs to be noted on reading. */
-static int64_t tcp_idle(const struct conn *conn)
+int64_t transport_tcp_idle(const struct conn *conn)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
@@ -38,18 +44,20 @@ static int64_t tcp_idle(const struct conn *conn)
 }
 
 const struct transport transport_plain = {
-	.name = "user",
+	.name = "tcp",
 	.recv = socket_recv,
 	.sendv = socket_sendv,
-	.idle = tcp_idle,
+	.close = socket_close,
+	.idle = transport_tcp_idle,
 	.tcp = true,
 };
 
 const struct transport transport_offloaded = {
-	.name = "kernel",
+	.name = "tcp",
 	.recv = socket_recv,
 	.sendv = socket_sendv,
-	.idle = tcp_idle,
+	.close = socket_close,
+	.idle = transport_tcp_idle,
 	.barriers = true,
 	.tcp = true,
 };
@@ -72,5 +80,6 @@ const struct transport transport_unix = {
 	.name = "unix",
 	.recv = unix_recv,
 	.sendv = socket_sendv,
+	.close = socket_close,
 	.idle = unix_idle,
 };

@@ -174,7 +174,7 @@ static int round_wait(const struct worker *worker)
 
 	if (worker->settling && max > MOVE_AGAIN_MS)
 		max = MOVE_AGAIN_MS;
-	if (replay_waiting(worker))
+	if (replay_waiting(worker) || worker->again)
 		max = 0;
 	max = timer_wait(&worker->timers, timer_now(), max);
 	if (!worker->index)
@@ -257,6 +257,7 @@ int worker_round(struct worker *worker, int wait)
 
 		source->handle(source, events[i].events);
 	}
+	client_read_again(worker);
 	timer_run(&worker->timers, worker->now);
 	if (!worker->index)
 		session_run_timers(worker);
@@ -302,6 +303,7 @@ void worker_close_clients(struct worker *worker)
 
 	for (client = worker->clients; client; client = client->next)
 		client_close(client, CLOSE_SHUTDOWN, NULL);
+	client_read_again(worker);
 	finish_round(worker);
 	farewell_end_all(worker);
 	worker_drop_storing(worker);

@@ -74,6 +74,7 @@ struct worker_moves {
  * @route: memory for routing
  * @replays: clients that can go on with retained messages
  * @pumps: clients whose session's queue has something new
+ * @again: clients with more to read than their descriptors say
  * @storing: clients that wait for the store
  * @farewells: connections of clients that are gone, see farewell.h
  * @n_farewells: how many
@@ -113,6 +114,7 @@ struct worker {
 	struct route_memory route;
 	struct client *replays;
 	struct client *pumps;
+	struct client *again;
 	struct client *storing;
 	struct farewell *farewells;
 	unsigned int n_farewells;

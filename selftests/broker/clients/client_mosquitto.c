@@ -122,6 +122,8 @@ static struct mosquitto *client(const char *host, int port)
 	if (!m)
 		err(1, "mosquitto_new");
 	must(mosquitto_int_option(m, MOSQ_OPT_PROTOCOL_VERSION, level), "version");
+	if (getenv("MQTT_CAFILE"))
+		must(mosquitto_tls_set(m, getenv("MQTT_CAFILE"), NULL, NULL, NULL, NULL), "TLS");
 	must(mosquitto_will_set(m, "libmosq/will", 1, "x", 0, false), "will");
 	mosquitto_connect_callback_set(m, on_connect);
 	mosquitto_subscribe_callback_set(m, on_subscribe);

@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('assert');
+const fs = require('fs');
 const mqtt = require('mqtt');
 
 const MESSAGES = 100;	// at each QoS, one after the other
@@ -11,7 +12,9 @@ const level = Number(version);
 const topic = `mqttjs/${process.pid}`;
 const patience = setTimeout(() => { throw new Error('nothing happens'); }, 30000);
 
+const ca = process.env.MQTT_CAFILE;
 const client = mqtt.connect({
+	...(ca ? { protocol: 'mqtts', ca: fs.readFileSync(ca) } : {}),
 	host,
 	port: Number(port),
 	protocolVersion: level,

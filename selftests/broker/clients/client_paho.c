@@ -129,7 +129,8 @@ static MQTTAsync client(const char *host, const char *port)
 	char uri[128], id[24];
 	MQTTAsync m;
 
-	snprintf(uri, sizeof(uri), "tcp://%s:%s", host, port);
+	snprintf(uri, sizeof(uri), "%s://%s:%s", getenv("MQTT_CAFILE") ? "ssl" : "tcp", host,
+		 port);
 	snprintf(id, sizeof(id), "paho-c-%d", getpid());
 	create.MQTTVersion = level;
 	must(MQTTAsync_createWithOptions(&m, uri, id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &create),
@@ -144,7 +145,11 @@ static void connect_it(MQTTAsync m)
 	MQTTAsync_connectOptions new = MQTTAsync_connectOptions_initializer5;
 	MQTTAsync_connectOptions *options = level == 5 ? &new : &old;
 	MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
+	MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
 
+	ssl.trustStore = getenv("MQTT_CAFILE");
+	if (ssl.trustStore)
+		options->ssl = &ssl;
 	will.topicName = "paho-c/will";
 	will.message = "x";
 	options->will = &will;

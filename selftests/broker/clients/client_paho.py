@@ -57,6 +57,8 @@ class Scenario:
         self.client.publish(f'{self.topic}/{i}', str(i), i // MESSAGES, properties=properties)
 
     def run(self, host, port):
+        if 'MQTT_CAFILE' in os.environ:
+            self.client.tls_set(os.environ['MQTT_CAFILE'])
         self.client.connect(host, port, 60)
         self.step('connected', 0)
         self.client.subscribe(self.topic + '/#', 2)

@@ -6,6 +6,7 @@
 #include <MQTTClient.h>
 #include <err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,13 +64,17 @@ int main(int argc, char **argv)
 {
 	MQTTClient_createOptions create = MQTTClient_createOptions_initializer;
 	MQTTClient_connectOptions options = MQTTClient_connectOptions_initializer5;
+	MQTTClient_SSLOptions ssl = MQTTClient_SSLOptions_initializer;
 	char uri[128], topic[64];
 	MQTTClient m;
 	int i;
 
 	if (argc != 4 || strcmp(argv[3], "5"))
 		errx(2, "usage: client_paho_sync HOST PORT 5");
-	snprintf(uri, sizeof(uri), "tcp://%s:%s", argv[1], argv[2]);
+	ssl.trustStore = getenv("MQTT_CAFILE");
+	if (ssl.trustStore)
+		options.ssl = &ssl;
+	snprintf(uri, sizeof(uri), "%s://%s:%s", ssl.trustStore ? "ssl" : "tcp", argv[1], argv[2]);
 	snprintf(topic, sizeof(topic), "paho-sync/%d", getpid());
 	create.MQTTVersion = MQTTVERSION_5;
 	must(MQTTClient_createWithOptions(&m, uri, "", MQTTCLIENT_PERSISTENCE_NONE, NULL, &create),
