@@ -4,7 +4,6 @@
  * do meanwhile.
  */
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,79 +158,10 @@ static void unload_with_sleeping_reader(void)
 	reader_expect(&r, "still there", 11);
 }
 
-static void *send_main(void *arg)
-{
-	struct bytes *b = arg;
-
-	tcp_send_all(idle.fd, b->p, b->len);
-	return NULL;
-}
-
-struct unloader {
-	pid_t tid;
-	bool done;
-};
-
-static void *unload_main(void *arg)
-{
-	struct unloader *u = arg;
-
-	__atomic_store_n(&u->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
-	module_unload();
-	ksft_flag_set(&u->done);
-	return NULL;
-}
-
-/* It waits inside of the module's exit, for threads that are inside of the module. */
-static bool unloader_waits(struct unloader *u)
-{
-	char path[64], where[64] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan",
-		 __atomic_load_n(&u->tid, __ATOMIC_ACQUIRE));
-	f = fopen(path, "r");
-	if (!f)
-		return false;
-	if (!fgets(where, sizeof(where), f))
-		where[0] = '\0';
-	fclose(f);
-	return !strcmp(where, "msleep");
-}
-
-/* One that sleeps in TCP's send() will return through ours: that is waited for. */
-static void unload_with_sleeping_sender(void)
-{
-	static const struct tcp_options small = {
-		.family = AF_INET, .server_sndbuf = 4608, .client_rcvbuf = 4608,
-	};
-	pthread_t sender, unloader;
-	struct unloader u = { 0 };
-	struct bytes b = { 0 };
-
-	module_need_file();
-	rig_start();
-	rig_open_with(&idle, &small);
-	wire_publish_of(&b, 0x32, "t/u", 1000000, 1);
-	CHECK(!pthread_create(&sender, NULL, send_main, &b));
-	WAIT_UNTIL(!tcp_is_writable(idle.fd));
-	CHECK(!mqtt_nl_router_del(rig_nl));
-	mqtt_nl_close(rig_nl);
-	CHECK(!pthread_create(&unloader, NULL, unload_main, &u));
-	WAIT_UNTIL(unloader_waits(&u));
-	tcp_expect(idle.client, b.p, b.len);
-	CHECK(!pthread_join(sender, NULL));
-	WAIT_UNTIL(ksft_flag(&u.done));
-	CHECK(!pthread_join(unloader, NULL));
-	module_load();
-	bytes_free(&b);
-}
-
 static const struct ksft_case cases[] = {
 	{ "busy_with_router", busy_with_router },
 	{ "unload_under_traffic", unload_under_traffic },
 	{ "unload_with_sleeping_reader", unload_with_sleeping_reader },
-	{ "unload_with_sleeping_sender", unload_with_sleeping_sender },
 };
 
 int main(int argc, char **argv)
