@@ -391,6 +391,9 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		if (sk)
 			mqtt_peer_give_back(peer);
 		mqtt_peer_unlist(peer);
+		/* Whoever hears of it and attaches the socket again waits for that. */
+		if (sk)
+			queue_rcu_work(mqtt_forget_wq, &peer->forget);
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_DETACH);
 	}
 	mqtt_peer_unlock(router, sk);
@@ -399,8 +402,6 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
-	if (sk)
-		queue_rcu_work(mqtt_forget_wq, &peer->forget);
 	mqtt_peer_put(peer);
 	return 0;
 }

@@ -285,11 +285,15 @@ int mqtt_socket_hook(struct mqtt_peer *peer, struct mqtt_hook *hook)
 	int err;
 
 	lockdep_assert_held(&peer->router->lock);
-	err = mqtt_tx_begin(peer, hook->tx_hold);
-	if (err)
-		return err;
+	/* As soon as it has a queue of its own the tasklet may look at its socket. */
 	sock_hold(sk);
 	peer->sk = sk;
+	err = mqtt_tx_begin(peer, hook->tx_hold);
+	if (err) {
+		peer->sk = before;
+		sock_put(sk);
+		return err;
+	}
 	if (before)
 		sock_put(before);
 	peer->proto = hook->proto;
