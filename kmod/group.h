@@ -54,6 +54,9 @@ int mqtt_group_join(struct mqtt_router *router, struct mqtt_peer_sub *sub,
 		    const struct mqtt_sub_desc *desc);
 void mqtt_group_leave(struct mqtt_peer_sub *sub);
 
+/* Members of all groups that a message may ask beyond the first few for each of its parts. */
+#define MQTT_GROUP_PROBES_MORE	4096
+
 /* group_deliver.c */
 void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group);
 

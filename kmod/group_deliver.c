@@ -24,10 +24,8 @@
 #include "router.h"
 #include "trace.h"
 
-/* Members that are asked whether they have room, for each part of a message... */
+/* Members that are asked whether they have room, for each part of a message */
 #define MQTT_GROUP_PROBES	16
-/* ...and for all of its parts together, if none of those has. */
-#define MQTT_GROUP_PROBES_MORE	4096
 #define MQTT_GROUP_TURNS	128
 
 struct mqtt_group_turns {
@@ -92,14 +90,14 @@ static u32 *mqtt_group_turn(const struct mqtt_group *group)
 }
 
 /*
- * NULL if there is nobody. @more: how many may be asked beyond the first few, less those
- * that are; when all of them have been asked the next part's would be asked in vain.
+ * NULL if there is nobody. @all_full: of those that were asked for another part nobody has
+ * had room, so that more than the first few would be asked in vain.
  */
 static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 					     const struct mqtt_group *group,
-					     struct mqtt_group_members *members, u32 n, u32 *more)
+					     struct mqtt_group_members *members, u32 n, bool *all_full)
 {
-	u32 i, most = min_t(u32, n, MQTT_GROUP_PROBES + *more);
+	u32 i, most = min_t(u32, n, MQTT_GROUP_PROBES + (*all_full ? 0 : route->group_more));
 	enum mqtt_group_rank best_rank = MQTT_GROUP_NEVER, rank;
 	struct mqtt_peer_sub *best = NULL, *sub;
 	u32 *next = mqtt_group_turn(group);
@@ -116,9 +114,8 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 		*next = turn;
 	}
 	if (i > MQTT_GROUP_PROBES)
-		*more -= i - MQTT_GROUP_PROBES;
-	if (best_rank < MQTT_GROUP_GOOD)
-		*more = 0;
+		route->group_more -= i - MQTT_GROUP_PROBES;
+	*all_full = best_rank < MQTT_GROUP_GOOD;
 	/* Or the next message would ask the same ones. */
 	if (unlikely(!best))
 		*next = turn;
@@ -140,9 +137,10 @@ static void mqtt_group_nobody(const struct mqtt_route *route, u32 packets)
  */
 void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 {
-	u32 packets = route->in->msg->packets, part, parts, more = MQTT_GROUP_PROBES_MORE;
+	u32 packets = route->in->msg->packets, part, parts;
 	struct mqtt_group_members *members;
 	struct mqtt_peer_sub *sub;
+	bool all_full = false;
 	u32 n;
 
 	/* pairs with smp_store_release() in mqtt_group_join() */
@@ -156,7 +154,7 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 	for (part = 0; part < parts; part++) {
 		u32 share = (packets - part + parts - 1) / parts;
 
-		sub = mqtt_group_pick(route, group, members, n, &more);
+		sub = mqtt_group_pick(route, group, members, n, &all_full);
 		if (!sub)
 			mqtt_group_nobody(route, share);
 		else if (mqtt_copy_give_part(route, sub->peer, READ_ONCE(sub->how), part, parts))

@@ -212,6 +212,7 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.stamp = 0;
 	route.receivers = 0;
 	route.cost = 0;
+	route.group_more = MQTT_GROUP_PROBES_MORE;
 	route.acl.used = false;
 	route.copies.n = 0;
 	route.copies.nr_kept = 0;

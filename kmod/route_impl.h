@@ -29,6 +29,7 @@
  * @stamp: number of the message on this CPU; 0: only one list matches
  * @receivers: how many it was for; a group counts for each member that has a share
  * @cost: work beside them, each as much as for one
+ * @group_more: members that groups may ask still, beyond the first few
  * @acl: what the receivers' sets of rules have said
  * @copies: receivers whose copy is not as others'
  * @nr_lists: length of @lists
@@ -47,6 +48,7 @@ struct mqtt_route {
 	u64 stamp;
 	unsigned int receivers;
 	unsigned int cost;
+	u32 group_more;
 	struct mqtt_acl_memo acl;
 	struct mqtt_copies copies;
 	unsigned int nr_lists;
