@@ -72,6 +72,30 @@ def connack(s, listener, name, **kwargs):
 
 
 @daemon_only
+def own_tls_reload_restricted(broker):
+    """SIGHUP: what lets clients in stays as it was until what is to restrict them is there."""
+    with Secure(broker, MUTUAL, names=('server', 'good'), files={'acl': ''}) as s:
+        text = s.ca.read('conf').replace('require_certificate true', 'acl_file DIR/acl')
+        s.broker.write('conf', text)
+        s.reload()
+        s.said('stays as it was until a restart, like what is to restrict its clients')
+        s.said('The configuration is in force')
+        s.refused(client_context(s.ca), 'peer did not return a certificate')
+        with s.client(name='good').connected('c') as c:
+            c.ping()
+    with Secure(broker, 'password_file DIR/passwords\nallow_anonymous false\n',
+                files={'passwords': ''}) as s:
+        text = s.ca.read('conf').replace('allow_anonymous false',
+                                         'allow_anonymous true\n' + MUTUAL)
+        s.broker.write('conf', text)
+        s.reload()
+        s.said('The configuration is in force')
+        with Client(s.address(), 5) as c:
+            c.send(connect(5, 'x'))
+            check(c.expect(CONNACK).code, 0x87, 'without TLS and without a password')
+
+
+@daemon_only
 def own_tls_identity(broker):
     """use_identity_as_username, use_subject_as_username: no password is asked for, and what CONNECT
     says does not count."""

@@ -163,7 +163,7 @@ static void step(struct event_source *source, uint32_t events)
 		return;
 	err = transport_tls_accept(&client->conn, client->endpoint->tls, &why);
 	if (err == -EAGAIN) {
-		err = watch(handshake, EPOLLIN | (client->conn.unsent ? EPOLLOUT : 0));
+		err = watch(handshake, client->conn.unsent ? EPOLLOUT : EPOLLIN);
 		if (!err)
 			return;
 	}

@@ -191,7 +191,8 @@ static bool restrictions_differ(const struct listener_config *now,
 		takes_restart("auto_id_prefix", now);
 	if (now->dataplane != fresh->dataplane)
 		takes_restart("dataplane", now);
-	return differ || strings_differ(now->mount_point, fresh->mount_point);
+	return differ || strings_differ(now->mount_point, fresh->mount_point) ||
+	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls);
 }
 
 /*
@@ -228,23 +229,6 @@ static struct listener_config *find_listener(struct listener_config *list,
 	return list;
 }
 
-/*
- * Nobody but us reads the options, and what was made of the new ones is ready: @fresh has
- * the old ones then. Whether there is TLS at all is settled when the listener is opened.
- */
-static void update_tls(struct listener_config *now, struct listener_config *fresh)
-{
-	struct tls_config before = now->tls;
-
-	if (tls_config_on(&now->tls) != tls_config_on(&fresh->tls)) {
-		takes_restart(now->tls.psk_hint || fresh->tls.psk_hint ? "psk_hint" : "certfile",
-			      now);
-		return;
-	}
-	now->tls = fresh->tls;
-	fresh->tls = before;
-}
-
 static struct endpoint *find_endpoint(struct broker *broker, const struct listener_config *wanted)
 {
 	unsigned int i;
@@ -255,11 +239,50 @@ static struct endpoint *find_endpoint(struct broker *broker, const struct listen
 	return NULL;
 }
 
-static void update_listeners(struct config *now, struct config *fresh)
+/* Is it about who may come and who he is then? */
+static bool admission_differs(const struct tls_config *now, const struct tls_config *fresh)
 {
+	return now->require_certificate != fresh->require_certificate ||
+	       now->use_identity != fresh->use_identity || now->use_subject != fresh->use_subject ||
+	       strings_differ(now->cafile, fresh->cafile) ||
+	       strings_differ(now->capath, fresh->capath) || !now->crlfile != !fresh->crlfile ||
+	       !now->psk_hint != !fresh->psk_hint || strings_differ(now->psk_file, fresh->psk_file);
+}
+
+/*
+ * Nobody but us reads the options, and what was made of the new ones is ready: @fresh has
+ * the old ones then. Whether there is TLS at all is settled when the listener is opened.
+ */
+static void update_tls(struct broker *broker, struct listener_config *now,
+		       struct listener_config *fresh, bool restricted)
+{
+	struct endpoint *endpoint = find_endpoint(broker, now);
+	struct tls_config before = now->tls;
+	char name[CONFIG_LISTENER_NAME_MAX];
+
+	if (tls_config_on(&now->tls) != tls_config_on(&fresh->tls)) {
+		takes_restart(now->tls.psk_hint || fresh->tls.psk_hint ? "psk_hint" : "certfile",
+			      now);
+		return;
+	}
+	if (restricted && endpoint && endpoint->tls && admission_differs(&now->tls, &fresh->tls)) {
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: TLS of %s stays as it was until a restart, like what is to restrict its clients.",
+			   config_listener_name(now, name));
+		tls_cancel(endpoint->tls);
+		return;
+	}
+	now->tls = fresh->tls;
+	fresh->tls = before;
+}
+
+static void update_listeners(struct broker *broker, struct config *fresh)
+{
+	struct config *now = broker->conf;
 	bool prefixes = strings_differ(now->clientid_prefixes, fresh->clientid_prefixes);
 	struct listener_config *listener, *other;
 	char name[CONFIG_LISTENER_NAME_MAX];
+	bool restricted;
 
 	for (listener = now->listeners; listener; listener = listener->next) {
 		other = find_listener(fresh->listeners, listener);
@@ -269,9 +292,10 @@ static void update_listeners(struct config *now, struct config *fresh)
 				   config_listener_name(listener, name));
 			continue;
 		}
+		restricted = restrictions_differ(listener, other) || prefixes;
 		update_options(listener, other);
-		update_tls(listener, other);
-		update_access(listener, other, restrictions_differ(listener, other) || prefixes);
+		update_tls(broker, listener, other, restricted);
+		update_access(listener, other, restricted);
 	}
 	for (other = fresh->listeners; other; other = other->next)
 		if (!find_listener(now->listeners, other))
@@ -363,7 +387,7 @@ void reload(struct broker *broker, const struct arguments *args)
 		log_reopen();
 	} else {
 		update_broker(broker->conf, &fresh);
-		update_listeners(broker->conf, &fresh);
+		update_listeners(broker, &fresh);
 		end_tls(broker, tls_commit);
 		config_derive(broker->conf);
 		process_limit_memory(broker->conf->memory_limit);

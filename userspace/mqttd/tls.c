@@ -183,7 +183,8 @@ static int set_key(SSL_CTX *ctx, const char *path, SSL_CTX *before, const char *
 	EVP_PKEY *key = before ? SSL_CTX_get0_privatekey(before) : NULL;
 
 	if (key && out_of_reach(path)) {
-		if (SSL_CTX_use_PrivateKey(ctx, key) == 1)
+		/* A key of another kind than the certificate's has a place of its own. */
+		if (SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1)
 			return 0;
 		log_printf(LOG_TYPE_ERROR,
 			   "Error: %s: keyfile '%s' cannot be read any more, and the certificate is not the former key's.",

@@ -35,6 +35,11 @@
 #define UNSENT_MAX	(256 << 10)
 /* The handshake is over: a record and a few answers. */
 #define UNSENT_DONE_MAX	(64 << 10)
+/*
+ * Bytes from the socket for one call of recv(). OpenSSL goes on by itself for as long as
+ * there are records that bring nothing, such as requests for new keys.
+ */
+#define RECV_BUDGET	(64 << 10)
 
 /**
  * struct tls_conn - TLS of a connection
@@ -42,6 +47,7 @@
  * @fd: the connection's
  * @unsent: what the socket did not take
  * @unsent_max: how much that may be
+ * @budget: bytes that may be read from the socket before others have their turn
  * @socket_error: why the socket does not work, errno
  * @error: what recv() and sendv() return from now on, -errno
  * @why: for -EPROTO
@@ -53,6 +59,7 @@ struct tls_conn {
 	int fd;
 	struct buffer unsent;
 	size_t unsent_max;
+	size_t budget;
 	int socket_error;
 	int error;
 	const char *why;
@@ -107,12 +114,17 @@ static int bio_write(BIO *bio, const char *data, int len)
 static int bio_read(BIO *bio, char *data, int len)
 {
 	struct tls_conn *tls = BIO_get_data(bio);
-	ssize_t n = recv(tls->fd, data, len, MSG_DONTWAIT);
+	ssize_t n = -1;
 
 	BIO_clear_retry_flags(bio);
+	errno = EAGAIN;
+	if (tls->budget)
+		n = recv(tls->fd, data, len, MSG_DONTWAIT);
 	tls->eof = !n;
-	if (n >= 0)
+	if (n >= 0) {
+		tls->budget -= (size_t)n < tls->budget ? (size_t)n : tls->budget;
 		return n;
+	}
 	if (is_temporary(errno))
 		BIO_set_retry_read(bio);
 	else
@@ -173,6 +185,7 @@ static int begin(struct conn *conn, struct tls *tls)
 		return -ENOMEM;
 	conn->tls->fd = conn->fd;
 	conn->tls->unsent_max = UNSENT_MAX;
+	conn->tls->budget = SIZE_MAX;
 	conn->tls->ssl = tls_session(tls);
 	bio = BIO_new(method);
 	if (!conn->tls->ssl || !bio) {
@@ -292,6 +305,7 @@ static ssize_t tls_recv(struct conn *conn, void *buf, size_t len)
 
 	if (!tls || !tls->done)
 		return discard(conn, buf, len);
+	tls->budget = RECV_BUDGET;
 	while (got < len && !tls->error && !err) {
 		ERR_clear_error();
 		if (SSL_read_ex(tls->ssl, (uint8_t *)buf + got, len - got, &n)) {
