@@ -95,9 +95,11 @@ static u32 *mqtt_group_turn(const struct mqtt_group *group)
  */
 static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 					     const struct mqtt_group *group,
-					     struct mqtt_group_members *members, u32 n, bool *all_full)
+					     struct mqtt_group_members *members, u32 n,
+					     bool *all_full)
 {
-	u32 i, most = min_t(u32, n, MQTT_GROUP_PROBES + (*all_full ? 0 : route->group_more));
+	u32 more = *all_full ? 0 : route->group_more;
+	u32 i, most = min(n, MQTT_GROUP_PROBES + more);
 	enum mqtt_group_rank best_rank = MQTT_GROUP_NEVER, rank;
 	struct mqtt_peer_sub *best = NULL, *sub;
 	u32 *next = mqtt_group_turn(group);
