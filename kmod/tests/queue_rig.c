@@ -4,6 +4,7 @@
 #include <mqtt/wire.h>
 
 #include "../msg.h"
+#include "../policy.h"
 #include "../tx.h"
 #include "queue_rig.h"
 
@@ -66,6 +67,19 @@ struct mqtt_msg *mqtt_rig_message(struct mqtt_rig *rig, u32 topic, u32 packets)
 	msg->packets = packets;
 	msg->longest = PACKET_LEN;
 	return msg;
+}
+
+int mqtt_rig_enqueue(struct mqtt_rig *rig, u32 topic, struct mqtt_verdict *verdict)
+{
+	struct mqtt_msg *msg = mqtt_rig_message(rig, topic, verdict->packets);
+	struct mqtt_tx *tx = &rig->peer.tx;
+	int err;
+
+	spin_lock_bh(&tx->lock);
+	err = mqtt_policy_enqueue(&rig->peer, msg, verdict);
+	spin_unlock_bh(&tx->lock);
+	mqtt_msg_put(msg);
+	return err;
 }
 
 u32 mqtt_rig_topic_of(const struct mqtt_msg *msg)

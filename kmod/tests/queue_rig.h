@@ -11,6 +11,7 @@
 #include "../router.h"
 
 struct kunit;
+struct mqtt_verdict;
 
 #define TOPICS		20
 #define MODEL_MAX	4096
@@ -36,6 +37,8 @@ void mqtt_rig_exit(struct kunit *test);
 
 /* @packets of one topic, with the numbers that come next */
 struct mqtt_msg *mqtt_rig_message(struct mqtt_rig *rig, u32 topic, u32 packets);
+/* Such a message, as many packets as @verdict says, is for the receiver; 0 or -errno. */
+int mqtt_rig_enqueue(struct mqtt_rig *rig, u32 topic, struct mqtt_verdict *verdict);
 u32 mqtt_rig_topic_of(const struct mqtt_msg *msg);
 u32 mqtt_rig_number_of(const struct mqtt_msg *msg, u32 packet);
 
