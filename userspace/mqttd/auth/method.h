@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A way to find out who somebody is: a password file, tokens.
+ *
+ * A listener has an ordered chain of methods. Each one is asked until one does not pass:
+ * what it says is the answer. If all pass the client is anonymous if it gave neither user
+ * name nor password, and is refused otherwise.
+ *
+ * Methods run in the process that holds what is secret, by one of its threads, several at
+ * a time. They may take long, and must end: whoever asks waits for a bounded time only.
+ */
+#ifndef MQTTD_AUTH_METHOD_H
+#define MQTTD_AUTH_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/types.h>
+
+struct config;
+struct listener_config;
+
+#define AUTH_ROLES_MAX	32	/* of one grant */
+#define AUTH_CLAIMS_MAX	16	/* likewise */
+#define AUTH_TEXT_MAX	1024	/* bytes of a name, a role or a claim's value */
+
+/**
+ * struct auth_request - who wants in; what it points to is the caller's
+ * @client_id: terminated; empty: the broker is to choose one
+ * @username: terminated, or NULL
+ * @password: bytes, or NULL
+ * @password_len: bytes at @password
+ * @address: as text, for the log
+ */
+struct auth_request {
+	const char *client_id;
+	const char *username;
+	const u8 *password;
+	size_t password_len;
+	const char *address;
+};
+
+struct auth_claim {
+	char *name;
+	char *value;
+};
+
+/**
+ * struct auth_grant - what somebody is let in as; to be freed with auth_grant_clear()
+ * @username: who it is from now on; NULL: who it said it is
+ * @client_id: the only one it may have; NULL: any
+ * @roles: names of roles it has beside those of its user name
+ * @n_roles: of them
+ * @claims: what "%{NAME}" stands for in its permissions
+ * @n_claims: of them
+ * @expires: seconds since 1970 when the connection is to end; 0: never
+ */
+struct auth_grant {
+	char *username;
+	char *client_id;
+	char *roles[AUTH_ROLES_MAX];
+	unsigned int n_roles;
+	struct auth_claim claims[AUTH_CLAIMS_MAX];
+	unsigned int n_claims;
+	int64_t expires;
+};
+
+enum auth_verdict {
+	AUTH_VERDICT_PASS,	/* not for this method: the next one is asked */
+	AUTH_VERDICT_GRANTED,	/* and the grant says what */
+	AUTH_VERDICT_DENIED,	/* and nobody else is asked */
+	AUTH_VERDICT_FAILED,	/* it cannot be said, so it is no; not the client's fault */
+};
+
+/**
+ * struct auth_method - one of them
+ * @name: as auth_methods has it
+ * @open: makes @state for a listener that has the method in its chain, from what is in
+ *	files; the log says what is wrong. 0 or -errno
+ * @check: asks it; @why, for the log, says a constant or static text when the answer is no
+ * @close: the state's end, when nobody asks any more; NULL is fine
+ *
+ * A reload opens a second state and closes the first one.
+ */
+struct auth_method {
+	const char *name;
+	int (*open)(void **state, const struct config *conf,
+		    const struct listener_config *listener);
+	enum auth_verdict (*check)(void *state, const struct auth_request *request,
+				   struct auth_grant *grant, const char **why);
+	void (*close)(void *state);
+};
+
+void auth_grant_clear(struct auth_grant *grant);
+
+#endif /* MQTTD_AUTH_METHOD_H */
