@@ -9,6 +9,7 @@ import ssl
 import struct
 import time
 
+from websocket import WebSocket
 from wire import CONNACK, DISCONNECT, EXPIRY, PINGREQ_PACKET, PINGRESP, PUBACK, PUBCOMP, PUBLISH, \
     PUBREC, PUBREL, SUBACK, UNSUBACK, USER, Failure, Packet, answer, check, connect, disconnect, \
     first_packet, publish, subscribe, unsubscribe
@@ -18,6 +19,8 @@ PATIENCE = float(os.environ.get('MQTT_TEST_PATIENCE', '30'))
 
 # Addresses where all that is not said otherwise is sent over TLS, and how: conformance.py --tls
 SECURE = {}
+# Likewise over WebSockets: --websockets
+FRAMED = set()
 
 LEVELS = (3, 4, 5)
 NEVER = 0xffffffff
@@ -30,9 +33,9 @@ def ordered(properties):
 
 class Client:
     """A connection to a host and port, or to the path of a socket; @level is the version
-    of what comes back; @tls an SSLContext, @resume a session of its."""
+    of what comes back; @tls an SSLContext, @resume a session of its; @web WebSocket's arguments."""
 
-    def __init__(self, address, level=5, tls=None, resume=None):
+    def __init__(self, address, level=5, tls=None, resume=None, web=None):
         self.address, self.level = address, level
         self.data = bytearray()
         self.connack = None
@@ -48,6 +51,8 @@ class Client:
             tls = tls or SECURE.get(address)
             if tls:
                 self._secure(tls, resume)
+        if web is not None or address in FRAMED:
+            self._frame(web or {})
 
     def _secure(self, tls, resume):
         plain = self.sock
@@ -55,6 +60,14 @@ class Client:
             self.sock = tls.wrap_socket(plain, server_hostname=self.address[0], session=resume)
         except Exception:
             plain.close()
+            raise
+
+    def _frame(self, web):
+        carrier = self.sock
+        try:
+            self.sock = WebSocket(carrier, **web)
+        except Exception:
+            carrier.close()
             raise
 
     def __enter__(self):
@@ -75,7 +88,7 @@ class Client:
         self.sock.setblocking(False)
         try:
             return self.sock.send(data)
-        except ssl.SSLWantWriteError:
+        except (ssl.SSLWantWriteError, BlockingIOError):
             return 0
         finally:
             self.sock.settimeout(PATIENCE)
@@ -86,7 +99,7 @@ class Client:
 
     def readable(self, seconds):
         """Does anything come within this time?"""
-        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+        if hasattr(self.sock, 'pending') and self.sock.pending():
             return True
         return seconds >= 0 and bool(select.select([self.sock], [], [], seconds)[0])
 

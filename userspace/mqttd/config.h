@@ -35,6 +35,11 @@ enum rate_policy {
 	RATE_DROP,
 };
 
+enum listener_protocol {
+	PROTOCOL_MQTT,
+	PROTOCOL_WEBSOCKETS,
+};
+
 struct config_option;
 
 #define CONFIG_UNSET (-1)
@@ -107,6 +112,12 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @password_file: after loading: who may connect, or NULL
  * @acl_file: after loading: who may do what, or NULL
  * @max_handshakes: of TLS at a time
+ * @protocol: enum listener_protocol
+ * @proxy_protocol: versions of the header that has to come first, enum proxy_version; 0: none
+ * @proxy_require_tls: clients that have no TLS to the proxy are refused
+ * @proxy_trusted: networks of proxies that are believed, or NULL
+ * @websockets_origin: pages' origins that may connect, with blanks in between, or NULL
+ * @websockets_path: where the only WebSocket is, or NULL
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
@@ -130,6 +141,12 @@ struct listener_config {
 	char *password_file;
 	char *acl_file;
 	int64_t max_handshakes;
+	int64_t protocol;
+	int64_t proxy_protocol;
+	int64_t proxy_require_tls;
+	char *proxy_trusted;
+	char *websockets_origin;
+	char *websockets_path;
 	struct tls_config tls;
 	char *where;
 	bool optional;
@@ -198,6 +215,7 @@ struct config {
 	int64_t tls_handshake_threads;
 	int64_t tls_handshake_timeout;		/* seconds */
 	int64_t upgrade_outgoing_qos;
+	int64_t websockets_headers_size;	/* bytes of a request's head */
 	int64_t workers;
 	int64_t log_facility;			/* of syslog(3) */
 	int64_t log_timestamp;
@@ -334,10 +352,22 @@ int config_set_duration(struct config *conf, const struct config_option *opt, ch
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
+/* Adds a word to those that are there. Returns 0 or -ENOMEM. */
+int config_add_words(struct config *conf, const struct config_option *opt, const char *words);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
 int config_check_tls(struct config *conf, const struct listener_config *listener);
+
+/* "FILE:LINE: option 'OPTION' of LISTENER WHAT" is the error. Returns -EINVAL. */
+int config_complain(struct config *conf, const struct listener_config *listener,
+		    const char *option, const char *what);
+
+/* Below: config_proxy.c. Likewise, of proxies and WebSockets. */
+int config_check_proxy(struct config *conf, const struct listener_config *listener);
+int config_set_proxy_trusted(struct config *conf, const struct config_option *opt, char *value);
+int config_set_origin(struct config *conf, const struct config_option *opt, char *value);
+int config_set_path(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_file.c */
 int config_note_standard(struct config *conf, const struct config_option *opt);

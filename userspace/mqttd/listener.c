@@ -19,6 +19,7 @@
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
+#include "networks.h"
 #include "timer.h"
 #include "worker.h"
 
@@ -96,6 +97,12 @@ static void pause_accepting(struct listener *listener, int err)
 		worker_unwatch(worker, listener->fd);
 }
 
+bool endpoint_forwards(const struct endpoint *endpoint, const struct sockaddr *address)
+{
+	return endpoint->conf->protocol == PROTOCOL_WEBSOCKETS &&
+	       networks_have(endpoint->trusted, address);
+}
+
 /* Who comes waits in the backlog until others are through. */
 static bool wait_for_handshakes(struct listener *listener)
 {
@@ -147,7 +154,21 @@ static const struct refusal refusals[] = {
 	{ STAT_REFUSED_TOTAL, LOG_TYPE_NOTICE, "max_connections_total exceeded" },
 	{ STAT_REFUSED_RATE, LOG_TYPE_NOTICE, "connection_rate exceeded" },
 	{ STAT_REFUSED_MEMORY, LOG_TYPE_ERROR, "no memory" },
+	{ STAT_REFUSED_PROXY, LOG_TYPE_NOTICE, "it is no proxy in proxy_trusted" },
 };
+
+/* For whom they are from, be it told by a proxy or not. */
+static const struct refusal *refusal_of_address(const struct worker *worker,
+						const struct sockaddr *address)
+{
+	const struct broker *broker = worker->broker;
+	uint64_t rate = broker->conf->connection_rate;
+
+	if (rate && address->sa_family != AF_UNIX &&
+	    !connection_rate_allows(broker->listeners->rate, address, rate, worker->now))
+		return &refusals[2];
+	return NULL;
+}
 
 static const struct refusal *find_refusal(const struct listener *listener,
 					  const struct sockaddr *address)
@@ -162,11 +183,26 @@ static const struct refusal *find_refusal(const struct listener *listener,
 	max = conf->max_connections_total;
 	if (max >= 0 && count_connections(worker->broker) >= max)
 		return &refusals[1];
-	if (conf->connection_rate && address->sa_family != AF_UNIX &&
-	    !connection_rate_allows(listener->all->rate, address, conf->connection_rate,
-				    worker->now))
-		return &refusals[2];
-	return NULL;
+	/* These tell later who they are from. */
+	if (endpoint->conf->proxy_protocol)
+		return networks_have(endpoint->trusted, address) ? NULL : &refusals[4];
+	return endpoint_forwards(endpoint, address) ? NULL : refusal_of_address(worker, address);
+}
+
+static void count_refusal(struct worker *worker, const struct refusal *refusal)
+{
+	stats_add(&worker->stats, STAT_CONNECTIONS_REFUSED, 1);
+	stats_add(&worker->stats, refusal->stat, 1);
+}
+
+const char *listener_refuses(struct worker *worker, const struct sockaddr *address)
+{
+	const struct refusal *refusal = refusal_of_address(worker, address);
+
+	if (!refusal)
+		return NULL;
+	count_refusal(worker, refusal);
+	return refusal->what;
 }
 
 static void refuse(struct worker *worker, const struct refusal *refusal,
@@ -176,8 +212,7 @@ static void refuse(struct worker *worker, const struct refusal *refusal,
 	struct log_limit *limit = &limits[refusal - refusals];
 	char text[ADDRESS_MAX];
 
-	stats_add(&worker->stats, STAT_CONNECTIONS_REFUSED, 1);
-	stats_add(&worker->stats, refusal->stat, 1);
+	count_refusal(worker, refusal);
 	__atomic_store_n(&limit->what, refusal->what, __ATOMIC_RELAXED);
 	address_format(text, address);
 	incidents_note(worker->broker->incidents, NULL, text, refusal->what, NULL);
