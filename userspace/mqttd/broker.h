@@ -27,6 +27,7 @@ struct handshakes;
 struct incidents;
 struct log_topic;
 struct listeners;
+struct security;
 struct store;
 struct sys_topics;
 struct worker;
@@ -64,6 +65,7 @@ struct worker;
  * @routes: subscriptions
  * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
+ * @security: events for who watches over the broker
  * @agent: those that are no connection's, for the router
  * @acl_sets: permissions that the router knows
  */
@@ -95,6 +97,7 @@ struct broker {
 	struct route_table routes;
 	struct log_topic *log_topic;
 	struct incidents *incidents;
+	struct security *security;
 	struct agent agent;
 	struct acl_sets acl_sets;
 };

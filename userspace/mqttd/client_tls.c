@@ -5,6 +5,7 @@
 #include "client.h"
 #include "listener.h"
 #include "log.h"
+#include "security.h"
 #include "stats.h"
 #include "worker.h"
 
@@ -16,6 +17,8 @@ void client_secured(struct client *client)
 	if (client->tls_why) {
 		stats_add(stats, STAT_CONNECTIONS_REFUSED, 1);
 		stats_add(stats, STAT_REFUSED_TLS, 1);
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_TLS_FAILED, .why = client->tls_why });
 		client_close(client, CLOSE_HANDSHAKE, client->tls_why);
 		return;
 	}

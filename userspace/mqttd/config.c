@@ -53,6 +53,7 @@ static const size_t config_strings[] = {
 	offsetof(struct config, persistence_file),
 	offsetof(struct config, persistence_location),
 	offsetof(struct config, persistence_path),
+	offsetof(struct config, security_log),
 	offsetof(struct config, server_reference),
 	offsetof(struct config, control_socket_group),
 	offsetof(struct config, control_socket_path),

@@ -217,6 +217,7 @@ struct config {
 	char *persistence_file;
 	char *persistence_location;		/* directory, NULL for the working directory */
 	char *persistence_path;			/* no option: these two together */
+	char *security_log;			/* a file, "syslog", "none", or NULL */
 	char *server_reference;			/* where clients should go, or NULL */
 	char *control_socket_group;		/* who may use it, or NULL */
 	char *control_socket_path;		/* "none" for none */

@@ -26,6 +26,7 @@
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 #include "stats.h"
@@ -280,12 +281,19 @@ static void drop_will_if_denied(struct client *client)
 	client->will = NULL;
 }
 
+static void note_failure(struct client *client, const char *why)
+{
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_AUTH_FAILED, .why = why, .method = "password" });
+}
+
 /* The operator is told which user; clients know, or are not to. */
 static void refuse_user(struct client *client, u8 code, const char *why, const char *who)
 {
 	char detail[256];
 
 	snprintf(detail, sizeof(detail), "%s '%s'", who, client->username);
+	note_failure(client, why);
 	connack_refuse_detail(client, code, why, detail);
 }
 
@@ -311,6 +319,7 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 				    "the listener has no password_file for user");
 			break;
 		}
+		note_failure(client, "no user name");
 		connack_refuse(client, REASON_NOT_AUTHORIZED,
 			       "no user name, and anonymous clients are not allowed");
 		break;
