@@ -35,6 +35,12 @@ enum rate_policy {
 	RATE_DROP,
 };
 
+/* Who may go on with a session, or end it by a clean start. */
+enum session_takeover {
+	TAKEOVER_SAME_USER,
+	TAKEOVER_ANY,
+};
+
 struct config_option;
 
 #define CONFIG_UNSET (-1)
@@ -101,6 +107,7 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @max_topic_alias: aliases that a client with MQTT 5.0 may set
  * @max_qos: 0, 1 or 2: of what clients publish and subscribe to
  * @use_username_as_clientid: the user name is the client id
+ * @require_username_as_clientid: or has to be
  * @allow_zero_length_clientid: as @allow_anonymous
  * @auto_id_prefix: of client ids that the broker chooses; set after loading
  * @mount_point: goes in front of all topics of the clients, or NULL
@@ -124,6 +131,7 @@ struct listener_config {
 	int64_t max_topic_alias;
 	int64_t max_qos;
 	int64_t use_username_as_clientid;
+	int64_t require_username_as_clientid;
 	int64_t allow_zero_length_clientid;
 	char *auto_id_prefix;
 	char *mount_point;
@@ -190,6 +198,7 @@ struct config {
 	int64_t rate_policy;			/* enum rate_policy */
 	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
 	int64_t retain_available;
+	int64_t session_takeover;		/* enum session_takeover */
 	int64_t set_tcp_nodelay;
 	int64_t slow_consumer_messages;		/* per client, 0 for no limit but the bytes */
 	int64_t slow_consumer_pause;		/* milliseconds, 0 for none */

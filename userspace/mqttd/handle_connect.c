@@ -297,10 +297,25 @@ static void refuse_user(struct client *client, u8 code, const char *why, const c
 	connack_refuse_detail(client, code, why, detail);
 }
 
+/* As whom it is let in says which client ids it may have. */
+static bool check_bound(struct client *client)
+{
+	const struct listener_config *listener = client->endpoint->conf;
+
+	if (!listener->require_username_as_clientid ||
+	    (client->username && !strcmp(client->username, client->id)))
+		return true;
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_NOT_OWNER, .why = "the client identifier is not the user name" });
+	return refuse(client, REASON_CLIENT_ID, "the client identifier is not the user name");
+}
+
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
+		if (!check_bound(client))
+			break;
 		if (client_acl_refresh(client))
 			break;
 		drop_will_if_denied(client);
@@ -343,6 +358,14 @@ static bool wait_for_store(struct client *client)
 	return true;
 }
 
+/* Client ids are no secrets: who has the wrong name is told. */
+static void refuse_others(struct client *client)
+{
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_NOT_OWNER, .why = "the session is another user's" });
+	connack_refuse(client, REASON_CLIENT_ID, "the session is another user's");
+}
+
 void handler_connect_claim(struct client *client)
 {
 	u64 ticket;
@@ -352,6 +375,10 @@ void handler_connect_claim(struct client *client)
 	if (client->session || wait_for_store(client))
 		return;
 	err = session_claim(client, &ticket);
+	if (err == -EPERM) {
+		refuse_others(client);
+		return;
+	}
 	if (err && err != -EINPROGRESS) {
 		client_close(client, err == -ESTALE ? CLOSE_TAKEN_OVER : CLOSE_NO_MEMORY, NULL);
 		return;

@@ -40,7 +40,7 @@ static const char *const applied[] = {
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
 	"psk_file", "psk_hint", "require_certificate", "tls_version",
-	"use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
+	"require_username_as_clientid", "use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
 };
 
 /**
@@ -57,6 +57,8 @@ static const struct access_option {
 	{ "allow_anonymous", offsetof(struct listener_config, allow_anonymous), true },
 	{ "allow_zero_length_clientid",
 	  offsetof(struct listener_config, allow_zero_length_clientid), true },
+	{ "require_username_as_clientid",
+	  offsetof(struct listener_config, require_username_as_clientid), false },
 	{ "use_username_as_clientid",
 	  offsetof(struct listener_config, use_username_as_clientid), false },
 };

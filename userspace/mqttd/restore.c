@@ -190,6 +190,13 @@ static int load_retained(void *ctx, u64 id)
 	return msg ? retained_load(&restore->broker->retained, msg) : -ENOENT;
 }
 
+static int load_ban(void *ctx, const struct store_ban *ban)
+{
+	(void)ctx;
+	(void)ban;
+	return 0;
+}
+
 static const struct store_loader loader = {
 	.message = load_message,
 	.session = load_session,
@@ -197,6 +204,7 @@ static const struct store_loader loader = {
 	.entry = load_entry,
 	.incoming = load_incoming,
 	.retained = load_retained,
+	.ban = load_ban,
 };
 
 static void drop_loaded(struct hash_node *node, void *ctx)
