@@ -18,10 +18,12 @@
 
 #include "broker.h"
 #include "client.h"
+#include "client_ban.h"
 #include "handshake.h"
 #include "listener.h"
 #include "log.h"
 #include "proxy_header.h"
+#include "security.h"
 #include "stats.h"
 #include "websocket.h"
 #include "websocket_upgrade.h"
@@ -58,9 +60,14 @@ static int await_connect(struct client *client)
 			 worker->now + worker->broker->conf->connect_timeout * 1000);
 }
 
-/* What is there to be read is what comes next. */
+/*
+ * What is there to be read is what comes next. Those who are not so far are not asked about
+ * when somebody is banned.
+ */
 static void begin_mqtt(struct client *client)
 {
+	if (client_ban_ends(client))
+		return;
 	client->source.handle = client_handle;
 	client_release(client, HOLD_HANDSHAKE);
 	if (client->conn.unsent)
@@ -168,6 +175,8 @@ void client_secured(struct client *client)
 	int err;
 
 	if (client->tls_why) {
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_TLS_FAILED, .why = client->tls_why });
 		refuse(client, STAT_REFUSED_TLS, CLOSE_HANDSHAKE, client->tls_why);
 		return;
 	}
