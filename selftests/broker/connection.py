@@ -34,26 +34,33 @@ def ordered(properties):
 class Client:
     """A connection to a host and port, or to the path of a socket; @level is the version
     of what comes back; @tls an SSLContext, @resume a session of its; @source our address;
-    @web WebSocket's arguments."""
+    @web WebSocket's arguments; @header goes before all else."""
 
-    def __init__(self, address, level=5, tls=None, resume=None, source=None, web=None):
+    def __init__(self, address, level=5, tls=None, resume=None, source=None, web=None, header=b''):
         self.address, self.level = address, level
         self.data = bytearray()
         self.connack = None
         self.last_id = 0
         self.aside = collections.deque()
-        if isinstance(address, str):
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.settimeout(PATIENCE)
-            self.sock.connect(address)
-        else:
-            self.sock = socket.create_connection(address, PATIENCE, source and (source, 0))
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            tls = tls or SECURE.get(address)
-            if tls:
-                self._secure(tls, resume)
+        self.sock = self._open(address, source)
+        if header:
+            self.sock.sendall(header)
+        tls = tls or SECURE.get(address)
+        if tls:
+            self._secure(tls, resume)
         if web is not None or address in FRAMED:
             self._frame(web or {})
+
+    @staticmethod
+    def _open(address, source):
+        if isinstance(address, str):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(PATIENCE)
+            sock.connect(address)
+        else:
+            sock = socket.create_connection(address, PATIENCE, source and (source, 0))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
     def _secure(self, tls, resume):
         plain = self.sock
