@@ -396,6 +396,7 @@ const struct config_option config_options[] = {
 	{ "require_certificate", TLS_WORD(require_certificate, words_bool) },
 	{ "retain_available", FLAG(retain_available) },
 	{ "retained_persistence", FLAG(persistence) },
+	{ "seccomp", FLAG(seccomp) },
 	{ "server_reference", STRING(server_reference) },
 	{ "set_tcp_nodelay", FLAG(set_tcp_nodelay) },
 	{ "slow_consumer_messages", NUMBER(slow_consumer_messages, 0, INT32_MAX) },
