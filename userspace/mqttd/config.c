@@ -81,6 +81,7 @@ static const struct listener_config listener_defaults = {
 	.allow_anonymous = CONFIG_UNSET,
 	.allow_zero_length_clientid = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
+	.jwt = JWT_CONFIG_UNSET,
 	.max_handshakes = CONFIG_HANDSHAKES,
 	.max_qos = 2,
 	.max_topic_alias = CONFIG_TOPIC_ALIASES,
@@ -137,6 +138,9 @@ static int standard_add(struct config *conf, const char *address)
 		return -ENOMEM;
 	*listener = *standard;
 	listener->next = NULL;
+	listener->jwt = listener_defaults.jwt;
+	if (jwt_config_fill(&listener->jwt, &standard->jwt))
+		return -ENOMEM;
 	for (i = 0; i < COUNT(listener_strings); i++)
 		*string_at(listener, listener_strings[i]) = NULL;
 	for (i = 0; i < COUNT(listener_strings); i++)
@@ -298,6 +302,8 @@ int config_finish(struct config *conf, unsigned int port)
 			err = listener_finish(conf, listener);
 		if (!err)
 			err = config_check_tls(conf, listener);
+		if (!err)
+			err = config_finish_jwt(conf, listener);
 	}
 	if (!err)
 		err = persistence_finish(conf);
@@ -327,6 +333,7 @@ int config_init(struct config *conf)
 		.max_connections_total = CONFIG_UNSET,
 		.max_inflight_messages = 20,
 		.max_queued_messages = 1000,
+		.jwt = JWT_CONFIG_UNSET,
 		.offload_max_packet = 256 << 10,
 		.persistent_client_expiration = CONFIG_UNSET,
 		.receive_maximum = 10000,
@@ -354,9 +361,12 @@ void config_free(struct config *conf)
 	while ((listener = conf->listeners)) {
 		conf->listeners = listener->next;
 		strings_free(listener, listener_strings, COUNT(listener_strings));
+		jwt_config_free(&listener->jwt);
 		free(listener);
 	}
 	strings_free(&conf->standard, listener_strings, COUNT(listener_strings));
 	strings_free(conf, config_strings, COUNT(config_strings));
+	jwt_config_free(&conf->standard.jwt);
+	jwt_config_free(&conf->jwt);
 	*conf = (struct config){};
 }
