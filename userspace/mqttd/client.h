@@ -23,6 +23,8 @@
 #include "worker.h"
 
 struct acl_rules;
+struct auth_grant;
+struct client_expiry;
 struct client_pause;
 struct client_rate;
 struct client_slow;
@@ -74,6 +76,7 @@ enum close_reason {
 	CLOSE_REFUSED,		/* CONNACK said no */
 	CLOSE_CONNECT_TIMEOUT,
 	CLOSE_KEEPALIVE,
+	CLOSE_EXPIRED,		/* what it was let in with */
 	CLOSE_TAKEN_OVER,
 	CLOSE_NOT_READING,	/* does not take the answers to its requests */
 	CLOSE_SLOW,		/* nor messages, and slow_consumer_policy is disconnect */
@@ -144,7 +147,9 @@ struct terms {
  *	for; from the handshake on, as is
  * @identity: by certificate or key, NULL if it has none
  * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
- * @auth: enum auth_result, to be read when NOTICE_AUTH has come
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come, as the next two
+ * @grant: what it was let in as, see auth/method.h; NULL: as who it said it is
+ * @auth_why: why not, for the log, or NULL
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -173,6 +178,7 @@ struct terms {
  * @answers_behind: bytes of @out up to the first of them
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
+ * @expiry: see client_expiry.c; NULL: it may stay
  * @pause: see client_pause.c; NULL: it never had to wait
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -212,6 +218,8 @@ struct client {
 	bool identified;
 	uint16_t holds;
 	char *identity;
+	struct auth_grant *grant;
+	char *auth_why;
 	const char *tls_why;
 	bool tx_held;
 	bool backlog;
@@ -248,6 +256,7 @@ struct client {
 	size_t answers_behind;
 	struct timer timer;
 	struct client_rate *rate;
+	struct client_expiry *expiry;
 	struct client_pause *pause;
 	struct notices notices;
 	struct client *next;
