@@ -70,8 +70,8 @@ def run(args):
     selected = select(args.tests, args.dataplane)
     runner = Runner(len(selected), args.times)
 
-    def own(settings='', files=()):
-        return Broker(program(), args.dataplane, settings, files, args.tls)
+    def own(settings='', files=(), **more):
+        return Broker(program(), args.dataplane, settings, files, args.tls, **more)
 
     # A network namespace has one router: those with brokers of their own come when ours is through
     with Outside(args.address) if args.address else own(args.set.replace(';', '\n')) as broker:

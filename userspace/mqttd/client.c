@@ -14,6 +14,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_expiry.h"
 #include "client_pause.h"
 #include "client_plane.h"
 #include "client_rate.h"
@@ -68,6 +69,8 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 	[CLOSE_CONNECT_TIMEOUT]	= { LOG_TYPE_NOTICE, true, 0, "disconnected: no CONNECT in time" },
 	[CLOSE_KEEPALIVE]	= { LOG_TYPE_NOTICE, true, REASON_KEEP_ALIVE,
 				    "has exceeded timeout, disconnecting" },
+	[CLOSE_EXPIRED]		= { LOG_TYPE_NOTICE, true, REASON_MAX_CONNECT_TIME,
+				    "disconnected: what it was let in with has expired" },
 	[CLOSE_TAKEN_OVER]	= { LOG_TYPE_NOTICE, true, REASON_TAKEN_OVER,
 				    "already connected, closing old connection" },
 	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
@@ -338,6 +341,7 @@ void client_destroy(struct client *client)
 	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
+	client_expiry_free(client);
 	client_rate_free(client);
 	client_pause_free(client);
 	client_slow_free(client);

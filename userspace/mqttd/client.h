@@ -24,6 +24,7 @@
 
 struct acl_rules;
 struct auth_grant;
+struct client_expiry;
 struct client_pause;
 struct client_rate;
 struct client_slow;
@@ -75,6 +76,7 @@ enum close_reason {
 	CLOSE_REFUSED,		/* CONNACK said no */
 	CLOSE_CONNECT_TIMEOUT,
 	CLOSE_KEEPALIVE,
+	CLOSE_EXPIRED,		/* what it was let in with */
 	CLOSE_TAKEN_OVER,
 	CLOSE_NOT_READING,	/* does not take the answers to its requests */
 	CLOSE_SLOW,		/* nor messages, and slow_consumer_policy is disconnect */
@@ -176,6 +178,7 @@ struct terms {
  * @answers_behind: bytes of @out up to the first of them
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
+ * @expiry: see client_expiry.c; NULL: it may stay
  * @pause: see client_pause.c; NULL: it never had to wait
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -253,6 +256,7 @@ struct client {
 	size_t answers_behind;
 	struct timer timer;
 	struct client_rate *rate;
+	struct client_expiry *expiry;
 	struct client_pause *pause;
 	struct notices notices;
 	struct client *next;

@@ -85,6 +85,7 @@ static const struct listener_config listener_defaults = {
 	.allow_anonymous = CONFIG_UNSET,
 	.allow_zero_length_clientid = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
+	.jwt = JWT_CONFIG_UNSET,
 	.max_handshakes = CONFIG_HANDSHAKES,
 	.max_qos = 2,
 	.max_topic_alias = CONFIG_TOPIC_ALIASES,
@@ -141,6 +142,9 @@ static int standard_add(struct config *conf, const char *address)
 		return -ENOMEM;
 	*listener = *standard;
 	listener->next = NULL;
+	listener->jwt = listener_defaults.jwt;
+	if (jwt_config_fill(&listener->jwt, &standard->jwt))
+		return -ENOMEM;
 	for (i = 0; i < COUNT(listener_strings); i++)
 		*string_at(listener, listener_strings[i]) = NULL;
 	for (i = 0; i < COUNT(listener_strings); i++)
@@ -303,6 +307,8 @@ int config_finish(struct config *conf, unsigned int port)
 		if (!err)
 			err = config_check_tls(conf, listener);
 		if (!err)
+			err = config_finish_jwt(conf, listener);
+		if (!err)
 			err = config_check_auth(conf, listener);
 	}
 	if (!err)
@@ -336,6 +342,7 @@ int config_init(struct config *conf)
 		.max_connections_total = CONFIG_UNSET,
 		.max_inflight_messages = 20,
 		.max_queued_messages = 1000,
+		.jwt = JWT_CONFIG_UNSET,
 		.offload_max_packet = 256 << 10,
 		.persistent_client_expiration = CONFIG_UNSET,
 		.receive_maximum = 10000,
@@ -364,9 +371,12 @@ void config_free(struct config *conf)
 	while ((listener = conf->listeners)) {
 		conf->listeners = listener->next;
 		strings_free(listener, listener_strings, COUNT(listener_strings));
+		jwt_config_free(&listener->jwt);
 		free(listener);
 	}
 	strings_free(&conf->standard, listener_strings, COUNT(listener_strings));
 	strings_free(conf, config_strings, COUNT(config_strings));
+	jwt_config_free(&conf->standard.jwt);
+	jwt_config_free(&conf->jwt);
 	*conf = (struct config){};
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/jwt_config.h"
 #include "log.h"
 #include "unix_socket.h"
 
@@ -114,6 +115,7 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @password_file: after loading: who may connect, or NULL
  * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
+ * @jwt: likewise, with tokens
  * @max_handshakes: of TLS at a time
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
@@ -139,6 +141,7 @@ struct listener_config {
 	char *password_file;
 	char *auth_methods;
 	char *acl_file;
+	struct jwt_config jwt;
 	int64_t max_handshakes;
 	struct tls_config tls;
 	char *where;
@@ -228,6 +231,7 @@ struct config {
 	char *auth_user;			/* whom mqttd-auth becomes; NULL: @user */
 	char *acl_file;				/* for listeners without */
 	char *auto_id_prefix;			/* likewise */
+	struct jwt_config jwt;			/* likewise */
 	char *password_file;			/* likewise */
 	char *psk_file;				/* likewise */
 	char *ban_exempt;			/* networks, with blanks in between, or NULL */
@@ -356,6 +360,9 @@ int config_set_string(struct config *conf, const struct config_option *opt, char
 int config_set_networks(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
+
+/* Below: config_jwt.c, see auth/jwt_config.h, too */
+int config_set_jwt_algorithms(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
 int config_check_tls(struct config *conf, const struct listener_config *listener);

@@ -185,6 +185,35 @@ static int set_psk_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+/* Of tokens: for all listeners, or for one. */
+static int set_jwt(struct config *conf, const struct config_option *opt, char *value,
+		   config_option_set set)
+{
+	return set_secured(conf, opt, value,
+			   opt->offset - offsetof(struct config, jwt) +
+			   offsetof(struct listener_config, jwt), set);
+}
+
+static int set_jwt_number(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, opt->words ? config_set_word : config_set_number);
+}
+
+static int set_jwt_string(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_string);
+}
+
+static int set_jwt_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_file);
+}
+
+static int set_jwt_algorithms(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_jwt_algorithms);
+}
+
 /* Filters of the listener's clients begin with it. */
 static int set_mount_point(struct config *conf, const struct config_option *opt, char *value)
 {
@@ -309,6 +338,11 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define WORD(member, list) .set = config_set_word, AT(member), .words = list
 #define STRING(member)	.set = config_set_string, AT(member)
 #define FLAG(member)	WORD(member, words_bool)
+#define JWT_STRING(member) .set = set_jwt_string, AT(jwt.member)
+#define JWT_FILE(member) .set = set_jwt_file, AT(jwt.member)
+#define JWT_FLAG(member) .set = set_jwt_number, AT(jwt.member), .words = words_bool
+#define JWT_NUMBER(member, low, high) \
+	.set = set_jwt_number, AT(jwt.member), .min = low, .max = high
 #define TLS_STRING(member) .set = config_set_string, AT_LISTENER(tls.member)
 #define TLS_WORD(member, list) .set = config_set_word, AT_LISTENER(tls.member), .words = list
 
@@ -358,6 +392,27 @@ const struct config_option config_options[] = {
 	{ "dhparamfile", TLS_STRING(dhparamfile) },
 	{ "global_max_connections", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
 	{ "include_dir", .set = config_set_include_dir },
+	{ "jwt_algorithms", .set = set_jwt_algorithms, AT(jwt.algorithms), .max = JWT_ALGS_ALL },
+	{ "jwt_audience", JWT_STRING(audience) },
+	{ "jwt_claims", JWT_STRING(claims) },
+	{ "jwt_client_id_claim", JWT_STRING(client_id_claim) },
+	{ "jwt_ignore_username", JWT_FLAG(ignore_username) },
+	{ "jwt_issuer", JWT_STRING(issuer) },
+	{ "jwt_jwks_allow_http", JWT_FLAG(jwks_allow_http) },
+	{ "jwt_jwks_cafile", JWT_FILE(jwks_cafile) },
+	{ "jwt_jwks_file", JWT_FILE(jwks_file) },
+	{ "jwt_jwks_max_age", JWT_NUMBER(jwks_max_age, 1, 30 * 86400) },
+	{ "jwt_jwks_refresh", JWT_NUMBER(jwks_refresh, 1, 86400) },
+	{ "jwt_jwks_retry", JWT_NUMBER(jwks_retry, 1, 3600) },
+	{ "jwt_jwks_timeout", JWT_NUMBER(jwks_timeout, 1, 60) },
+	{ "jwt_jwks_url", JWT_FILE(jwks_url) },
+	{ "jwt_key_file", JWT_FILE(key_file) },
+	{ "jwt_leeway", JWT_NUMBER(leeway, 0, 3600) },
+	{ "jwt_max_size", JWT_NUMBER(max_size, 256, UINT16_MAX) },
+	{ "jwt_require_expiry", JWT_FLAG(require_expiry) },
+	{ "jwt_roles_claim", JWT_STRING(roles_claim) },
+	{ "jwt_secret_file", JWT_FILE(secret_file) },
+	{ "jwt_username_claim", JWT_STRING(username_claim) },
 	{ "keyfile", TLS_STRING(keyfile) },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },

@@ -205,6 +205,17 @@ static bool restrictions_differ(const struct listener_config *now,
 	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls);
 }
 
+/* Likewise; of options that are not the listener's own something has been said. */
+static bool tokens_differ(const struct config *conf, const struct listener_config *now,
+			  const struct listener_config *fresh)
+{
+	if (jwt_config_same(&now->jwt, &fresh->jwt))
+		return false;
+	if (conf->per_listener_settings)
+		takes_restart("jwt_*", now);
+	return true;
+}
+
 /*
  * A file that lets more clients in may also have what is to restrict them. While that
  * takes a restart so does what lets them in; what keeps them out does not.
@@ -303,6 +314,7 @@ static void update_listeners(struct broker *broker, struct config *fresh)
 			continue;
 		}
 		restricted = restrictions_differ(listener, other) || prefixes;
+		restricted |= tokens_differ(now, listener, other);
 		update_options(listener, other);
 		update_tls(broker, listener, other, restricted);
 		update_access(listener, other, restricted);
