@@ -14,6 +14,7 @@
 #include "permissions.h"
 #include "rendezvous.h"
 #include "retained.h"
+#include "roles/roles.h"
 #include "route.h"
 #include "session.h"
 #include "stats.h"
@@ -21,6 +22,7 @@
 #include "upkeep.h"
 
 struct auth;
+struct control_edits;
 struct dataplane;
 struct endpoint;
 struct handshakes;
@@ -66,6 +68,8 @@ struct worker;
  * @incidents: what has happened to clients lately
  * @agent: those that are no connection's, for the router
  * @acl_sets: permissions that the router knows
+ * @roles: users, groups, and what they may do
+ * @edits: changes of roles that are not durable yet
  */
 struct broker {
 	struct config *conf;
@@ -97,6 +101,8 @@ struct broker {
 	struct incidents *incidents;
 	struct agent agent;
 	struct acl_sets acl_sets;
+	struct roles roles;
+	struct control_edits *edits;
 };
 
 /**
@@ -125,6 +131,12 @@ void broker_close(struct broker *broker);
  * on is what is written there now. Main thread.
  */
 void broker_reload(struct broker *broker);
+
+/*
+ * Returns when each worker has had a round of events that began after this call, and has
+ * told the router what has changed for all its clients. Main thread, while they run.
+ */
+void broker_wait_for_rounds(struct broker *broker);
 
 /* Any thread. Should the kernel have the connections of this listener's clients? */
 bool broker_offloads(const struct broker *broker, const struct listener_config *listener);

@@ -106,6 +106,7 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @mount_point: goes in front of all topics of the clients, or NULL
  * @password_file: after loading: who may connect, or NULL
  * @acl_file: after loading: who may do what, or NULL
+ * @roles: as @allow_anonymous: roles of the database say so, too
  * @max_handshakes: of TLS at a time
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
@@ -129,6 +130,7 @@ struct listener_config {
 	char *mount_point;
 	char *password_file;
 	char *acl_file;
+	int64_t roles;
 	int64_t max_handshakes;
 	struct tls_config tls;
 	char *where;
@@ -210,6 +212,8 @@ struct config {
 	bool log_dests_set;
 	char *log_file;
 	char *acl_file;				/* for listeners without */
+	int64_t roles;				/* likewise */
+	char *audit_log;
 	char *auto_id_prefix;			/* likewise */
 	char *password_file;			/* likewise */
 	char *psk_file;				/* likewise */

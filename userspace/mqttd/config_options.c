@@ -175,6 +175,12 @@ static int set_acl_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+static int set_roles(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, roles),
+			   config_set_word);
+}
+
 static int set_psk_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, tls.psk_file),
@@ -324,6 +330,7 @@ const struct config_option config_options[] = {
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
+	{ "audit_log", STRING(audit_log) },
 	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
 	{ "auto_id_prefix", .set = set_auto_id_prefix, AT(auto_id_prefix) },
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
@@ -392,6 +399,7 @@ const struct config_option config_options[] = {
 	{ "receive_maximum", NUMBER(receive_maximum, 1, UINT16_MAX) },
 	{ "require_certificate", TLS_WORD(require_certificate, words_bool) },
 	{ "retain_available", FLAG(retain_available) },
+	{ "roles", .set = set_roles, AT(roles), .words = words_bool },
 	{ "retained_persistence", FLAG(persistence) },
 	{ "server_reference", STRING(server_reference) },
 	{ "set_tcp_nodelay", FLAG(set_tcp_nodelay) },

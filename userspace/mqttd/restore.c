@@ -14,6 +14,7 @@
 #include "log.h"
 #include "packet_ids.h"
 #include "restore.h"
+#include "roles/load.h"
 #include "session.h"
 #include "session_kept.h"
 #include "session_queue.h"
@@ -190,6 +191,13 @@ static int load_retained(void *ctx, u64 id)
 	return msg ? retained_load(&restore->broker->retained, msg) : -ENOENT;
 }
 
+static int load_access(void *ctx, const struct store_access *row)
+{
+	struct restore *restore = ctx;
+
+	return roles_load(&restore->broker->roles, row);
+}
+
 static const struct store_loader loader = {
 	.message = load_message,
 	.session = load_session,
@@ -197,6 +205,7 @@ static const struct store_loader loader = {
 	.entry = load_entry,
 	.incoming = load_incoming,
 	.retained = load_retained,
+	.access = load_access,
 };
 
 static void drop_loaded(struct hash_node *node, void *ctx)
@@ -260,6 +269,8 @@ int broker_restore(struct broker *broker)
 	if (!store_durable(broker->store))
 		return 0;
 	err = store_load(broker->store, &loader, &restore, why);
+	if (!err)
+		err = roles_load_end(&broker->roles);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		hash_visit(&restore.messages, keep_in_store, NULL);

@@ -37,6 +37,7 @@ enum store_op {
 	STORE_INCOMING_CLEAR,
 	STORE_RETAINED_PUT,
 	STORE_RETAINED_DEL,
+	STORE_ACCESS,
 	STORE_OPS,
 };
 
@@ -90,6 +91,12 @@ struct store_record_retained {		/* STORE_RETAINED_DEL too: without @message */
 	const u8 *topic;
 	size_t len;
 	u64 message;
+};
+
+struct store_record_access {
+	struct store_record head;
+	size_t n;
+	const struct store_access *rows;
 };
 
 struct store_chunk {

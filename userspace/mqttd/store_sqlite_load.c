@@ -41,6 +41,9 @@ struct row {
 	bool nomem;
 };
 
+/* Priorities are read as numbers from 0 on. */
+#define ACCESS_PRIORITY	1000000
+
 /* --- columns -------------------------------------------------------------- */
 
 static u64 row_number(struct row *row, u64 max)
@@ -354,6 +357,23 @@ static int each_retained(struct load *load, struct row *row)
 	return err ? err : told(load, load->loader->retained(load->ctx, id), "retained message");
 }
 
+static int each_access(struct load *load, struct row *row)
+{
+	struct store_access access = {};
+	int err;
+
+	access.kind = row_number(row, STORE_DEFAULT);
+	access.name = row_text(row);
+	access.other = row_text(row);
+	access.access = row_number(row, UINT8_MAX);
+	access.action = row_number(row, UINT8_MAX);
+	access.priority = (s32)row_number(row, 2 * (u64)ACCESS_PRIORITY) - ACCESS_PRIORITY;
+	if (!access.name || !access.other)
+		row->bad = true;
+	err = check(load, row, "permission");
+	return err ? err : told(load, load->loader->access(load->ctx, &access), "permission");
+}
+
 /* --- all of it ------------------------------------------------------------ */
 
 static int run(struct load *load, const char *query)
@@ -396,6 +416,9 @@ static int load_all(struct load *load)
 			   each_session, 0);
 	if (!err)
 		err = each(load, "SELECT message FROM retained", each_retained, 0);
+	if (!err)
+		err = each(load, "SELECT kind, name, other, access, action, priority + 1000000"
+			   " FROM access ORDER BY kind, name", each_access, 0);
 	return err;
 }
 
