@@ -3,6 +3,8 @@
  * Why somebody may do something, or may not: the same questions as are asked for a
  * client's packets, one rule after the other.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,32 +185,57 @@ static bool is_reserved(const struct question *question)
 	       !acl_allows(NULL, ACL_WRITE, (const u8 *)question->topic, question->len);
 }
 
-static void answer(struct control_request *request, struct question *question)
+/* Rules are about topics with their mount point. 0 or -ENOMEM; to be freed: @mounted. */
+static int mount(struct question *question, char **mounted)
 {
-	struct broker *broker = request->broker;
-	struct role_profile *profile;
-	bool known = true;
+	const char *point = question->conf->mount_point;
+	int len;
 
-	question->rules = json_array();
+	*mounted = NULL;
+	if (!point)
+		return 0;
+	len = asprintf(mounted, "%s%.*s", point, (int)question->len, question->topic);
+	if (len < 0)
+		return -ENOMEM;
+	question->topic = *mounted;
+	question->len = len;
+	return 0;
+}
+
+/* Returns false without memory. */
+static bool ask_all(struct broker *broker, struct question *question)
+{
+	struct role_profile *profile;
+
 	if (is_reserved(question))
 		decide(question, false, "reserved-topic");
 	if (!question->decided && question->conf->roles) {
 		profile = roles_resolve(&broker->roles, question->person.who.username,
 					question->person.named, question->person.n_named);
-		known = profile;
-		if (profile)
-			ask_roles(question, profile);
+		if (!profile)
+			return false;
+		ask_roles(question, profile);
 		role_profile_put(&broker->roles, profile);
 	}
-	if (known && !question->decided && question->conf->acl_file)
-		known = ask_file(broker, question);
-	if (!known) {
+	if (!question->decided && question->conf->acl_file && !ask_file(broker, question))
+		return false;
+	if (!question->decided)
+		ask_defaults(broker, question);
+	return true;
+}
+
+static void answer(struct control_request *request, struct question *question)
+{
+	char *mounted;
+
+	question->rules = json_array();
+	if (mount(question, &mounted) || !ask_all(request->broker, question)) {
 		json_decref(question->rules);
+		free(mounted);
 		control_refuse(request, "out of memory");
 		return;
 	}
-	if (!question->decided)
-		ask_defaults(broker, question);
+	free(mounted);
 	control_answer(request, json_pack(
 		"{s:s, s:s, s:s*, s:s*, s:I, s:o}", "decision",
 		question->allowed ? "allow" : "deny", "because", question->because,
@@ -226,7 +253,17 @@ struct found {
 	char *username;
 	char *named[AUTH_ROLES_MAX];
 	struct auth_claim claims[AUTH_CLAIMS_MAX];
+	bool failed;
 };
+
+static char *keep(struct found *found, const char *text)
+{
+	char *kept = text ? strdup(text) : NULL;
+
+	if (text && !kept)
+		found->failed = true;
+	return kept;
+}
 
 static int find_client(void *ctx, struct session *session)
 {
@@ -239,13 +276,15 @@ static int find_client(void *ctx, struct session *session)
 	if (!client || client->state != CLIENT_CONNECTED)
 		return 1;
 	person = client_person(client);
-	found->client_id = strdup(person.who.client_id);
-	found->username = person.who.username ? strdup(person.who.username) : NULL;
+	found->client_id = keep(found, person.who.client_id);
+	found->username = keep(found, person.who.username);
 	for (i = 0; i < person.n_named; i++)
-		found->named[i] = strdup(person.named[i]);
+		found->named[i] = keep(found, person.named[i]);
 	for (i = 0; i < person.who.n_claims; i++)
-		found->claims[i] = (struct auth_claim){ strdup(person.who.claims[i].name),
-							strdup(person.who.claims[i].value) };
+		found->claims[i] = (struct auth_claim){
+			keep(found, person.who.claims[i].name),
+			keep(found, person.who.claims[i].value),
+		};
 	question->conf = client->endpoint->conf;
 	question->person = (struct role_person){
 		.who = { found->client_id, found->username, found->claims,
@@ -278,7 +317,9 @@ static void test_connected(struct control_request *request, struct question *que
 	rendezvous_begin(broker);
 	session_visit(&broker->sessions, id, find_client, &found);
 	rendezvous_end(broker);
-	if (found.client_id)
+	if (found.failed)
+		control_refuse(request, "out of memory");
+	else if (found.client_id)
 		answer(request, question);
 	else
 		control_refuse(request,
@@ -353,7 +394,7 @@ static void test_described(struct control_request *request, struct question *que
 	answer(request, question);
 }
 
-/* Without the mount point, as the topics of a listener's clients have it in their list. */
+/* As the client would say it. */
 static bool parse_topic(struct control_request *request, struct question *question)
 {
 	const u8 *topic;

@@ -62,15 +62,15 @@ unsigned int control_access(struct control_request *request)
 	return access < 0 ? 0 : 1u << access;
 }
 
-/* Out of any range for what is no number. */
-static s32 priority_of(const struct control_request *request)
+/* Out of any range for what is no number from 0 on. */
+static u32 priority_of(const struct control_request *request)
 {
 	const json_t *value = json_object_get(request->arguments, "priority");
 	json_int_t number = json_integer_value(value);
 
 	if (!value)
 		return 0;
-	if (!json_is_integer(value) || number > GRANT_PRIORITY_MAX || number < -GRANT_PRIORITY_MAX)
+	if (!json_is_integer(value) || number > GRANT_PRIORITY_MAX || number < 0)
 		return GRANT_PRIORITY_MAX + 1;
 	return number;
 }

@@ -137,7 +137,7 @@ struct store_access {
 	u8 kind;
 	u8 access;
 	u8 action;
-	s32 priority;
+	u32 priority;
 	const char *name;
 	const char *other;
 };

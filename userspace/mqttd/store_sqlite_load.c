@@ -41,9 +41,6 @@ struct row {
 	bool nomem;
 };
 
-/* Priorities are read as numbers from 0 on. */
-#define ACCESS_PRIORITY	1000000
-
 /* --- columns -------------------------------------------------------------- */
 
 static u64 row_number(struct row *row, u64 max)
@@ -367,7 +364,7 @@ static int each_access(struct load *load, struct row *row)
 	access.other = row_text(row);
 	access.access = row_number(row, UINT8_MAX);
 	access.action = row_number(row, UINT8_MAX);
-	access.priority = (s32)row_number(row, 2 * (u64)ACCESS_PRIORITY) - ACCESS_PRIORITY;
+	access.priority = row_number(row, UINT32_MAX);
 	if (!access.name || !access.other)
 		row->bad = true;
 	err = check(load, row, "permission");
@@ -417,7 +414,7 @@ static int load_all(struct load *load)
 	if (!err)
 		err = each(load, "SELECT message FROM retained", each_retained, 0);
 	if (!err)
-		err = each(load, "SELECT kind, name, other, access, action, priority + 1000000"
+		err = each(load, "SELECT kind, name, other, access, action, priority"
 			   " FROM access ORDER BY kind, name", each_access, 0);
 	return err;
 }

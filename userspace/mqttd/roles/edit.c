@@ -85,17 +85,17 @@ static struct role *find(const struct roles *roles, struct role_edit *edit, cons
 	return role;
 }
 
-static int check_priority(struct role_edit *edit, s32 priority)
+static int check_priority(struct role_edit *edit, u32 priority)
 {
-	if (priority >= -GRANT_PRIORITY_MAX && priority <= GRANT_PRIORITY_MAX)
+	if (priority <= GRANT_PRIORITY_MAX)
 		return 0;
-	return role_refuse(edit, -ERANGE, "a priority is a number from -%d to %d",
-			   GRANT_PRIORITY_MAX, GRANT_PRIORITY_MAX);
+	return role_refuse(edit, -ERANGE, "a priority is a number from 0 to %d",
+			   GRANT_PRIORITY_MAX);
 }
 
 /* --- roles -------------------------------------------------------------------------- */
 
-struct role *role_new(struct roles *roles, const char *name, s32 priority)
+struct role *role_new(struct roles *roles, const char *name, u32 priority)
 {
 	struct role *role = calloc(1, sizeof(*role) + strlen(name) + 1);
 	int err = -ENOMEM;
@@ -131,7 +131,7 @@ static void role_remove(struct roles *roles, struct role *role)
 	pthread_mutex_unlock(&roles->lock);
 }
 
-int role_add(struct roles *roles, struct role_edit *edit, const char *name, s32 priority)
+int role_add(struct roles *roles, struct role_edit *edit, const char *name, u32 priority)
 {
 	struct store_access row = { .kind = STORE_ROLE, .name = name, .priority = priority };
 	int err = role_check_name(edit, "role", name);
@@ -155,7 +155,7 @@ int role_add(struct roles *roles, struct role_edit *edit, const char *name, s32 
 	return err;
 }
 
-int role_set(struct roles *roles, struct role_edit *edit, const char *name, s32 priority)
+int role_set(struct roles *roles, struct role_edit *edit, const char *name, u32 priority)
 {
 	struct store_access row = { .kind = STORE_ROLE, .name = name, .priority = priority };
 	struct role *role = find(roles, edit, name);

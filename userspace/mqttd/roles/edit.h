@@ -34,8 +34,8 @@ struct role_step {
 #define ROLE_STEPS_MAX	(2 * (ROLES_OF_ONE_MAX + GROUPS_OF_ONE_MAX))
 
 /* All return 0, or -errno and @edit->why. */
-int role_add(struct roles *roles, struct role_edit *edit, const char *name, s32 priority);
-int role_set(struct roles *roles, struct role_edit *edit, const char *name, s32 priority);
+int role_add(struct roles *roles, struct role_edit *edit, const char *name, u32 priority);
+int role_set(struct roles *roles, struct role_edit *edit, const char *name, u32 priority);
 int role_del(struct roles *roles, struct role_edit *edit, const char *name);
 
 /* @replace: one with the same filter for the same access is there. */
@@ -68,7 +68,7 @@ void role_tell(struct roles *roles, struct role_edit *edit, struct role_event ev
 const char *role_kind_name(enum role_holder_kind kind);
 
 /* New ones that are in their tables, or NULL without memory. */
-struct role *role_new(struct roles *roles, const char *name, s32 priority);
+struct role *role_new(struct roles *roles, const char *name, u32 priority);
 struct role_holder *role_holder_new(struct roles *roles, enum role_holder_kind kind,
 				    const char *name);
 

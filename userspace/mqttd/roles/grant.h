@@ -37,7 +37,7 @@ enum role_access {
 struct role_grant {
 	const char *filter;
 	u32 len;
-	s32 priority;
+	u32 priority;
 	u8 access;
 	u8 action;
 	bool varies;

@@ -72,7 +72,7 @@ static int load_grant(struct roles *roles, const struct store_access *row)
 	if (!role || !row->other ||
 	    !grant_filter_valid(row->other, strlen(row->other), &varies, &why) ||
 	    !row->access || row->access > ROLE_SUBSCRIBE || row->access & (row->access - 1) ||
-	    row->action > MQTT_ACL_ACTION_ALLOW)
+	    row->action > MQTT_ACL_ACTION_ALLOW || row->priority > GRANT_PRIORITY_MAX)
 		return -EINVAL;
 	if (loading->role != role)
 		err = finish_role(roles);

@@ -53,7 +53,7 @@ struct role {
 	struct hash_node node;
 	u32 refs;
 	u32 id;
-	s32 priority;
+	u32 priority;
 	u32 holders;
 	struct role_version *version;
 	struct acl_slot slots[2];
