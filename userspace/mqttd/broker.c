@@ -9,6 +9,7 @@
 
 #include "audit.h"
 #include "auth.h"
+#include "bans.h"
 #include "broker.h"
 #include "client_plane.h"
 #include "client_roles.h"
@@ -20,6 +21,7 @@
 #include "log.h"
 #include "log_topic.h"
 #include "restore.h"
+#include "security.h"
 #include "stats.h"
 #include "store.h"
 #include "sys_topics.h"
@@ -195,6 +197,7 @@ static int open_store(struct broker *broker)
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		return err;
 	}
+	bans_use_store(broker->bans, broker->store);
 	err = retained_init(&broker->retained, broker->store);
 	if (err) {
 		store_close(broker->store);
@@ -216,14 +219,20 @@ static void close_store(struct broker *broker)
 	store_close(broker->store);
 }
 
-int broker_open(struct broker *broker, struct config *conf)
+int broker_open(struct broker *broker, struct config *conf, int auth_fd)
 {
 	int err;
 
-	*broker = (struct broker){ .conf = conf };
+	*broker = (struct broker){ .conf = conf, .auth_fd = auth_fd };
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
+	err = security_open(&broker->security, conf->security_log);
+	if (err)
+		goto fail_security;
+	err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
+	if (err)
+		goto fail_bans;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -279,6 +288,10 @@ fail_roles:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	bans_close(broker->bans);
+fail_bans:
+	security_close(broker->security);
+fail_security:
 	incidents_free(broker->incidents);
 	return err;
 }
@@ -295,8 +308,9 @@ static int open_audit(const struct config *conf)
 
 int broker_load(struct broker *broker)
 {
-	int err = auth_open(&broker->auth, broker->conf);
+	int err = auth_open(&broker->auth, broker->conf, broker->auth_fd);
 
+	broker->auth_fd = -1;
 	if (!err)
 		err = open_audit(broker->conf);
 	if (!err)
@@ -330,9 +344,14 @@ int broker_start(struct broker *broker)
 	/* liburcu's own thread: without memory for it later, liburcu would end the process */
 	if (!get_default_call_rcu_data())
 		return -ENOMEM;
-	err = auth_start(broker->auth);
+	err = security_start(broker->security);
 	if (err)
 		return err;
+	err = auth_start(broker->auth);
+	if (err) {
+		security_stop(broker->security);
+		return err;
+	}
 	if (broker->handshakes)
 		err = handshakes_start(broker->handshakes);
 	if (!err)
@@ -350,6 +369,7 @@ int broker_start(struct broker *broker)
 	/* not the last one, which has not started */
 	stop_workers(broker, i ? i - 1 : 0);
 	end_timers(broker);
+	security_stop(broker->security);
 	return err;
 }
 
@@ -359,6 +379,7 @@ void broker_stop(struct broker *broker)
 	auth_stop(broker->auth);
 	stop_workers(broker, broker->n_workers);
 	end_timers(broker);
+	security_stop(broker->security);
 }
 
 void broker_close(struct broker *broker)
@@ -383,6 +404,8 @@ void broker_close(struct broker *broker)
 	audit_close();
 	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
+	bans_close(broker->bans);
+	security_close(broker->security);
 	incidents_free(broker->incidents);
 }
 
@@ -416,8 +439,9 @@ void broker_wait_for_rounds(struct broker *broker)
 void broker_reload(struct broker *broker)
 {
 	audit_reopen();
-	auth_reload(broker->auth);
+	auth_commit(broker->auth);
 	permissions_reload(&broker->permissions);
+	security_reopen(broker->security);
 	client_plane_settle_all(broker);
 	if (broker->dataplane)
 		broker_wait_for_rounds(broker);

@@ -10,6 +10,7 @@
 #include <linux/container_of.h>
 
 #include "address.h"
+#include "auth.h"
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
@@ -25,6 +26,7 @@
 #include "log.h"
 #include "packet.h"
 #include "replay.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 
@@ -103,6 +105,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 	free(client->id);
 	free(client->username);
 	free(client->identity);
+	auth_forget(client);
 	free(client);
 }
 
@@ -361,10 +364,18 @@ void client_destroy(struct client *client)
 	client_put(client);
 }
 
+static void end_taken_over(struct client *client)
+{
+	if (!client->closing)
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_TAKEN_OVER, .why = "another connection of this client" });
+	client_close(client, CLOSE_TAKEN_OVER, NULL);
+}
+
 void client_notified(struct client *client, unsigned int notices)
 {
 	if (notices & NOTICE_KICK)
-		client_close(client, CLOSE_TAKEN_OVER, NULL);
+		end_taken_over(client);
 	if (notices & NOTICE_END)
 		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)

@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 
 #include "acl_sets.h"
+#include "auth/method.h"
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
@@ -199,9 +200,18 @@ int client_roles_open(struct broker *broker)
 
 struct role_person client_person(const struct client *client)
 {
-	return (struct role_person){
+	const struct auth_grant *grant = client->grant;
+	struct role_person person = {
 		.who = { .client_id = client->id, .username = client->username },
 	};
+
+	if (grant) {
+		person.who.claims = grant->claims;
+		person.who.n_claims = grant->n_claims;
+		person.named = grant->roles;
+		person.n_named = grant->n_roles;
+	}
+	return person;
 }
 
 static void init_own(struct client_roles *roles, const struct role_person *person)

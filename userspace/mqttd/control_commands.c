@@ -4,6 +4,7 @@
  *
  *   dataplane-show              the data plane, by listener
  *   dataplane-set   plane       "kernel" or "user": move all clients there
+ *   ban-...                     see control_bans.c
  *   session-...                 see control_sessions.c
  *   role-, grant-, user-, group-...  see control_roles.c, control_holders.c
  *   acl-test                    see control_acl.c
@@ -12,6 +13,7 @@
 
 #include "broker.h"
 #include "control.h"
+#include "control_bans.h"
 #include "control_roles.h"
 #include "control_sessions.h"
 #include "listener.h"
@@ -109,6 +111,9 @@ static void dataplane_set(struct control_request *request)
 const struct control_command control_commands[] = {
 	{ "dataplane-show", dataplane_show },
 	{ "dataplane-set", dataplane_set },
+	{ "ban-add", control_ban_add },
+	{ "ban-del", control_ban_del },
+	{ "ban-show", control_ban_show },
 	{ "session-list", control_session_list },
 	{ "session-show", control_session_show },
 	{ "session-kick", control_session_kick },

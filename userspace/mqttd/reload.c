@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "auth.h"
 #include "broker.h"
 #include "config.h"
-#include "lines.h"
 #include "listener.h"
 #include "log.h"
 #include "permissions.h"
@@ -23,7 +23,7 @@
  * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
+	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
 	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
 	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
 	"max_queued_bytes_total",
@@ -39,8 +39,9 @@ static const char *const applied[] = {
 	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
-	"psk_file", "psk_hint", "require_certificate", "roles", "tls_version",
-	"use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
+	"psk_file", "psk_hint", "require_certificate", "require_username_as_clientid", "roles",
+	"tls_version", "use_identity_as_username", "use_subject_as_username",
+	"use_username_as_clientid", NULL
 };
 
 /**
@@ -57,6 +58,8 @@ static const struct access_option {
 	{ "allow_anonymous", offsetof(struct listener_config, allow_anonymous), true },
 	{ "allow_zero_length_clientid",
 	  offsetof(struct listener_config, allow_zero_length_clientid), true },
+	{ "require_username_as_clientid",
+	  offsetof(struct listener_config, require_username_as_clientid), false },
 	{ "use_username_as_clientid",
 	  offsetof(struct listener_config, use_username_as_clientid), false },
 };
@@ -187,6 +190,8 @@ static bool restrictions_differ(const struct listener_config *now,
 		takes_restart("password_file", now);
 		differ = true;
 	}
+	if (strings_differ(now->auth_methods, fresh->auth_methods))
+		differ = true;
 	if (now->roles != fresh->roles) {
 		takes_restart("roles", now);
 		differ = true;
@@ -310,23 +315,9 @@ static void update_listeners(struct broker *broker, struct config *fresh)
 
 int reload_check_files(const struct config *conf)
 {
-	const struct listener_config *listener;
 	struct permissions permissions;
-	struct lines lines;
-	int err;
+	int err = permissions_open(&permissions, conf);
 
-	for (listener = conf->listeners; listener; listener = listener->next) {
-		if (!listener->password_file)
-			continue;
-		err = lines_open(&lines, listener->password_file);
-		if (err) {
-			log_printf(LOG_TYPE_ERROR, "Error: cannot read password_file %s: %s.",
-				   listener->password_file, strerror(-err));
-			return err;
-		}
-		lines_close(&lines);
-	}
-	err = permissions_open(&permissions, conf);
 	if (!err)
 		permissions_close(&permissions);
 	return err;
@@ -383,8 +374,11 @@ void reload(struct broker *broker, const struct arguments *args)
 	if (!err)
 		err = prepare_tls(broker, &fresh);
 	if (!err)
+		err = auth_prepare(broker->auth);
+	if (!err)
 		err = reload_log(&fresh, args);
 	if (err) {
+		auth_cancel(broker->auth);
 		log_printf(LOG_TYPE_ERROR, "Error: the configuration stays as it was.");
 		end_tls(broker, tls_cancel);
 		/* It may have been moved away all the same. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <linux/container_of.h>
 
+#include "bans.h"
 #include "broker.h"
 #include "log.h"
 #include "packet_ids.h"
@@ -191,6 +192,13 @@ static int load_retained(void *ctx, u64 id)
 	return msg ? retained_load(&restore->broker->retained, msg) : -ENOENT;
 }
 
+static int load_ban(void *ctx, const struct store_ban *ban)
+{
+	struct restore *restore = ctx;
+
+	return bans_load(restore->broker->bans, ban);
+}
+
 static int load_access(void *ctx, const struct store_access *row)
 {
 	struct restore *restore = ctx;
@@ -205,6 +213,7 @@ static const struct store_loader loader = {
 	.entry = load_entry,
 	.incoming = load_incoming,
 	.retained = load_retained,
+	.ban = load_ban,
 	.access = load_access,
 };
 

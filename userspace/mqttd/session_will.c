@@ -2,6 +2,7 @@
 /*
  * Wills: kept as messages, published anew when their time comes.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/minmax.h>
@@ -13,6 +14,7 @@
 #include "packet.h"
 #include "publish.h"
 #include "reason.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 #include "store.h"
@@ -95,6 +97,20 @@ struct session_will *session_will_new(const struct client *client,
 	return NULL;
 }
 
+int session_will_rename(struct session_will *will, const struct client *client)
+{
+	struct stored msg = *will->msg, *fresh;
+
+	msg.client_id = client->id;
+	msg.username = client->username;
+	fresh = stored_new(&msg, msg.blob);
+	if (!fresh)
+		return -ENOMEM;
+	stored_put(will->msg);
+	will->msg = fresh;
+	return 0;
+}
+
 void session_will_free(struct session_will *will)
 {
 	if (!will)
@@ -112,6 +128,9 @@ bool session_will_allowed(struct client *client, const struct session_will *will
 	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
 		    client_name(client), msg->qos, will->retain, msg->topic_len, msg->topic,
 		    msg->payload_len, reason_name(REASON_NOT_AUTHORIZED));
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_DENIED, .why = "not allowed", .access = "will",
+		.topic = msg->topic, .topic_len = msg->topic_len });
 	return false;
 }
 
