@@ -7,10 +7,13 @@
 #include <string.h>
 #include <linux/rcupdate.h>
 
+#include "audit.h"
 #include "auth.h"
 #include "bans.h"
 #include "broker.h"
 #include "client_plane.h"
+#include "client_roles.h"
+#include "control_edits.h"
 #include "dataplane.h"
 #include "handshake.h"
 #include "incidents.h"
@@ -236,6 +239,12 @@ int broker_open(struct broker *broker, struct config *conf, const struct helpers
 		goto fail_switchover;
 	agent_init(&broker->agent);
 	acl_sets_init(&broker->acl_sets, broker);
+	err = client_roles_open(broker);
+	if (err)
+		goto fail_roles;
+	err = control_edits_open(broker);
+	if (err)
+		goto fail_edits;
 	err = route_table_init(&broker->routes, broker->conf);
 	if (err)
 		goto fail_routes;
@@ -268,6 +277,10 @@ fail_tls:
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
+	control_edits_close(broker);
+fail_edits:
+	roles_destroy(&broker->roles);
+fail_roles:
 	acl_sets_destroy(&broker->acl_sets);
 	agent_destroy(&broker->agent);
 	switchover_destroy(&broker->switchover);
@@ -282,11 +295,23 @@ fail_security:
 	return err;
 }
 
+static int open_audit(const struct config *conf)
+{
+	char why[AUDIT_WHY_MAX];
+	int err = audit_open(conf->audit_log, why);
+
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
+	return err;
+}
+
 int broker_load(struct broker *broker)
 {
 	int err = auth_open(&broker->auth, broker->conf, broker->helpers.auth_fd);
 
 	broker->helpers.auth_fd = -1;
+	if (!err)
+		err = open_audit(broker->conf);
 	if (!err)
 		err = permissions_open(&broker->permissions, broker->conf);
 	if (!err)
@@ -373,6 +398,9 @@ void broker_close(struct broker *broker)
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
 	permissions_close(&broker->permissions);
+	roles_destroy(&broker->roles);
+	control_edits_close(broker);
+	audit_close();
 	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
 	bans_close(broker->bans);
@@ -391,11 +419,7 @@ static bool all_settled(const struct broker *broker)
 	return true;
 }
 
-/*
- * Returns when each worker has had a round of events that began after this call, and
- * has told the router what has changed for all its clients.
- */
-static void wait_for_rounds(struct broker *broker)
+void broker_wait_for_rounds(struct broker *broker)
 {
 	bool settled = false;
 	unsigned int i;
@@ -413,12 +437,13 @@ static void wait_for_rounds(struct broker *broker)
  */
 void broker_reload(struct broker *broker)
 {
+	audit_reopen();
 	auth_commit(broker->auth);
 	permissions_reload(&broker->permissions);
 	security_reopen(broker->security);
 	client_plane_settle_all(broker);
 	if (broker->dataplane)
-		wait_for_rounds(broker);
+		broker_wait_for_rounds(broker);
 }
 
 void broker_save(struct broker *broker)

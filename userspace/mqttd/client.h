@@ -27,6 +27,7 @@ struct auth_grant;
 struct client_expiry;
 struct client_pause;
 struct client_rate;
+struct client_roles;
 struct client_slow;
 struct delivery;
 struct endpoint;
@@ -121,7 +122,8 @@ struct terms {
  * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
- * @rules: what the client may do; NULL: everything
+ * @rules: what its listener's list says that the client may do; NULL: there is none
+ * @roles: likewise, its roles; NULL: they do not count there
  * @acls: what the router's sets of them are, 0 behind the last one
  * @acls_refused: the router does not have them
  * @aliases_out: topic aliases of the broker's
@@ -197,6 +199,7 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct acl_rules *rules;
+	struct client_roles *roles;
 	uint32_t acls[MQTT_PEER_ACLS_MAX];
 	struct alias_out aliases_out;
 	struct replays *replays;

@@ -48,6 +48,7 @@ static const size_t config_strings[] = {
 	offsetof(struct config, log_timestamp_format),
 	offsetof(struct config, auth_user),
 	offsetof(struct config, acl_file),
+	offsetof(struct config, audit_log),
 	offsetof(struct config, auto_id_prefix),
 	offsetof(struct config, password_file),
 	offsetof(struct config, psk_file),
@@ -86,6 +87,7 @@ static const struct listener_config listener_defaults = {
 	.allow_zero_length_clientid = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
 	.jwt = JWT_CONFIG_UNSET,
+	.roles = CONFIG_UNSET,
 	.max_handshakes = CONFIG_HANDSHAKES,
 	.max_qos = 2,
 	.max_topic_alias = CONFIG_TOPIC_ALIASES,
@@ -245,6 +247,8 @@ static int listener_finish(const struct config *conf, struct listener_config *li
 		listener->allow_anonymous = anonymous;
 	if (listener->allow_zero_length_clientid == CONFIG_UNSET)
 		listener->allow_zero_length_clientid = conf->allow_zero_length_clientid;
+	if (listener->roles == CONFIG_UNSET)
+		listener->roles = conf->roles;
 	err = string_fill(&listener->password_file, conf->password_file);
 	if (!err)
 		err = string_fill(&listener->acl_file, conf->acl_file);

@@ -115,7 +115,8 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @password_file: after loading: who may connect, or NULL
  * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
- * @jwt: likewise, with tokens
+ * @jwt: after loading: who may connect with tokens
+ * @roles: as @allow_anonymous: roles of the database say so, too
  * @max_handshakes: of TLS at a time
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
@@ -142,6 +143,7 @@ struct listener_config {
 	char *auth_methods;
 	char *acl_file;
 	struct jwt_config jwt;
+	int64_t roles;
 	int64_t max_handshakes;
 	struct tls_config tls;
 	char *where;
@@ -230,6 +232,8 @@ struct config {
 	char *log_file;
 	char *auth_user;			/* whom mqttd-auth becomes; NULL: @user */
 	char *acl_file;				/* for listeners without */
+	int64_t roles;				/* likewise */
+	char *audit_log;
 	char *auto_id_prefix;			/* likewise */
 	struct jwt_config jwt;			/* likewise */
 	char *password_file;			/* likewise */

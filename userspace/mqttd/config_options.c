@@ -179,6 +179,12 @@ static int set_acl_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+static int set_roles(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, roles),
+			   config_set_word);
+}
+
 static int set_psk_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, tls.psk_file),
@@ -362,6 +368,7 @@ const struct config_option config_options[] = {
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
+	{ "audit_log", STRING(audit_log) },
 	{ "auth_methods", .set = config_set_auth_methods, AT_LISTENER(auth_methods) },
 	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
 	{ "auth_timeout", NUMBER(auth_timeout, 1, 3600) },
@@ -460,6 +467,7 @@ const struct config_option config_options[] = {
 	{ "require_username_as_clientid", .set = config_set_word,
 	  AT_LISTENER(require_username_as_clientid), .words = words_bool },
 	{ "retain_available", FLAG(retain_available) },
+	{ "roles", .set = set_roles, AT(roles), .words = words_bool },
 	{ "retained_persistence", FLAG(persistence) },
 	{ "seccomp", FLAG(seccomp) },
 	{ "security_log", STRING(security_log) },

@@ -40,8 +40,9 @@ static const char *const applied[] = {
 	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
-	"psk_file", "psk_hint", "require_certificate", "tls_version",
-	"require_username_as_clientid", "use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
+	"psk_file", "psk_hint", "require_certificate", "require_username_as_clientid", "roles",
+	"tls_version", "use_identity_as_username", "use_subject_as_username",
+	"use_username_as_clientid", NULL
 };
 
 /**
@@ -197,6 +198,10 @@ static bool restrictions_differ(const struct listener_config *now,
 	}
 	if (strings_differ(now->auth_methods, fresh->auth_methods))
 		differ = true;
+	if (now->roles != fresh->roles) {
+		takes_restart("roles", now);
+		differ = true;
+	}
 	if (strings_differ(now->auto_id_prefix, fresh->auto_id_prefix))
 		takes_restart("auto_id_prefix", now);
 	if (now->dataplane != fresh->dataplane)
