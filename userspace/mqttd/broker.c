@@ -20,6 +20,7 @@
 #include "listener.h"
 #include "log.h"
 #include "log_topic.h"
+#include "networks.h"
 #include "restore.h"
 #include "security.h"
 #include "stats.h"
@@ -31,19 +32,41 @@
 /* Changes that may wait for the disk. */
 #define STORE_PENDING_MAX	(64u << 20)
 
+static void free_endpoints(struct broker *broker)
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		networks_free(broker->endpoints[i].trusted);
+	free(broker->endpoints);
+}
+
+static int make_endpoint(struct endpoint *endpoint, const struct listener_config *listener)
+{
+	const char *why, *entry;
+
+	endpoint->conf = listener;
+	if (!listener->proxy_trusted)
+		return 0;
+	return networks_parse(&endpoint->trusted, listener->proxy_trusted, &why, &entry);
+}
+
 static int make_endpoints(struct broker *broker)
 {
 	const struct listener_config *listener;
 	unsigned int n = 0;
+	int err = 0;
 
 	for (listener = broker->conf->listeners; listener; listener = listener->next)
 		n++;
 	broker->endpoints = calloc(n, sizeof(*broker->endpoints));
 	if (!broker->endpoints)
 		return -ENOMEM;
-	for (listener = broker->conf->listeners; listener; listener = listener->next)
-		broker->endpoints[broker->n_endpoints++].conf = listener;
-	return 0;
+	for (listener = broker->conf->listeners; listener && !err; listener = listener->next)
+		err = make_endpoint(&broker->endpoints[broker->n_endpoints++], listener);
+	if (err)
+		free_endpoints(broker);
+	return err;
 }
 
 static void close_tls(struct broker *broker)
@@ -273,7 +296,7 @@ fail_listeners:
 fail_workers:
 	close_tls(broker);
 fail_tls:
-	free(broker->endpoints);
+	free_endpoints(broker);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
@@ -390,7 +413,7 @@ void broker_close(struct broker *broker)
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
 	close_tls(broker);
-	free(broker->endpoints);
+	free_endpoints(broker);
 	rcu_barrier();
 	route_table_destroy(&broker->routes);
 	agent_destroy(&broker->agent);

@@ -30,6 +30,9 @@ static const size_t listener_strings[] = {
 	offsetof(struct listener_config, password_file),
 	offsetof(struct listener_config, auth_methods),
 	offsetof(struct listener_config, acl_file),
+	offsetof(struct listener_config, proxy_trusted),
+	offsetof(struct listener_config, websockets_origin),
+	offsetof(struct listener_config, websockets_path),
 	offsetof(struct listener_config, tls.cafile),
 	offsetof(struct listener_config, tls.capath),
 	offsetof(struct listener_config, tls.certfile),
@@ -314,6 +317,8 @@ int config_finish(struct config *conf, unsigned int port)
 			err = config_finish_jwt(conf, listener);
 		if (!err)
 			err = config_check_auth(conf, listener);
+		if (!err)
+			err = config_check_proxy(conf, listener);
 	}
 	if (!err)
 		err = persistence_finish(conf);
@@ -358,6 +363,7 @@ int config_init(struct config *conf)
 		.sys_interval = 10,
 		.tls_handshake_threads = 2,
 		.tls_handshake_timeout = 10,
+		.websockets_headers_size = 4096,
 		.workers = cpus < 1 ? 1 : cpus > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : cpus,
 	};
 	conf->auto_id_prefix = strdup("auto-");

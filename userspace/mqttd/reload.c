@@ -31,7 +31,7 @@ static const char *const live[] = {
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
 	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
 	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
-	"tls_handshake_timeout", "tls_max_handshakes",
+	"tls_handshake_timeout", "tls_max_handshakes", "websockets_headers_size",
 	NULL
 };
 
@@ -207,7 +207,12 @@ static bool restrictions_differ(const struct listener_config *now,
 	if (now->dataplane != fresh->dataplane)
 		takes_restart("dataplane", now);
 	return differ || strings_differ(now->mount_point, fresh->mount_point) ||
-	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls);
+	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls) ||
+	       now->proxy_protocol != fresh->proxy_protocol ||
+	       now->proxy_require_tls != fresh->proxy_require_tls ||
+	       strings_differ(now->proxy_trusted, fresh->proxy_trusted) ||
+	       strings_differ(now->websockets_origin, fresh->websockets_origin) ||
+	       strings_differ(now->websockets_path, fresh->websockets_path);
 }
 
 /* Likewise; of options that are not the listener's own something has been said. */
