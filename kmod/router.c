@@ -9,6 +9,7 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
+#include "discard.h"
 #include "event.h"
 #include "group.h"
 #include "peer.h"
@@ -95,6 +96,7 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
 	mqtt_memory_init(&router->memory);
+	mqtt_discard_init(router);
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
 	/* Other routers' groups have others, most likely. */
 	router->next_group = get_random_u32();

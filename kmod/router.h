@@ -5,6 +5,7 @@
 #ifndef _MQTT_ROUTER_H
 #define _MQTT_ROUTER_H
 
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
@@ -57,6 +58,8 @@ struct sock;
  *	router hears of its death
  * @end_work: ends it in process context
  * @stats: counters
+ * @discarded: queues to be emptied, see discard.c
+ * @discard_work: does that; has a reference while it is pending
  * @free_work: frees it in process context
  */
 struct mqtt_router {
@@ -83,6 +86,8 @@ struct mqtt_router {
 	const struct sock *owner;
 	struct mqtt_stats __percpu *stats;
 	struct work_struct end_work;
+	struct llist_head discarded;
+	struct work_struct discard_work;
 	struct work_struct free_work;
 };
 
