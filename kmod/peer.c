@@ -179,11 +179,10 @@ void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limi
 		mqtt_rx_kick(peer);
 }
 
-/* Returns false if somebody else has done it. */
+/* Returns false if somebody else has done it. Who has done it ends the subscriptions. */
 static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 {
 	struct mqtt_router *router = peer->router;
-	struct mqtt_peer_sub *sub, *next;
 
 	lockdep_assert_held(&router->lock);
 	if (!peer->listed)
@@ -197,10 +196,6 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 	xa_erase(&router->peers, peer->id);
 	router->nr_peers--;
 	mqtt_acl_chain_count(rcu_dereference_protected(peer->acls, true), -1);
-	list_for_each_entry_safe(sub, next, &peer->subs, list) {
-		mqtt_peer_sub_free(sub);
-		cond_resched();
-	}
 	return true;
 }
 
@@ -212,6 +207,7 @@ void mqtt_peer_end(struct mqtt_peer *peer)
 {
 	if (!mqtt_peer_unlist(peer))
 		return;
+	mqtt_peer_subs_end_locked(peer);
 	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_CLOSE);
 	mqtt_peer_put(peer);
 }
@@ -402,6 +398,7 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
+	mqtt_peer_subs_end(peer);
 	mqtt_peer_put(peer);
 	return 0;
 }
@@ -425,6 +422,7 @@ void mqtt_peer_close(struct mqtt_peer *peer)
 	if (mqtt_socket_unhook(peer))
 		mqtt_socket_forget(peer);
 	if (listed) {
+		mqtt_peer_subs_end(peer);
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_CLOSE);
 		mqtt_peer_put(peer);
 	}
@@ -451,8 +449,9 @@ static void mqtt_peer_end_one(struct mqtt_router *router, u32 id, struct mqtt_pe
 	}
 	mqtt_peer_unlist(peer);
 	trace_mqtt_detach(peer, MQTT_EVENT_TYPE_ROUTER_END);
-	list_add(&peer->subs, sk ? &ended->hooked : &ended->hosted);
 	mqtt_peer_unlock(router, sk);
+	mqtt_peer_subs_end(peer);
+	list_add(&peer->subs, sk ? &ended->hooked : &ended->hosted);
 	if (abort)
 		peer->sk->sk_prot->diag_destroy(peer->sk, ECONNABORTED);
 }
