@@ -59,7 +59,6 @@ static void mqtt_router_finish(struct mqtt_router *router)
 	mutex_unlock(&router->lock);
 	mqtt_peer_end_all(router);
 	mqtt_acl_end_all(router);
-	mqtt_event_router(router->net, MQTT_EVENT_TYPE_ROUTER_END);
 	mqtt_router_put(router);
 }
 
@@ -139,13 +138,12 @@ struct mqtt_router *mqtt_router_new(struct net *net, const struct sock *owner, u
 		if (router) {
 			refcount_inc(&router->refs);
 			mn->router = router;
+			mqtt_event_router(net, MQTT_EVENT_TYPE_ROUTER_NEW);
 		} else {
 			router = ERR_PTR(-ENOMEM);
 		}
 	}
 	mutex_unlock(&mn->lock);
-	if (!IS_ERR(router))
-		mqtt_event_router(net, MQTT_EVENT_TYPE_ROUTER_NEW);
 	return router;
 }
 
@@ -181,7 +179,7 @@ void mqtt_router_put(struct mqtt_router *router)
 		queue_work(mqtt_wq, &router->free_work);
 }
 
-/* Take a namespace's router away from it. */
+/* Take a namespace's router away from it. Events keep the order of routers. */
 static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 {
 	struct mqtt_net *mn = mqtt_net(net);
@@ -194,6 +192,7 @@ static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 	if (router) {
 		mn->router = NULL;
 		WRITE_ONCE(router->ended, true);
+		mqtt_event_router(net, MQTT_EVENT_TYPE_ROUTER_END);
 	}
 	mutex_unlock(&mn->lock);
 	return router;
