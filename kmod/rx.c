@@ -217,31 +217,38 @@ static void mqtt_rx_no_buffer(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	WRITE_ONCE(peer->rx.end, run->end);
 }
 
-/* Have the peer looked at so many jiffies from now, or before. */
+/* Have the peer looked at so many jiffies from now, whatever was planned before. */
 static void mqtt_rx_schedule(struct mqtt_peer *peer, unsigned long delay)
 {
-	bool queued;
-
 	mqtt_peer_hold(peer);
-	if (delay)
-		queued = queue_delayed_work(mqtt_wq, &peer->rx.work, delay);
-	else
-		queued = !mod_delayed_work(mqtt_wq, &peer->rx.work, 0);
-	if (!queued)
+	if (mod_delayed_work(mqtt_wq, &peer->rx.work, delay))
 		mqtt_peer_put(peer);
 }
 
-/* Is what holds the peer up still there? Then it is looked at again later. */
+/* How long is what holds the peer up to stay there? In jiffies. */
+static unsigned long mqtt_rx_left(struct mqtt_peer *peer)
+{
+	return peer->rx.wait == MQTT_RX_WAIT_RATE ? mqtt_rate_left(peer) : mqtt_pause_left(peer);
+}
+
+/*
+ * Is what holds the peer up still there? Then it is looked at again later. That may
+ * take the place of a look which somebody else wants at once, for a reason that has come
+ * before it: see mqtt_rx_kick(). So the reasons are looked at behind it.
+ */
 static bool mqtt_rx_still_waits(struct mqtt_peer *peer)
 {
-	unsigned long left = peer->rx.wait == MQTT_RX_WAIT_RATE ? mqtt_rate_left(peer) :
-								  mqtt_pause_left(peer);
+	unsigned long left = mqtt_rx_left(peer), later;
 
-	if (left)
+	while (left) {
 		mqtt_rx_schedule(peer, left);
-	else
-		WRITE_ONCE(peer->rx.wait, MQTT_RX_WAIT_NONE);
-	return left;
+		later = left;
+		left = mqtt_rx_left(peer);
+		if (left >= later)
+			return true;
+	}
+	WRITE_ONCE(peer->rx.wait, MQTT_RX_WAIT_NONE);
+	return false;
 }
 
 /*
@@ -515,6 +522,7 @@ void mqtt_rx_start(struct mqtt_peer *peer, u32 skip)
 {
 	/* While it was hosted the client may have told others. */
 	mqtt_alias_forget(&peer->aliases);
+	mqtt_rate_start(&peer->rx.rate);
 	WRITE_ONCE(peer->rx.end, tcp_sk(peer->sk)->copied_seq + skip);
 	WRITE_ONCE(peer->rx.state, skip ? MQTT_PEER_STATE_BARRIER : MQTT_PEER_STATE_FAST);
 }
