@@ -121,6 +121,10 @@ class Broker:
         self.stop(sig)
         self._start()
 
+    def restart_stopped(self):
+        """It has ended, and is started anew."""
+        self._start()
+
     def __enter__(self):
         return self
 

@@ -30,9 +30,9 @@ def ordered(properties):
 
 class Client:
     """A connection to a host and port, or to the path of a socket; @level is the version
-    of what comes back; @tls an SSLContext, @resume a session of its."""
+    of what comes back; @tls an SSLContext, @resume a session of its; @source our address."""
 
-    def __init__(self, address, level=5, tls=None, resume=None):
+    def __init__(self, address, level=5, tls=None, resume=None, source=None):
         self.address, self.level = address, level
         self.data = bytearray()
         self.connack = None
@@ -43,7 +43,7 @@ class Client:
             self.sock.settimeout(PATIENCE)
             self.sock.connect(address)
         else:
-            self.sock = socket.create_connection(address, PATIENCE)
+            self.sock = socket.create_connection(address, PATIENCE, source and (source, 0))
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = tls or SECURE.get(address)
             if tls:

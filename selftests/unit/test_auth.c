@@ -336,8 +336,8 @@ static void test_lies(void **state)
 	assert_int_equal(await(&f, client), AUTH_DENIED);
 	assert_string_equal(client->auth_why, "no");
 	/* The second answer has been read when the next question's has been. */
-	client->notices.flags = 0;
-	auth_forget(client);
+	client_put(client);
+	client = client_of(&f);
 	assert_int_equal(ask(&f, client, "x", "y"), AUTH_PENDING);
 	no.id = question(&f, message).id;
 	assert_int_not_equal(no.id, yes.id);

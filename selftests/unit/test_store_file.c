@@ -126,11 +126,11 @@ static void test_versions(void **state)
 {
 	(void)state;
 	fill();
-	exec_sql("PRAGMA user_version = 2");
-	assert_refused(-EINVAL, "version 2");
+	exec_sql("PRAGMA user_version = 3");
+	assert_refused(-EINVAL, "version 3");
 	exec_sql("PRAGMA user_version = 0");
 	assert_refused(-EINVAL, "version 0");
-	exec_sql("PRAGMA user_version = 1");
+	exec_sql("PRAGMA user_version = 2");
 	free(store_text());
 	assert_int_equal(store_error, 0);
 	/* Ours by its numbers, but not with our tables */
@@ -378,6 +378,26 @@ static void test_migration(void **state)
 	sqlite3_close(db.sql);
 }
 
+/* Sessions of the first version: whose they are is known of those with a user name. */
+static void test_from_first(void **state)
+{
+	struct store_session session = { .client_id = "named", .username = "u", .owned = true };
+	struct store *store = store_must_open();
+	char *text;
+
+	(void)state;
+	store_session_put(store, 1, &session);
+	session = (struct store_session){ .client_id = "anonymous", .owned = true };
+	store_session_put(store, 2, &session);
+	store_close(store);
+	exec_sql("ALTER TABLE session DROP COLUMN owned; DROP TABLE ban; PRAGMA user_version = 1");
+	text = store_text();
+	assert_non_null(text);
+	assert_string_equal(text, "session 1 named user u owned expiry 0 expires 0 protocol 0\n"
+			    "session 2 anonymous user - expiry 0 expires 0 protocol 0\n");
+	free(text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_directory, store_directory_remove)
 
 int main(void)
@@ -391,6 +411,7 @@ int main(void)
 		TEST(test_loose),
 		TEST(test_in_use),
 		TEST(test_migration),
+		TEST(test_from_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 
 #include "auth.h"
+#include "bans.h"
 #include "broker.h"
 #include "client_plane.h"
 #include "dataplane.h"
@@ -17,6 +18,7 @@
 #include "log.h"
 #include "log_topic.h"
 #include "restore.h"
+#include "security.h"
 #include "stats.h"
 #include "store.h"
 #include "sys_topics.h"
@@ -192,6 +194,7 @@ static int open_store(struct broker *broker)
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		return err;
 	}
+	bans_use_store(broker->bans, broker->store);
 	err = retained_init(&broker->retained, broker->store);
 	if (err) {
 		store_close(broker->store);
@@ -221,6 +224,12 @@ int broker_open(struct broker *broker, struct config *conf, int auth_fd)
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
+	err = security_open(&broker->security, conf->security_log);
+	if (err)
+		goto fail_security;
+	err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
+	if (err)
+		goto fail_bans;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -266,6 +275,10 @@ fail_routes:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	bans_close(broker->bans);
+fail_bans:
+	security_close(broker->security);
+fail_security:
 	incidents_free(broker->incidents);
 	return err;
 }
@@ -306,9 +319,14 @@ int broker_start(struct broker *broker)
 	/* liburcu's own thread: without memory for it later, liburcu would end the process */
 	if (!get_default_call_rcu_data())
 		return -ENOMEM;
-	err = auth_start(broker->auth);
+	err = security_start(broker->security);
 	if (err)
 		return err;
+	err = auth_start(broker->auth);
+	if (err) {
+		security_stop(broker->security);
+		return err;
+	}
 	if (broker->handshakes)
 		err = handshakes_start(broker->handshakes);
 	if (!err)
@@ -326,6 +344,7 @@ int broker_start(struct broker *broker)
 	/* not the last one, which has not started */
 	stop_workers(broker, i ? i - 1 : 0);
 	end_timers(broker);
+	security_stop(broker->security);
 	return err;
 }
 
@@ -335,6 +354,7 @@ void broker_stop(struct broker *broker)
 	auth_stop(broker->auth);
 	stop_workers(broker, broker->n_workers);
 	end_timers(broker);
+	security_stop(broker->security);
 }
 
 void broker_close(struct broker *broker)
@@ -356,6 +376,8 @@ void broker_close(struct broker *broker)
 	permissions_close(&broker->permissions);
 	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
+	bans_close(broker->bans);
+	security_close(broker->security);
 	incidents_free(broker->incidents);
 }
 
@@ -394,6 +416,7 @@ void broker_reload(struct broker *broker)
 {
 	auth_commit(broker->auth);
 	permissions_reload(&broker->permissions);
+	security_reopen(broker->security);
 	client_plane_settle_all(broker);
 	if (broker->dataplane)
 		wait_for_rounds(broker);

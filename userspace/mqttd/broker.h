@@ -21,12 +21,14 @@
 #include "upkeep.h"
 
 struct auth;
+struct bans;
 struct dataplane;
 struct endpoint;
 struct handshakes;
 struct incidents;
 struct log_topic;
 struct listeners;
+struct security;
 struct store;
 struct sys_topics;
 struct worker;
@@ -65,6 +67,8 @@ struct worker;
  * @routes: subscriptions
  * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
+ * @security: events for who watches over the broker
+ * @bans: addresses that are not let in
  * @agent: those that are no connection's, for the router
  * @acl_sets: permissions that the router knows
  */
@@ -97,6 +101,8 @@ struct broker {
 	struct route_table routes;
 	struct log_topic *log_topic;
 	struct incidents *incidents;
+	struct security *security;
+	struct bans *bans;
 	struct agent agent;
 	struct acl_sets acl_sets;
 };

@@ -27,6 +27,7 @@
 #include "log.h"
 #include "packet.h"
 #include "replay.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 
@@ -367,10 +368,18 @@ void client_destroy(struct client *client)
 	client_put(client);
 }
 
+static void end_taken_over(struct client *client)
+{
+	if (!client->closing)
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_TAKEN_OVER, .why = "another connection of this client" });
+	client_close(client, CLOSE_TAKEN_OVER, NULL);
+}
+
 void client_notified(struct client *client, unsigned int notices)
 {
 	if (notices & NOTICE_KICK)
-		client_close(client, CLOSE_TAKEN_OVER, NULL);
+		end_taken_over(client);
 	if (notices & NOTICE_END)
 		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)

@@ -36,6 +36,12 @@ enum rate_policy {
 	RATE_DROP,
 };
 
+/* Who may go on with a session, or end it by a clean start. */
+enum session_takeover {
+	TAKEOVER_SAME_USER,
+	TAKEOVER_ANY,
+};
+
 struct config_option;
 
 #define CONFIG_UNSET (-1)
@@ -102,6 +108,7 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @max_topic_alias: aliases that a client with MQTT 5.0 may set
  * @max_qos: 0, 1 or 2: of what clients publish and subscribe to
  * @use_username_as_clientid: the user name is the client id
+ * @require_username_as_clientid: or has to be
  * @allow_zero_length_clientid: as @allow_anonymous
  * @auto_id_prefix: of client ids that the broker chooses; set after loading
  * @mount_point: goes in front of all topics of the clients, or NULL
@@ -127,6 +134,7 @@ struct listener_config {
 	int64_t max_topic_alias;
 	int64_t max_qos;
 	int64_t use_username_as_clientid;
+	int64_t require_username_as_clientid;
 	int64_t allow_zero_length_clientid;
 	char *auto_id_prefix;
 	char *mount_point;
@@ -166,6 +174,9 @@ struct config {
 	int64_t allow_zero_length_clientid;
 	int64_t auth_threads;
 	int64_t auth_timeout;			/* seconds */
+	int64_t ban_after;			/* failures, 0 for never */
+	int64_t ban_for;			/* seconds */
+	int64_t ban_within;			/* seconds */
 	int64_t byte_rate;			/* per client and second, 0 for no limit */
 	int64_t check_payload_format;
 	int64_t check_retain_source;
@@ -196,6 +207,7 @@ struct config {
 	int64_t rate_policy;			/* enum rate_policy */
 	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
 	int64_t retain_available;
+	int64_t session_takeover;		/* enum session_takeover */
 	int64_t set_tcp_nodelay;
 	int64_t slow_consumer_messages;		/* per client, 0 for no limit but the bytes */
 	int64_t slow_consumer_pause;		/* milliseconds, 0 for none */
@@ -221,10 +233,12 @@ struct config {
 	struct jwt_config jwt;			/* likewise */
 	char *password_file;			/* likewise */
 	char *psk_file;				/* likewise */
+	char *ban_exempt;			/* networks, with blanks in between, or NULL */
 	char *clientid_prefixes;		/* what client ids have to begin with, or NULL */
 	char *persistence_file;
 	char *persistence_location;		/* directory, NULL for the working directory */
 	char *persistence_path;			/* no option: these two together */
+	char *security_log;			/* a file, "syslog", "none", or NULL */
 	char *server_reference;			/* where clients should go, or NULL */
 	char *control_socket_group;		/* who may use it, or NULL */
 	char *control_socket_path;		/* "none" for none */
@@ -341,6 +355,8 @@ int config_set_number(struct config *conf, const struct config_option *opt, char
 int config_set_duration(struct config *conf, const struct config_option *opt, char *value);
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
+/* Networks with blanks in between; more of them with each line. */
+int config_set_networks(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
 

@@ -46,6 +46,10 @@ static const struct option_word words_rate_policy[] = {
 	{ "wait", RATE_WAIT }, { "drop", RATE_DROP }, { }
 };
 
+static const struct option_word words_takeover[] = {
+	{ "same_user", TAKEOVER_SAME_USER }, { "any", TAKEOVER_ANY }, { }
+};
+
 static const struct option_word words_log_dest[] = {
 	{ "stderr", LOG_DEST_STDERR }, { "stdout", LOG_DEST_STDOUT },
 	{ "syslog", LOG_DEST_SYSLOG }, { "journal", LOG_DEST_JOURNAL },
@@ -363,6 +367,10 @@ const struct config_option config_options[] = {
 	{ "auth_timeout", NUMBER(auth_timeout, 1, 3600) },
 	{ "auth_user", STRING(auth_user) },
 	{ "auto_id_prefix", .set = set_auto_id_prefix, AT(auto_id_prefix) },
+	{ "ban_after", NUMBER(ban_after, 0, UINT16_MAX) },
+	{ "ban_exempt", .set = config_set_networks, AT(ban_exempt) },
+	{ "ban_for", NUMBER(ban_for, 1, 31536000) },
+	{ "ban_within", NUMBER(ban_within, 1, 86400) },
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
 	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
 	{ "byte_rate", NUMBER(byte_rate, 0, UINT32_MAX) },
@@ -449,9 +457,13 @@ const struct config_option config_options[] = {
 	{ "rate_policy", WORD(rate_policy, words_rate_policy) },
 	{ "receive_maximum", NUMBER(receive_maximum, 1, UINT16_MAX) },
 	{ "require_certificate", TLS_WORD(require_certificate, words_bool) },
+	{ "require_username_as_clientid", .set = config_set_word,
+	  AT_LISTENER(require_username_as_clientid), .words = words_bool },
 	{ "retain_available", FLAG(retain_available) },
 	{ "retained_persistence", FLAG(persistence) },
+	{ "security_log", STRING(security_log) },
 	{ "server_reference", STRING(server_reference) },
+	{ "session_takeover", WORD(session_takeover, words_takeover) },
 	{ "set_tcp_nodelay", FLAG(set_tcp_nodelay) },
 	{ "slow_consumer_messages", NUMBER(slow_consumer_messages, 0, INT32_MAX) },
 	{ "slow_consumer_pause", NUMBER(slow_consumer_pause, 0, 10000) },

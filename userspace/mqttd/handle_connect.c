@@ -28,6 +28,7 @@
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 #include "stats.h"
@@ -290,6 +291,12 @@ static void drop_will_if_denied(struct client *client)
 	client->will = NULL;
 }
 
+static void note_failure(struct client *client, const char *why)
+{
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_AUTH_FAILED, .why = why, .method = "password" });
+}
+
 /* The operator is told which user; clients know, or are not to. */
 static void refuse_user(struct client *client, u8 code, const char *why, const char *who)
 {
@@ -299,7 +306,21 @@ static void refuse_user(struct client *client, u8 code, const char *why, const c
 
 	snprintf(detail, sizeof(detail), "%s '%.200s'%s%s", who, name,
 		 more && strcmp(more, why) ? ": " : "", more && strcmp(more, why) ? more : "");
+	note_failure(client, why);
 	connack_refuse_detail(client, code, why, detail);
+}
+
+/* As whom it is let in says which client ids it may have. */
+static bool check_bound(struct client *client)
+{
+	const struct listener_config *listener = client->endpoint->conf;
+
+	if (!listener->require_username_as_clientid ||
+	    (client->username && !strcmp(client->username, client->id)))
+		return true;
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_NOT_OWNER, .why = "the client identifier is not the user name" });
+	return refuse(client, REASON_CLIENT_ID, "the client identifier is not the user name");
 }
 
 void handler_connect_auth(struct client *client, enum auth_result result)
@@ -307,7 +328,7 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 	switch (result) {
 	case AUTH_OK:
 		if (!client_grant_apply(client) || !check_prefix(client) ||
-		    client_acl_refresh(client))
+		    !check_bound(client) || client_acl_refresh(client))
 			break;
 		drop_will_if_denied(client);
 		handler_connect_claim(client);
@@ -328,6 +349,7 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 				    "the listener has no password_file for user");
 			break;
 		}
+		note_failure(client, "no user name");
 		connack_refuse(client, REASON_NOT_AUTHORIZED,
 			       "no user name, and anonymous clients are not allowed");
 		break;
@@ -351,6 +373,14 @@ static bool wait_for_store(struct client *client)
 	return true;
 }
 
+/* Client ids are no secrets: who has the wrong name is told. */
+static void refuse_others(struct client *client)
+{
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_NOT_OWNER, .why = "the session is another user's" });
+	connack_refuse(client, REASON_CLIENT_ID, "the session is another user's");
+}
+
 void handler_connect_claim(struct client *client)
 {
 	u64 ticket;
@@ -360,6 +390,10 @@ void handler_connect_claim(struct client *client)
 	if (client->session || wait_for_store(client))
 		return;
 	err = session_claim(client, &ticket);
+	if (err == -EPERM) {
+		refuse_others(client);
+		return;
+	}
 	if (err && err != -EINPROGRESS) {
 		client_close(client, err == -ESTALE ? CLOSE_TAKEN_OVER : CLOSE_NO_MEMORY, NULL);
 		return;

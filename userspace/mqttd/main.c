@@ -25,6 +25,7 @@
 #include "privileges.h"
 #include "process.h"
 #include "reload.h"
+#include "security.h"
 #include "systemd.h"
 
 static int drop_privileges(struct daemon *daemon)
@@ -41,6 +42,13 @@ static int drop_privileges(struct daemon *daemon)
 		if (err) {
 			log_printf(LOG_TYPE_ERROR,
 				   "Error: cannot give the log file to user '%s': %s.",
+				   who.name, strerror(-err));
+			return err;
+		}
+		err = security_give(daemon->broker->security, who.uid, who.gid);
+		if (err) {
+			log_printf(LOG_TYPE_ERROR,
+				   "Error: cannot give the security_log to user '%s': %s.",
 				   who.name, strerror(-err));
 			return err;
 		}

@@ -23,7 +23,7 @@
  * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
+	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
 	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
 	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
 	"max_queued_bytes_total",
@@ -40,7 +40,7 @@ static const char *const applied[] = {
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
 	"psk_file", "psk_hint", "require_certificate", "tls_version",
-	"use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
+	"require_username_as_clientid", "use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
 };
 
 /**
@@ -57,6 +57,8 @@ static const struct access_option {
 	{ "allow_anonymous", offsetof(struct listener_config, allow_anonymous), true },
 	{ "allow_zero_length_clientid",
 	  offsetof(struct listener_config, allow_zero_length_clientid), true },
+	{ "require_username_as_clientid",
+	  offsetof(struct listener_config, require_username_as_clientid), false },
 	{ "use_username_as_clientid",
 	  offsetof(struct listener_config, use_username_as_clientid), false },
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <linux/container_of.h>
 
+#include "bans.h"
 #include "broker.h"
 #include "log.h"
 #include "packet_ids.h"
@@ -190,6 +191,13 @@ static int load_retained(void *ctx, u64 id)
 	return msg ? retained_load(&restore->broker->retained, msg) : -ENOENT;
 }
 
+static int load_ban(void *ctx, const struct store_ban *ban)
+{
+	struct restore *restore = ctx;
+
+	return bans_load(restore->broker->bans, ban);
+}
+
 static const struct store_loader loader = {
 	.message = load_message,
 	.session = load_session,
@@ -197,6 +205,7 @@ static const struct store_loader loader = {
 	.entry = load_entry,
 	.incoming = load_incoming,
 	.retained = load_retained,
+	.ban = load_ban,
 };
 
 static void drop_loaded(struct hash_node *node, void *ctx)

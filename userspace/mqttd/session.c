@@ -115,6 +115,7 @@ static u64 put_row(struct session *session)
 		.username = session->username,
 		.expiry = session->expiry,
 		.protocol = session->protocol,
+		.owned = session->owned,
 	};
 
 	if (!session->key)
@@ -216,6 +217,7 @@ static void take_terms(struct client *client, struct session *session, char *use
 	session->protocol = client->protocol;
 	free(session->username);
 	session->username = username;
+	session->owned = true;
 	session->will = client->will;
 	client->will = NULL;
 }
@@ -243,6 +245,19 @@ static bool is_over(const struct session *session)
 	return session->ends && session->ends <= timer_now();
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* With a clean start, too: that would end what is another one's. */
+static bool is_others(const struct client *client, const struct session *session)
+{
+	return session->owned && !session->doomed && !is_over(session) &&
+	       client->worker->broker->conf->session_takeover == TAKEOVER_SAME_USER &&
+	       !same_text(client->username, session->username);
+}
+
 /* *@ended: a session that is to be finished. */
 static int claim_locked(struct client *client, struct session **ended, u64 *change)
 {
@@ -251,6 +266,10 @@ static int claim_locked(struct client *client, struct session **ended, u64 *chan
 
 	if (client->username && !username)
 		return -ENOMEM;
+	if (session && is_others(client, session)) {
+		free(username);
+		return -EPERM;
+	}
 	if (session && (is_older(client, session->owner) || is_older(client, session->heir))) {
 		free(username);
 		return -ESTALE;
@@ -514,7 +533,14 @@ struct session *session_revive(struct broker *broker, u64 key, const struct stor
 	session->key = key;
 	session->expiry = row->expiry;
 	session->protocol = row->protocol;
-	if (row->username)
-		session->username = strdup(row->username);
+	session->owned = row->owned;
+	if (!row->username)
+		return session;
+	session->username = strdup(row->username);
+	if (!session->username) {
+		session_del(&broker->sessions, session);
+		session_free(session);
+		return NULL;
+	}
 	return session;
 }

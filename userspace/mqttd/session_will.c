@@ -14,6 +14,7 @@
 #include "packet.h"
 #include "publish.h"
 #include "reason.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 #include "store.h"
@@ -127,6 +128,9 @@ bool session_will_allowed(const struct client *client, const struct session_will
 	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
 		    client_name(client), msg->qos, will->retain, msg->topic_len, msg->topic,
 		    msg->payload_len, reason_name(REASON_NOT_AUTHORIZED));
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_DENIED, .why = "not allowed", .access = "will",
+		.topic = msg->topic, .topic_len = msg->topic_len });
 	return false;
 }
 

@@ -57,6 +57,7 @@ struct store_config {
  * @will_at: when it is published, milliseconds of CLOCK_REALTIME
  * @will_retain: it is to be retained
  * @protocol: enum mqtt_protocol
+ * @owned: it belongs to who is @username, be it nobody; else to the first who resumes it
  */
 struct store_session {
 	const char *client_id;
@@ -67,6 +68,7 @@ struct store_session {
 	u32 expiry;
 	bool will_retain;
 	u8 protocol;
+	bool owned;
 };
 
 /**
@@ -103,6 +105,20 @@ struct store_sub {
 };
 
 /**
+ * struct store_ban - an address that is not let in
+ * @network: "192.0.2.0/24", terminated; its key
+ * @why: terminated
+ * @since: milliseconds of CLOCK_REALTIME
+ * @until: likewise, 0: for ever
+ */
+struct store_ban {
+	const char *network;
+	const char *why;
+	u64 since;
+	u64 until;
+};
+
+/**
  * store_open() - open or make the database
  * @store: result
  * @config: copied; @path too
@@ -121,7 +137,7 @@ int store_open(struct store **store, const struct store_config *config, char *wh
  *
  * Each returns 0, or -errno, which ends the loading. Pointers are valid during
  * the call. Messages come first, then sessions, each followed by what it has;
- * entries in the order of their numbers; retained messages last. A long
+ * entries in the order of their numbers; retained messages and bans last. A long
  * payload is in a @blob, to be shared and not copied.
  */
 struct store_loader {
@@ -131,6 +147,7 @@ struct store_loader {
 	int (*entry)(void *ctx, u64 key, const struct store_entry *entry);
 	int (*incoming)(void *ctx, u64 key, u16 packet_id);
 	int (*retained)(void *ctx, u64 message);
+	int (*ban)(void *ctx, const struct store_ban *ban);
 };
 
 /* Before anything is changed. Messages that nothing refers to are deleted then. */
@@ -188,6 +205,8 @@ u64 store_incoming_clear(struct store *store, u64 key);
 /* The retained message of its topic, in place of another one; @msg is in the store. */
 u64 store_retained_put(struct store *store, const struct stored *msg);
 u64 store_retained_del(struct store *store, const u8 *topic, size_t len);
+u64 store_ban_put(struct store *store, const struct store_ban *ban);
+u64 store_ban_del(struct store *store, const char *network);
 
 /* New numbers for sessions, above all that were loaded. */
 u64 store_new_key(struct store *store);
