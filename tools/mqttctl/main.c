@@ -20,6 +20,7 @@ static const struct command objects[] = {
 	{ "port", port_main, "ways between mqttd and the router" },
 	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
 	{ "session", session_main, "clients of mqttd, connected or not" },
+	{ "ban", ban_main, "addresses that mqttd does not let in" },
 	{ "monitor", monitor_main, "events as they happen" },
 	{ "trace", trace_main, "messages on their way through the kernel" },
 	{ "passwd", passwd_main, "users and passwords in a file" },

@@ -46,6 +46,7 @@ int stat_delay(struct ctl *ctl, int argc, char **argv);
 int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
 int session_main(struct ctl *ctl, int argc, char **argv);
+int ban_main(struct ctl *ctl, int argc, char **argv);
 int monitor_main(struct ctl *ctl, int argc, char **argv);
 int trace_main(struct ctl *ctl, int argc, char **argv);
 int passwd_main(struct ctl *ctl, int argc, char **argv);

@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 
 #include "auth.h"
+#include "bans.h"
 #include "broker.h"
 #include "client_plane.h"
 #include "dataplane.h"
@@ -193,6 +194,7 @@ static int open_store(struct broker *broker)
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		return err;
 	}
+	bans_use_store(broker->bans, broker->store);
 	err = retained_init(&broker->retained, broker->store);
 	if (err) {
 		store_close(broker->store);
@@ -225,6 +227,9 @@ int broker_open(struct broker *broker, struct config *conf)
 	err = security_open(&broker->security, conf->security_log);
 	if (err)
 		goto fail_security;
+	err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
+	if (err)
+		goto fail_bans;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -270,6 +275,8 @@ fail_routes:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	bans_close(broker->bans);
+fail_bans:
 	security_close(broker->security);
 fail_security:
 	incidents_free(broker->incidents);
@@ -368,6 +375,7 @@ void broker_close(struct broker *broker)
 	permissions_close(&broker->permissions);
 	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
+	bans_close(broker->bans);
 	security_close(broker->security);
 	incidents_free(broker->incidents);
 }

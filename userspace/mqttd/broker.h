@@ -21,6 +21,7 @@
 #include "upkeep.h"
 
 struct auth;
+struct bans;
 struct dataplane;
 struct endpoint;
 struct handshakes;
@@ -66,6 +67,7 @@ struct worker;
  * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
  * @security: events for who watches over the broker
+ * @bans: addresses that are not let in
  * @agent: those that are no connection's, for the router
  * @acl_sets: permissions that the router knows
  */
@@ -98,6 +100,7 @@ struct broker {
 	struct log_topic *log_topic;
 	struct incidents *incidents;
 	struct security *security;
+	struct bans *bans;
 	struct agent agent;
 	struct acl_sets acl_sets;
 };

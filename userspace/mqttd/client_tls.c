@@ -3,6 +3,7 @@
  * From the end of a handshake on a connection is as any other.
  */
 #include "client.h"
+#include "client_ban.h"
 #include "listener.h"
 #include "log.h"
 #include "security.h"
@@ -23,6 +24,8 @@ void client_secured(struct client *client)
 		return;
 	}
 	stats_add(stats, STAT_TLS_HANDSHAKES, 1);
+	if (client_ban_ends(client))
+		return;
 	if (transport_tls_resumed(conn))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
 	log_limited(LOG_TYPE_DEBUG, "Connection from %s has %s, %s%s.", client_address(client),

@@ -168,6 +168,9 @@ struct config {
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
 	int64_t allow_zero_length_clientid;
 	int64_t auth_threads;
+	int64_t ban_after;			/* failures, 0 for never */
+	int64_t ban_for;			/* seconds */
+	int64_t ban_within;			/* seconds */
 	int64_t byte_rate;			/* per client and second, 0 for no limit */
 	int64_t check_payload_format;
 	int64_t check_retain_source;
@@ -222,6 +225,7 @@ struct config {
 	char *auto_id_prefix;			/* likewise */
 	char *password_file;			/* likewise */
 	char *psk_file;				/* likewise */
+	char *ban_exempt;			/* networks, with blanks in between, or NULL */
 	char *clientid_prefixes;		/* what client ids have to begin with, or NULL */
 	char *persistence_file;
 	char *persistence_location;		/* directory, NULL for the working directory */
@@ -343,6 +347,8 @@ int config_set_number(struct config *conf, const struct config_option *opt, char
 int config_set_duration(struct config *conf, const struct config_option *opt, char *value);
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
+/* Networks with blanks in between; more of them with each line. */
+int config_set_networks(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
 

@@ -4,12 +4,14 @@
  *
  *   dataplane-show              the data plane, by listener
  *   dataplane-set   plane       "kernel" or "user": move all clients there
+ *   ban-...                     see control_bans.c
  *   session-...                 see control_sessions.c
  */
 #include <string.h>
 
 #include "broker.h"
 #include "control.h"
+#include "control_bans.h"
 #include "control_sessions.h"
 #include "listener.h"
 #include "switchover.h"
@@ -106,6 +108,9 @@ static void dataplane_set(struct control_request *request)
 const struct control_command control_commands[] = {
 	{ "dataplane-show", dataplane_show },
 	{ "dataplane-set", dataplane_set },
+	{ "ban-add", control_ban_add },
+	{ "ban-del", control_ban_del },
+	{ "ban-show", control_ban_show },
 	{ "session-list", control_session_list },
 	{ "session-show", control_session_show },
 	{ "session-kick", control_session_kick },

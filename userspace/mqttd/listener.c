@@ -13,12 +13,14 @@
 #include <linux/container_of.h>
 
 #include "address.h"
+#include "bans.h"
 #include "broker.h"
 #include "client.h"
 #include "connection_rate.h"
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
+#include "security.h"
 #include "timer.h"
 #include "worker.h"
 
@@ -146,6 +148,7 @@ static const struct refusal refusals[] = {
 	{ STAT_REFUSED_LISTENER, LOG_TYPE_NOTICE, "max_connections exceeded" },
 	{ STAT_REFUSED_TOTAL, LOG_TYPE_NOTICE, "max_connections_total exceeded" },
 	{ STAT_REFUSED_RATE, LOG_TYPE_NOTICE, "connection_rate exceeded" },
+	{ STAT_REFUSED_BANNED, LOG_TYPE_NOTICE, "the address is banned" },
 	{ STAT_REFUSED_MEMORY, LOG_TYPE_ERROR, "no memory" },
 };
 
@@ -157,6 +160,8 @@ static const struct refusal *find_refusal(const struct listener *listener,
 	const struct config *conf = worker->broker->conf;
 	int64_t max = endpoint->conf->max_connections;
 
+	if (bans_refuse(worker->broker->bans, address))
+		return &refusals[3];
 	if (max >= 0 && __atomic_load_n(&endpoint->connections, __ATOMIC_RELAXED) >= max)
 		return &refusals[0];
 	max = conf->max_connections_total;
@@ -180,6 +185,9 @@ static void refuse(struct worker *worker, const struct refusal *refusal,
 	stats_add(&worker->stats, refusal->stat, 1);
 	__atomic_store_n(&limit->what, refusal->what, __ATOMIC_RELAXED);
 	address_format(text, address);
+	if (refusal->stat == STAT_REFUSED_BANNED)
+		security_event(worker->broker->security, &(struct security_event){
+			.kind = SECURITY_BANNED, .why = "refused", .address = text });
 	incidents_note(worker->broker->incidents, NULL, text, refusal->what, NULL);
 	if (log_allowed(limit, refusal->type))
 		log_printf(refusal->type, "Client connection from %s denied: %s.", text,
@@ -199,7 +207,7 @@ static void admit(struct listener *listener, int fd, const struct sockaddr *addr
 		err = client_new(worker, listener->endpoint, fd, address, len);
 		if (!err)
 			return;
-		refusal = &refusals[3];
+		refusal = &refusals[4];
 	}
 	/* At the end of the broker nobody makes handshakes any more. */
 	if (err != -ESHUTDOWN)

@@ -23,7 +23,7 @@
  * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
+	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
 	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
 	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
 	"max_queued_bytes_total",

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <linux/container_of.h>
 
+#include "bans.h"
 #include "broker.h"
 #include "log.h"
 #include "packet_ids.h"
@@ -192,9 +193,9 @@ static int load_retained(void *ctx, u64 id)
 
 static int load_ban(void *ctx, const struct store_ban *ban)
 {
-	(void)ctx;
-	(void)ban;
-	return 0;
+	struct restore *restore = ctx;
+
+	return bans_load(restore->broker->bans, ban);
 }
 
 static const struct store_loader loader = {

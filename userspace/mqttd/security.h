@@ -47,7 +47,7 @@ enum security_kind {
  * @topic: of a message, or the filter of a subscription: bytes
  * @topic_len: of them
  * @access: what was to be done with it: "publish", "subscribe", "will"
- * @subject: of a certificate
+ * @subject: of a certificate, or why there is a ban
  * @at: seconds since 1970 when something ends or expires
  * @count: of connections, attempts
  *

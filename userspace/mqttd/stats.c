@@ -36,6 +36,7 @@ static const char *const names[STAT_COUNT] = {
 	[STAT_REFUSED_LISTENER]		= "connections refused: max_connections",
 	[STAT_REFUSED_TOTAL]		= "connections refused: max_connections_total",
 	[STAT_REFUSED_RATE]		= "connections refused: connection_rate",
+	[STAT_REFUSED_BANNED]		= "connections refused: banned",
 	[STAT_REFUSED_MEMORY]		= "connections refused: no memory",
 	[STAT_REFUSED_TLS]		= "connections refused: TLS handshake",
 	[STAT_TLS_HANDSHAKES]		= "TLS handshakes",

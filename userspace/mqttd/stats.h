@@ -36,6 +36,7 @@ enum stat {
 	STAT_REFUSED_LISTENER,		/* max_connections of the listener */
 	STAT_REFUSED_TOTAL,		/* max_connections_total */
 	STAT_REFUSED_RATE,		/* connection_rate */
+	STAT_REFUSED_BANNED,		/* the address is */
 	STAT_REFUSED_MEMORY,		/* there is none */
 	STAT_REFUSED_TLS,		/* the handshake has failed */
 	STAT_TLS_HANDSHAKES,		/* that were done */

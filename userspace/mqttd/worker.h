@@ -66,6 +66,7 @@ struct worker_moves {
  * @settle_request: number of the last request for that
  * @settling: there is more of that to do
  * @permissions: generation of those that its clients have
+ * @bans: generation of those that its clients were looked at for
  * @clients: all, in a list
  * @attaching: some whose CONNACK has left, for the kernel to take
  * @dirty: clients that have something to send
@@ -106,6 +107,7 @@ struct worker {
 	unsigned int settle_request;
 	bool settling;
 	uint32_t permissions;
+	unsigned int bans;
 	struct client *clients;
 	struct client *attaching;
 	struct client *dirty;
