@@ -144,6 +144,8 @@ struct terms {
  *	for; from the handshake on, as is
  * @identity: by certificate or key, NULL if it has none
  * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
+ * @attempt: the password is one that is checked
+ * @answer_waits: for @answer_at, milliseconds, with @auth, see client_attempt.c
  * @auth: enum auth_result, to be read when NOTICE_AUTH has come
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
@@ -210,8 +212,11 @@ struct client {
 	uint8_t auth;
 	uint8_t closing;
 	bool identified;
+	bool attempt;
+	bool answer_waits;
 	uint16_t holds;
 	char *identity;
+	uint64_t answer_at;
 	const char *tls_why;
 	bool tx_held;
 	bool backlog;

@@ -318,6 +318,7 @@ int config_init(struct config *conf)
 	*conf = (struct config){
 		.allow_anonymous = CONFIG_UNSET,
 		.allow_zero_length_clientid = true,
+		.auth_delay = 8,
 		.auth_threads = 2,
 		.ban_for = 3600,
 		.ban_within = 600,

@@ -167,6 +167,7 @@ struct config {
 	bool including;				/* a file that another one includes */
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
 	int64_t allow_zero_length_clientid;
+	int64_t auth_delay;			/* seconds, 0 for none */
 	int64_t auth_threads;
 	int64_t ban_after;			/* failures, 0 for never */
 	int64_t ban_for;			/* seconds */

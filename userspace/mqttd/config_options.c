@@ -328,6 +328,7 @@ const struct config_option config_options[] = {
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
+	{ "auth_delay", NUMBER(auth_delay, 0, 60) },
 	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
 	{ "auto_id_prefix", .set = set_auto_id_prefix, AT(auto_id_prefix) },
 	{ "ban_after", NUMBER(ban_after, 0, UINT16_MAX) },

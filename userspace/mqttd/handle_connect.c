@@ -21,6 +21,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_attempt.h"
 #include "client_plane.h"
 #include "connack.h"
 #include "handler.h"
@@ -264,10 +265,15 @@ void handle_connect(struct client *client, struct packet *packet)
 	if (!check_prefix(client))
 		return;
 	client->state = CLIENT_WAITING;
+	if (!client_attempt_begin(client)) {
+		if (connect.has_password)
+			explicit_bzero((void *)connect.password.data, connect.password.len);
+		return;
+	}
 	result = authenticate(client, &connect);
 	if (connect.has_password)
 		explicit_bzero((void *)connect.password.data, connect.password.len);
-	if (result == AUTH_PENDING)
+	if (result == AUTH_PENDING || client_attempt_result(client, result))
 		client_hold(client, HOLD_AUTH);
 	else
 		handler_connect_auth(client, result);
