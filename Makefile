@@ -234,8 +234,10 @@ build/obj/sanitize/%.o: %.c | libraries
 # clang, as gcc has no libFuzzer; the parsers and what they need
 FUZZ_CC ?= clang-14
 fuzz_parts := $(addprefix userspace/mqttd/,acl.c acl_file.c acl_set.c config.c config_file.c \
-	      config_options.c config_set.c config_tls.c packet.c packet_connect.c password_file.c port_record.c \
-	      reason.c)
+	      config_auth.c config_options.c config_set.c config_tls.c packet.c packet_connect.c password_file.c \
+	      port_record.c reason.c)
+# All but the process itself
+fuzz_parts += $(filter-out %/helper.c %/keeper.c,$(wildcard userspace/mqttd/auth/*.c))
 
 .PHONY: fuzz-programs
 fuzz-programs: $(fuzzers)

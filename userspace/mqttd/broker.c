@@ -244,11 +244,11 @@ fail:
 	return err;
 }
 
-int broker_open(struct broker *broker, struct config *conf)
+int broker_open(struct broker *broker, struct config *conf, int auth_fd)
 {
 	int err;
 
-	*broker = (struct broker){ .conf = conf };
+	*broker = (struct broker){ .conf = conf, .auth_fd = auth_fd };
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
@@ -308,8 +308,9 @@ fail_guards:
 
 int broker_load(struct broker *broker)
 {
-	int err = auth_open(&broker->auth, broker->conf);
+	int err = auth_open(&broker->auth, broker->conf, broker->auth_fd);
 
+	broker->auth_fd = -1;
 	if (!err)
 		err = permissions_open(&broker->permissions, broker->conf);
 	if (!err)
@@ -435,7 +436,7 @@ static void wait_for_rounds(struct broker *broker)
  */
 void broker_reload(struct broker *broker)
 {
-	auth_reload(broker->auth);
+	auth_commit(broker->auth);
 	permissions_reload(&broker->permissions);
 	security_reopen(broker->security);
 	client_plane_settle_all(broker);

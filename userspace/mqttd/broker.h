@@ -49,7 +49,8 @@ struct worker;
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
- * @auth: passwords
+ * @auth: asks who somebody is
+ * @auth_fd: what it is to ask with, until it is open
  * @permissions: who may do what
  * @settle_request: number of the last one for client_plane_settle_all(); any thread
  * @limits_generation: number of the last limits that the kernel's router is to keep
@@ -90,6 +91,7 @@ struct broker {
 	size_t slow_bytes;
 	unsigned int resume_request;
 	struct auth *auth;
+	int auth_fd;
 	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
@@ -112,13 +114,14 @@ struct broker {
  * broker_open() - what may take privileges: sockets, and the kernel's router
  * @broker: result, to be closed with broker_close()
  * @conf: finished; stays the caller's, and lives as long as @broker
+ * @auth_fd: from auth_helper_fork(), for broker_load()
  *
  * Afterwards the broker listens, but nobody is accepted. The log says what is
  * wrong. The caller is registered with RCU when it closes the broker.
  *
  * Return: 0 or -errno.
  */
-int broker_open(struct broker *broker, struct config *conf);
+int broker_open(struct broker *broker, struct config *conf, int auth_fd);
 
 /*
  * What belongs to the user that the broker runs as: files. 0, or -errno and the log says
@@ -130,8 +133,8 @@ void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
 
 /*
- * Reads password files and permissions again. Clients stay; what they may do from now
- * on is what is written there now. Main thread.
+ * Reads permissions again, and uses what mqttd-auth has prepared. Clients stay; what they
+ * may do from now on is what is written there now. Main thread.
  */
 void broker_reload(struct broker *broker);
 

@@ -10,6 +10,7 @@
 #include <linux/container_of.h>
 
 #include "address.h"
+#include "auth.h"
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
@@ -105,6 +106,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 	free(client->id);
 	free(client->username);
 	free(client->identity);
+	auth_forget(client);
 	free(client);
 }
 

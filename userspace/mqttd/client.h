@@ -23,6 +23,7 @@
 #include "worker.h"
 
 struct acl_rules;
+struct auth_grant;
 struct client_pause;
 struct client_rate;
 struct client_slow;
@@ -146,7 +147,9 @@ struct terms {
  * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
  * @attempt: the password is one that is checked
  * @answer_waits: for @answer_at, milliseconds, with @auth, see client_attempt.c
- * @auth: enum auth_result, to be read when NOTICE_AUTH has come
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come, as the next two
+ * @grant: what it was let in as, see auth/method.h; NULL: as who it said it is
+ * @auth_why: why not, for the log, or NULL
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -217,6 +220,8 @@ struct client {
 	uint16_t holds;
 	char *identity;
 	uint64_t answer_at;
+	struct auth_grant *grant;
+	char *auth_why;
 	const char *tls_why;
 	bool tx_held;
 	bool backlog;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "attempts.h"
+#include "auth/chain.h"
 #include "bans.h"
 #include "broker.h"
 #include "client.h"
@@ -49,9 +50,10 @@ static bool is_exempt(const struct client *client)
 	return bans_exempt(client->worker->broker->bans, &client->address.sa);
 }
 
-static bool is_asked_about(const struct client *client)
+static bool is_asked_about(const struct client *client, bool has_password)
 {
-	return !client->identified && client->endpoint->conf->password_file && client->username;
+	return !client->identified && (client->username || has_password) &&
+	       auth_chain_method(client->endpoint->conf, 0);
 }
 
 static void note_delay(const struct client *client, const char *why)
@@ -60,13 +62,13 @@ static void note_delay(const struct client *client, const char *why)
 		.kind = SECURITY_AUTH_DELAYED, .why = why });
 }
 
-bool client_attempt_begin(struct client *client)
+bool client_attempt_begin(struct client *client, bool has_password)
 {
 	struct broker *broker = client->worker->broker;
 	uint64_t max = longest_wait(broker), wait;
 	struct prefix network;
 
-	client->attempt = is_asked_about(client);
+	client->attempt = is_asked_about(client, has_password);
 	if (!client->attempt || !max || is_exempt(client))
 		return true;
 	network_of(client, &network);

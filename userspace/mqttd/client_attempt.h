@@ -15,10 +15,11 @@ struct client;
 /**
  * client_attempt_begin() - before somebody is asked whether a client may be let in
  * @client: with its user name
+ * @has_password: it has sent one, or a token
  *
  * Return: whether to go on; otherwise the client was told why not.
  */
-bool client_attempt_begin(struct client *client);
+bool client_attempt_begin(struct client *client, bool has_password);
 
 /**
  * client_attempt_result() - somebody has said whether it may

@@ -28,6 +28,7 @@ static const size_t listener_strings[] = {
 	offsetof(struct listener_config, auto_id_prefix),
 	offsetof(struct listener_config, mount_point),
 	offsetof(struct listener_config, password_file),
+	offsetof(struct listener_config, auth_methods),
 	offsetof(struct listener_config, acl_file),
 	offsetof(struct listener_config, tls.cafile),
 	offsetof(struct listener_config, tls.capath),
@@ -45,6 +46,7 @@ static const size_t listener_strings[] = {
 static const size_t config_strings[] = {
 	offsetof(struct config, log_file),
 	offsetof(struct config, log_timestamp_format),
+	offsetof(struct config, auth_user),
 	offsetof(struct config, acl_file),
 	offsetof(struct config, auto_id_prefix),
 	offsetof(struct config, password_file),
@@ -300,6 +302,8 @@ int config_finish(struct config *conf, unsigned int port)
 			err = listener_finish(conf, listener);
 		if (!err)
 			err = config_check_tls(conf, listener);
+		if (!err)
+			err = config_check_auth(conf, listener);
 	}
 	if (!err)
 		err = persistence_finish(conf);
@@ -320,6 +324,7 @@ int config_init(struct config *conf)
 		.allow_zero_length_clientid = true,
 		.auth_delay = 8,
 		.auth_threads = 2,
+		.auth_timeout = 8,
 		.ban_for = 3600,
 		.ban_within = 600,
 		.check_retain_source = true,

@@ -112,6 +112,7 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @auto_id_prefix: of client ids that the broker chooses; set after loading
  * @mount_point: goes in front of all topics of the clients, or NULL
  * @password_file: after loading: who may connect, or NULL
+ * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
  * @max_handshakes: of TLS at a time
  * @tls: see there
@@ -136,6 +137,7 @@ struct listener_config {
 	char *auto_id_prefix;
 	char *mount_point;
 	char *password_file;
+	char *auth_methods;
 	char *acl_file;
 	int64_t max_handshakes;
 	struct tls_config tls;
@@ -169,6 +171,7 @@ struct config {
 	int64_t allow_zero_length_clientid;
 	int64_t auth_delay;			/* seconds, 0 for none */
 	int64_t auth_threads;
+	int64_t auth_timeout;			/* seconds */
 	int64_t ban_after;			/* failures, 0 for never */
 	int64_t ban_for;			/* seconds */
 	int64_t ban_within;			/* seconds */
@@ -222,6 +225,7 @@ struct config {
 	bool log_types_set;
 	bool log_dests_set;
 	char *log_file;
+	char *auth_user;			/* whom mqttd-auth becomes; NULL: @user */
 	char *acl_file;				/* for listeners without */
 	char *auto_id_prefix;			/* likewise */
 	char *password_file;			/* likewise */
@@ -355,6 +359,10 @@ int config_set_include_dir(struct config *conf, const struct config_option *opt,
 
 /* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
 int config_check_tls(struct config *conf, const struct listener_config *listener);
+
+/* Below: config_auth.c. Can all methods be asked that the listener is to ask? Likewise. */
+int config_set_auth_methods(struct config *conf, const struct config_option *opt, char *value);
+int config_check_auth(struct config *conf, const struct listener_config *listener);
 
 /* Below: config_file.c */
 int config_note_standard(struct config *conf, const struct config_option *opt);

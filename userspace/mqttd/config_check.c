@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth.h"
+#include "auth/chain.h"
 #include "config.h"
 #include "config_check.h"
 #include "log.h"
@@ -83,13 +83,13 @@ static int check_tls(const struct config *conf)
 static int check_access_files(const struct config *conf)
 {
 	struct permissions permissions;
-	struct auth *auth;
+	struct auth_chains *chains;
 	int err;
 
-	err = auth_open(&auth, conf);
+	err = auth_chains_open(&chains, conf);
 	if (err)
 		return err;
-	auth_close(auth);
+	auth_chains_put(chains);
 	err = permissions_open(&permissions, conf);
 	if (!err)
 		permissions_close(&permissions);
@@ -101,6 +101,7 @@ int config_check(const struct config *conf)
 	const char *log_file = conf->log_dests & LOG_DEST_FILE ? conf->log_file : NULL;
 	int errs[] = {
 		check_user(conf->user),
+		check_user(conf->auth_user),
 		check_directory("persistence_location",
 				conf->persistence ? conf->persistence_location : NULL),
 		check_parent("log_dest", log_file),

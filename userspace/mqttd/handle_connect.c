@@ -3,8 +3,8 @@
  * CONNECT, MQTT 3.1.
  *
  *   parse ──> checks ──> who is it? ──> the session ──> CONNACK
- *                        threads that   another         the store
- *                        hash           connection
+ *                        mqttd-auth     another         the store
+ *                                       connection
  *
  * Each step may have to wait for what stands below it. The packet is gone by
  * then; what is needed of it is in the client.
@@ -22,6 +22,7 @@
 #include "client.h"
 #include "client_acl.h"
 #include "client_attempt.h"
+#include "client_grant.h"
 #include "client_plane.h"
 #include "connack.h"
 #include "handler.h"
@@ -230,11 +231,19 @@ static void refuse_packet(struct client *client, int err, const char *why)
 static enum auth_result authenticate(struct client *client,
 				     const struct packet_connect *connect)
 {
+	enum auth_result result;
+	char *id;
+
 	if (client->identified)
 		return AUTH_OK;
-	return auth_check(client->worker->broker->auth, client, client->username,
-			  connect->has_password ? connect->password.data : NULL,
-			  connect->password.len);
+	id = text_of(connect->client_id);
+	if (!id)
+		return AUTH_UNAVAILABLE;
+	result = auth_check(client->worker->broker->auth, client, id, client->username,
+			    connect->has_password ? connect->password.data : NULL,
+			    connect->password.len);
+	free(id);
+	return result;
 }
 
 void handle_connect(struct client *client, struct packet *packet)
@@ -265,7 +274,7 @@ void handle_connect(struct client *client, struct packet *packet)
 	if (!check_prefix(client))
 		return;
 	client->state = CLIENT_WAITING;
-	if (!client_attempt_begin(client)) {
+	if (!client_attempt_begin(client, connect.has_password)) {
 		if (connect.has_password)
 			explicit_bzero((void *)connect.password.data, connect.password.len);
 		return;
@@ -296,9 +305,12 @@ static void note_failure(struct client *client, const char *why)
 /* The operator is told which user; clients know, or are not to. */
 static void refuse_user(struct client *client, u8 code, const char *why, const char *who)
 {
-	char detail[256];
+	const char *name = client->username ? client->username : "";
+	const char *more = client->auth_why;
+	char detail[512];
 
-	snprintf(detail, sizeof(detail), "%s '%s'", who, client->username);
+	snprintf(detail, sizeof(detail), "%s '%.200s'%s%s", who, name,
+		 more && strcmp(more, why) ? ": " : "", more && strcmp(more, why) ? more : "");
 	note_failure(client, why);
 	connack_refuse_detail(client, code, why, detail);
 }
@@ -320,9 +332,8 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		if (!check_bound(client))
-			break;
-		if (client_acl_refresh(client))
+		if (!client_grant_apply(client) || !check_prefix(client) ||
+		    !check_bound(client) || client_acl_refresh(client))
 			break;
 		drop_will_if_denied(client);
 		handler_connect_claim(client);
@@ -331,8 +342,11 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 		refuse_user(client, REASON_CREDENTIALS, "bad user name or password",
 			    "bad user name or password, user");
 		break;
+	case AUTH_UNAVAILABLE:
+		connack_refuse(client, REASON_UNAVAILABLE, "it cannot be found out who it is");
+		break;
 	case AUTH_BUSY:
-		connack_refuse(client, REASON_BUSY, "too many passwords are being checked");
+		connack_refuse(client, REASON_BUSY, "too many clients are being checked");
 		break;
 	default:
 		if (client->username) {

@@ -2,7 +2,8 @@
 /*
  * From the start to the end of the process.
  *
- * What takes root's privileges comes first: sockets, the pid file, the kernel's
+ * Other processes come first, while there is nothing that they should not have. Then
+ * what takes root's privileges: sockets, the pid file, the kernel's
  * router. What comes after they are dropped has the files that it makes, and sees
  * at the start whether it may read those that a reload is to read again. Threads
  * come last.
@@ -15,6 +16,7 @@
 #include <linux/rcupdate.h>
 
 #include "arguments.h"
+#include "auth/helper.h"
 #include "broker.h"
 #include "config.h"
 #include "config_check.h"
@@ -109,7 +111,7 @@ static int run(struct config *conf, const struct arguments *args, int background
 {
 	struct daemon daemon;
 	struct broker broker;
-	int err;
+	int auth_fd, err;
 
 	log_printf(LOG_TYPE_INFORMATION, "mqttd %s starting", MQTT_VERSION);
 	if (args->config_file)
@@ -118,9 +120,12 @@ static int run(struct config *conf, const struct arguments *args, int background
 		log_printf(LOG_TYPE_INFORMATION,
 			   "Starting in local only mode. Connections will only be possible from clients running on this machine.");
 	config_check_mosquitto(conf);
-	process_raise_descriptor_limit();
 	daemon_block_signals();
-	err = broker_open(&broker, conf);
+	err = auth_helper_fork(conf, background >= 0, &auth_fd);
+	if (err)
+		return err;
+	process_raise_descriptor_limit();
+	err = broker_open(&broker, conf, auth_fd);
 	if (err)
 		return err;
 	rcu_register_thread();
@@ -169,6 +174,7 @@ int main(int argc, char **argv)
 	int err;
 
 	process_keep_memory();
+	process_keep_arguments(argc, argv);
 	arguments_parse(&args, argc, argv);
 	err = reload_config(&conf, &args);
 	if (!err && args.test_config)

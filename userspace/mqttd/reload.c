@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "auth.h"
 #include "broker.h"
 #include "config.h"
-#include "lines.h"
 #include "listener.h"
 #include "log.h"
 #include "permissions.h"
@@ -189,6 +189,8 @@ static bool restrictions_differ(const struct listener_config *now,
 		takes_restart("password_file", now);
 		differ = true;
 	}
+	if (strings_differ(now->auth_methods, fresh->auth_methods))
+		differ = true;
 	if (strings_differ(now->auto_id_prefix, fresh->auto_id_prefix))
 		takes_restart("auto_id_prefix", now);
 	if (now->dataplane != fresh->dataplane)
@@ -308,23 +310,9 @@ static void update_listeners(struct broker *broker, struct config *fresh)
 
 int reload_check_files(const struct config *conf)
 {
-	const struct listener_config *listener;
 	struct permissions permissions;
-	struct lines lines;
-	int err;
+	int err = permissions_open(&permissions, conf);
 
-	for (listener = conf->listeners; listener; listener = listener->next) {
-		if (!listener->password_file)
-			continue;
-		err = lines_open(&lines, listener->password_file);
-		if (err) {
-			log_printf(LOG_TYPE_ERROR, "Error: cannot read password_file %s: %s.",
-				   listener->password_file, strerror(-err));
-			return err;
-		}
-		lines_close(&lines);
-	}
-	err = permissions_open(&permissions, conf);
 	if (!err)
 		permissions_close(&permissions);
 	return err;
@@ -381,8 +369,11 @@ void reload(struct broker *broker, const struct arguments *args)
 	if (!err)
 		err = prepare_tls(broker, &fresh);
 	if (!err)
+		err = auth_prepare(broker->auth);
+	if (!err)
 		err = reload_log(&fresh, args);
 	if (err) {
+		auth_cancel(broker->auth);
 		log_printf(LOG_TYPE_ERROR, "Error: the configuration stays as it was.");
 		end_tls(broker, tls_cancel);
 		/* It may have been moved away all the same. */

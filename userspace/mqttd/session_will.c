@@ -2,6 +2,7 @@
 /*
  * Wills: kept as messages, published anew when their time comes.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/minmax.h>
@@ -94,6 +95,20 @@ struct session_will *session_will_new(const struct client *client,
 		return will;
 	free(will);
 	return NULL;
+}
+
+int session_will_rename(struct session_will *will, const struct client *client)
+{
+	struct stored msg = *will->msg, *fresh;
+
+	msg.client_id = client->id;
+	msg.username = client->username;
+	fresh = stored_new(&msg, msg.blob);
+	if (!fresh)
+		return -ENOMEM;
+	stored_put(will->msg);
+	will->msg = fresh;
+	return 0;
 }
 
 void session_will_free(struct session_will *will)

@@ -23,6 +23,9 @@ struct session_will *session_will_new(const struct client *client,
 				      struct packet_connect *connect);
 void session_will_free(struct session_will *will);	/* NULL is fine */
 
+/* @client is somebody else now. 0 or -ENOMEM. */
+int session_will_rename(struct session_will *will, const struct client *client);
+
 /*
  * As in mosquitto a client has no will that it might not publish itself: asked when it is
  * let in, and when it ends, with its permissions then. If not the log says so.
