@@ -231,6 +231,7 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
+	client->near = address->sa_family == AF_UNIX || address_is_loopback(address);
 	err = begin_reading(client);
 	if (err) {
 		client_put(client);

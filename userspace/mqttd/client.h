@@ -145,6 +145,7 @@ struct terms {
  *	for; from the handshake on, as is
  * @identity: by certificate or key, NULL if it has none
  * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
+ * @near: who has connected is on this machine, or @address is a proxy's word for it
  * @attempt: the password is one that is checked
  * @answer_waits: for @answer_at, milliseconds, with @auth, see client_attempt.c
  * @auth: enum auth_result, to be read when NOTICE_AUTH has come, as the next two
@@ -215,6 +216,7 @@ struct client {
 	uint8_t auth;
 	uint8_t closing;
 	bool identified;
+	bool near;
 	bool attempt;
 	bool answer_waits;
 	uint16_t holds;

@@ -62,6 +62,18 @@ static void note_delay(const struct client *client, const char *why)
 		.kind = SECURITY_AUTH_DELAYED, .why = why });
 }
 
+/* Whoever listens on the way has it then: that it does not work is to be seen at once. */
+static bool is_protected(struct client *client)
+{
+	if (client->near || client->endpoint->tls || client->endpoint->conf->allow_unencrypted)
+		return true;
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_UNPROTECTED, .why = "a password without TLS" });
+	connack_refuse_detail(client, REASON_NOT_AUTHORIZED, "a password needs TLS here",
+			      "a password without TLS, see allow_unencrypted_passwords");
+	return false;
+}
+
 bool client_attempt_begin(struct client *client, bool has_password)
 {
 	struct broker *broker = client->worker->broker;
@@ -69,6 +81,8 @@ bool client_attempt_begin(struct client *client, bool has_password)
 	struct prefix network;
 
 	client->attempt = is_asked_about(client, has_password);
+	if (client->attempt && has_password && !is_protected(client))
+		return false;
 	if (!client->attempt || !max || is_exempt(client))
 		return true;
 	network_of(client, &network);

@@ -84,6 +84,7 @@ static const struct listener_config listener_defaults = {
 	.max_connections = CONFIG_UNSET,
 	.allow_anonymous = CONFIG_UNSET,
 	.allow_zero_length_clientid = CONFIG_UNSET,
+	.allow_unencrypted = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
 	.max_handshakes = CONFIG_HANDSHAKES,
 	.max_qos = 2,
@@ -241,6 +242,8 @@ static int listener_finish(const struct config *conf, struct listener_config *li
 		listener->allow_anonymous = anonymous;
 	if (listener->allow_zero_length_clientid == CONFIG_UNSET)
 		listener->allow_zero_length_clientid = conf->allow_zero_length_clientid;
+	if (listener->allow_unencrypted == CONFIG_UNSET)
+		listener->allow_unencrypted = conf->allow_unencrypted;
 	err = string_fill(&listener->password_file, conf->password_file);
 	if (!err)
 		err = string_fill(&listener->acl_file, conf->acl_file);

@@ -114,6 +114,8 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @password_file: after loading: who may connect, or NULL
  * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
+ * @allow_unencrypted: passwords may come without TLS from elsewhere; after loading: true or
+ *	false
  * @max_handshakes: of TLS at a time
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
@@ -139,6 +141,7 @@ struct listener_config {
 	char *password_file;
 	char *auth_methods;
 	char *acl_file;
+	int64_t allow_unencrypted;
 	int64_t max_handshakes;
 	struct tls_config tls;
 	char *where;
@@ -168,6 +171,7 @@ struct config {
 	const char *name;			/* of the option that is being set */
 	bool including;				/* a file that another one includes */
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
+	int64_t allow_unencrypted;
 	int64_t allow_zero_length_clientid;
 	int64_t auth_delay;			/* seconds, 0 for none */
 	int64_t auth_threads;

@@ -206,6 +206,18 @@ static int set_persistence_file(struct config *conf, const struct config_option 
 }
 
 /* For the listener at hand, if there is one. */
+static int set_unencrypted(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option one = *opt;
+
+	if (!conf->current)
+		return config_set_word(conf, opt, value);
+	one.scope = SCOPE_LISTENER;
+	one.offset = offsetof(struct listener_config, allow_unencrypted);
+	return config_set_word(conf, &one, value);
+}
+
+/* Likewise. */
 static int set_dataplane(struct config *conf, const struct config_option *opt, char *value)
 {
 	struct config_option one = *opt;
@@ -326,6 +338,8 @@ const struct config_option config_options[] = {
 	/* what works */
 	{ "acl_file", .set = set_acl_file, AT(acl_file) },
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
+	{ "allow_unencrypted_passwords", .set = set_unencrypted, AT(allow_unencrypted),
+	  .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
 	{ "auth_delay", NUMBER(auth_delay, 0, 60) },

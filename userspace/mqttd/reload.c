@@ -36,7 +36,7 @@ static const char *const live[] = {
 
 /* These are applied to the log, or looked at listener by listener. */
 static const char *const applied[] = {
-	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
+	"acl_file", "allow_anonymous", "allow_unencrypted_passwords", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
 	"psk_file", "psk_hint", "require_certificate", "tls_version",
@@ -55,6 +55,8 @@ static const struct access_option {
 	int64_t looser;
 } access_options[] = {
 	{ "allow_anonymous", offsetof(struct listener_config, allow_anonymous), true },
+	{ "allow_unencrypted_passwords",
+	  offsetof(struct listener_config, allow_unencrypted), true },
 	{ "allow_zero_length_clientid",
 	  offsetof(struct listener_config, allow_zero_length_clientid), true },
 	{ "require_username_as_clientid",
