@@ -12,6 +12,7 @@
 
 struct acl_rules;
 struct broker;
+struct endpoint;
 struct stored;
 
 /**
@@ -31,6 +32,13 @@ struct retain_source {
 	struct acl_rules **rules;
 	unsigned int n;
 };
+
+/*
+ * May who has left a message still publish it, as @by, the listener's it came by, has it?
+ * NULL: not known any more, one that lets it is enough. Without memory the answer is no.
+ */
+bool publisher_allowed(struct broker *broker, const struct endpoint *by,
+		       const struct stored *msg);
 
 /*
  * Which listener the publisher has come by is not known any more: one that lets it is
