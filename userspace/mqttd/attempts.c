@@ -40,12 +40,14 @@ struct place {
  * @key: names and addresses are chosen by others
  * @pairs: by user name and address
  * @addresses: by address
+ * @clients: by client id: connections, whether they have failed or not
  */
 struct attempts {
 	pthread_mutex_t lock;
 	siphash_key_t key;
 	struct place pairs[ROWS][COLUMNS];
 	struct place addresses[ROWS][COLUMNS];
+	struct place clients[ROWS][COLUMNS];
 };
 
 struct attempts *attempts_new(void)
@@ -179,15 +181,13 @@ void attempts_succeeded(struct attempts *attempts, const char *user,
 	pthread_mutex_unlock(&attempts->lock);
 }
 
-unsigned int attempts_count(struct attempts *attempts, const struct prefix *network,
-			    unsigned int enough, uint64_t within, uint64_t now)
+static unsigned int count_in(struct attempts *attempts, struct place (*table)[COLUMNS],
+			     uint64_t hash, unsigned int enough, uint64_t within, uint64_t now)
 {
-	uint64_t hash = hash_of(attempts, NULL, network);
-	struct place *row, *place;
+	struct place *row = row_of(table, hash), *place;
 	unsigned int count;
 
 	pthread_mutex_lock(&attempts->lock);
-	row = row_of(attempts->addresses, hash);
 	place = find(row, hash, now);
 	if (!place || now > place->next + within) {
 		if (place)
@@ -200,4 +200,19 @@ unsigned int attempts_count(struct attempts *attempts, const struct prefix *netw
 		*place = (struct place){};
 	pthread_mutex_unlock(&attempts->lock);
 	return count;
+}
+
+unsigned int attempts_count(struct attempts *attempts, const struct prefix *network,
+			    unsigned int enough, uint64_t within, uint64_t now)
+{
+	return count_in(attempts, attempts->addresses, hash_of(attempts, NULL, network), enough,
+			within, now);
+}
+
+unsigned int attempts_connects(struct attempts *attempts, const char *client_id,
+			       unsigned int enough, uint64_t within, uint64_t now)
+{
+	uint64_t hash = siphash(client_id, strlen(client_id), &attempts->key) | 1;
+
+	return count_in(attempts, attempts->clients, hash, enough, within, now);
 }

@@ -52,4 +52,11 @@ void attempts_succeeded(struct attempts *attempts, const char *user,
 unsigned int attempts_count(struct attempts *attempts, const struct prefix *network,
 			    unsigned int enough, uint64_t within, uint64_t now);
 
+/*
+ * One more connection of this client id. How many there are within @within milliseconds of
+ * the first; when there are @enough counting begins anew.
+ */
+unsigned int attempts_connects(struct attempts *attempts, const char *client_id,
+			       unsigned int enough, uint64_t within, uint64_t now);
+
 #endif /* MQTTD_ATTEMPTS_H */

@@ -14,6 +14,7 @@
 #include "auth/chain.h"
 #include "bans.h"
 #include "broker.h"
+#include "certificates.h"
 #include "client.h"
 #include "client_attempt.h"
 #include "connack.h"
@@ -24,6 +25,8 @@
 #include "security.h"
 #include "stored.h"
 #include "worker.h"
+
+#define FLAPPING_MS (60 * 1000)
 
 /* All Unix sockets' clients are at one place. */
 static void network_of(const struct client *client, struct prefix *network)
@@ -163,4 +166,17 @@ bool client_attempt_due(struct client *client)
 	handler_connect_auth(client, client->auth);
 	client_release(client, HOLD_AUTH);
 	return true;
+}
+
+void client_attempt_connected(struct client *client)
+{
+	struct broker *broker = client->worker->broker;
+	unsigned int enough = setting(&broker->conf->flapping_connects);
+
+	if (enough && attempts_connects(broker->attempts, client->id, enough, FLAPPING_MS,
+					client->worker->now) >= enough)
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_FLAPPING, .why = "connections within a minute",
+			.count = enough });
+	certificates_note(client);
 }

@@ -36,4 +36,7 @@ bool client_attempt_result(struct client *client, enum auth_result result);
 /* The client's timer has fired. Returns whether it was for that. */
 bool client_attempt_due(struct client *client);
 
+/* It was let in: tells of it if that happens again and again, or cannot go on for long. */
+void client_attempt_connected(struct client *client);
+
 #endif /* MQTTD_CLIENT_ATTEMPT_H */

@@ -180,6 +180,7 @@ struct config {
 	int64_t ban_for;			/* seconds */
 	int64_t ban_within;			/* seconds */
 	int64_t byte_rate;			/* per client and second, 0 for no limit */
+	int64_t certificate_warning;		/* days, 0 for none */
 	int64_t check_payload_format;
 	int64_t check_retain_source;
 	int64_t connect_timeout;		/* seconds */
@@ -219,6 +220,7 @@ struct config {
 	int64_t tls_handshake_timeout;		/* seconds */
 	int64_t upgrade_outgoing_qos;
 	int64_t workers;
+	int64_t flapping_connects;		/* per client id and minute, 0 for any */
 	int64_t log_facility;			/* of syslog(3) */
 	int64_t log_timestamp;
 	char *log_timestamp_format;		/* of strftime(3), or NULL: seconds since 1970 */

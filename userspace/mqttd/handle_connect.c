@@ -438,6 +438,7 @@ void handler_connect_finish(struct client *client)
 		return;
 	client->state = CLIENT_CONNECTED;
 	log_connected(client);
+	client_attempt_connected(client);
 	client_keepalive_start(client);
 	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);

@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "auth.h"
 #include "broker.h"
+#include "certificates.h"
 #include "config.h"
 #include "listener.h"
 #include "log.h"
@@ -23,8 +24,8 @@
  * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
-	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
+	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "certificate_warning", "check_retain_source", "connect_timeout", "connection_messages",
+	"connection_rate", "flapping_connects", "max_connect_packet", "max_connections", "max_connections_total",
 	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
 	"max_queued_bytes_total",
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
@@ -387,6 +388,7 @@ void reload(struct broker *broker, const struct arguments *args)
 		config_derive(broker->conf);
 		process_limit_memory(broker->conf->memory_limit);
 		broker_reload(broker);
+		certificates_review(broker);
 		log_printf(LOG_TYPE_INFORMATION, "The configuration is in force.");
 	}
 	config_free(&fresh);
