@@ -176,7 +176,7 @@ static void session_finish(struct worker *worker, struct session *session)
 	session_unkeep(session);
 	session_unsubscribe_all(session);
 	if (session->will)
-		session_will_publish(worker, session->will, session);
+		session_will_publish_late(worker, session->will, session);
 	hand_on(worker, session);
 	call_rcu(&session->rcu, session_free_rcu);
 }
@@ -502,7 +502,7 @@ static bool run_one(struct worker *worker)
 	more = take_due(&broker->sessions, worker->now, &due);
 	pthread_mutex_unlock(&broker->sessions.lock);
 	if (due.will)
-		session_will_publish(worker, due.will, NULL);
+		session_will_publish_late(worker, due.will, NULL);
 	session_will_free(due.will);
 	if (due.session) {
 		log_limited(LOG_TYPE_NOTICE, "The session of client %s %s.", due.session->id,
