@@ -17,8 +17,8 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libssl libcrypto libargon2 libbsd libsystemd libcap-ng \
-	    libtracefs libtraceevent
+PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libssl libcrypto libargon2 libcurl libbsd libsystemd libcap-ng \
+	    libseccomp libtracefs libtraceevent
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.
@@ -235,7 +235,7 @@ build/obj/sanitize/%.o: %.c | libraries
 # clang, as gcc has no libFuzzer; the parsers and what they need
 FUZZ_CC ?= clang-14
 fuzz_parts := $(addprefix userspace/mqttd/,acl.c acl_file.c acl_set.c config.c config_file.c \
-	      config_auth.c config_options.c config_proxy.c config_set.c config_tls.c \
+	      config_auth.c config_jwt.c config_options.c config_proxy.c config_set.c config_tls.c \
 	      http_request.c packet.c packet_connect.c password_file.c port_record.c \
 	      proxy_header.c reason.c transport_websocket.c websocket_accept.c websocket_upgrade.c)
 # All but the process itself

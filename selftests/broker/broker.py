@@ -14,6 +14,7 @@ from connection import FRAMED, PATIENCE, SECURE
 from wire import Failure
 
 SETTINGS = '''allow_anonymous true
+auth_delay 0
 max_packet_size 100000
 log_type all
 workers 2
@@ -30,10 +31,10 @@ class Broker:
     """mqttd on a port of its own, until the end of the with block.
 
     DIR in @settings and in @files, name to contents, is a directory of its own; @files may be
-    a function that fills it.
+    a function that fills it. @begin comes in front of the first listener.
     """
 
-    def __init__(self, program, dataplane, settings='', files=(), tls=False, web=False):
+    def __init__(self, program, dataplane, settings='', files=(), tls=False, web=False, begin=''):
         self.address = ('127.0.0.1', free_port())
         self.program = program
         self.dataplane = dataplane
@@ -42,7 +43,7 @@ class Broker:
         # The daemon may have given up root's rights when it comes there
         self.dir = tempfile.TemporaryDirectory(prefix='mqttd-test-')
         os.chmod(self.dir.name, 0o777)
-        self.write('conf', f'listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
+        self.write('conf', f'{begin}listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
                            f'{self._secure() if tls else ""}{self._frame() if web else ""}'
                            f'{SETTINGS}{settings}')
         if callable(files):

@@ -70,9 +70,9 @@ def run(args):
     selected = select(args.tests, args.dataplane)
     runner = Runner(len(selected), args.times)
 
-    def own(settings='', files=()):
+    def own(settings='', files=(), **more):
         return Broker(program(), args.dataplane, settings, files, args.tls,
-                      args.websockets)
+                      args.websockets, **more)
 
     # A network namespace has one router: those with brokers of their own come when ours is through
     with Outside(args.address) if args.address else own(args.set.replace(';', '\n')) as broker:

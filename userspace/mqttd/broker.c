@@ -7,10 +7,14 @@
 #include <string.h>
 #include <linux/rcupdate.h>
 
+#include "attempts.h"
+#include "audit.h"
 #include "auth.h"
 #include "bans.h"
 #include "broker.h"
 #include "client_plane.h"
+#include "client_roles.h"
+#include "control_edits.h"
 #include "dataplane.h"
 #include "handshake.h"
 #include "incidents.h"
@@ -135,21 +139,20 @@ static void destroy_workers(struct broker *broker)
 	free(broker->workers);
 }
 
-static enum dataplane_mode listener_mode(const struct broker *broker,
+static enum dataplane_mode listener_mode(const struct config *conf,
 					 const struct listener_config *listener)
 {
-	return listener->dataplane == CONFIG_UNSET ? broker->conf->dataplane :
-						     listener->dataplane;
+	return listener->dataplane == CONFIG_UNSET ? conf->dataplane : listener->dataplane;
 }
 
 /* The strongest wish of all listeners. */
-static enum dataplane_mode wanted_mode(const struct broker *broker)
+static enum dataplane_mode wanted_mode(const struct config *conf)
 {
 	enum dataplane_mode wanted = DATAPLANE_USER, mode;
-	unsigned int i;
+	const struct listener_config *listener;
 
-	for (i = 0; i < broker->n_endpoints; i++) {
-		mode = listener_mode(broker, broker->endpoints[i].conf);
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		mode = listener_mode(conf, listener);
 		if (mode == DATAPLANE_KERNEL)
 			return mode;
 		if (mode == DATAPLANE_AUTO)
@@ -161,7 +164,7 @@ static enum dataplane_mode wanted_mode(const struct broker *broker)
 /* Says in the log which data plane it is, and why. Returns 0 or -errno. */
 static int choose_plane(struct broker *broker)
 {
-	enum dataplane_mode wanted = wanted_mode(broker);
+	enum dataplane_mode wanted = wanted_mode(broker->conf);
 	char why[DATAPLANE_WHY_MAX] = "dataplane user";
 	int err = -ENODEV;
 
@@ -188,9 +191,9 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
 }
 
-bool broker_wants_kernel(const struct broker *broker)
+bool broker_wants_kernel(const struct config *conf)
 {
-	return wanted_mode(broker) != DATAPLANE_USER;
+	return wanted_mode(conf) != DATAPLANE_USER;
 }
 
 void broker_wake_workers(struct broker *broker)
@@ -239,20 +242,44 @@ static void close_store(struct broker *broker)
 	store_close(broker->store);
 }
 
-int broker_open(struct broker *broker, struct config *conf, int auth_fd)
+static void close_guards(struct broker *broker)
+{
+	attempts_free(broker->attempts);
+	bans_close(broker->bans);
+	security_close(broker->security);
+}
+
+/* What watches over who comes. */
+static int open_guards(struct broker *broker)
+{
+	const struct config *conf = broker->conf;
+	int err;
+
+	err = security_open(&broker->security, conf->security_log);
+	if (!err)
+		err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
+	if (err)
+		goto fail;
+	broker->attempts = attempts_new();
+	if (broker->attempts)
+		return 0;
+	err = -ENOMEM;
+fail:
+	close_guards(broker);
+	return err;
+}
+
+int broker_open(struct broker *broker, struct config *conf, const struct helpers *helpers)
 {
 	int err;
 
-	*broker = (struct broker){ .conf = conf, .auth_fd = auth_fd };
+	*broker = (struct broker){ .conf = conf, .helpers = *helpers };
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
-	err = security_open(&broker->security, conf->security_log);
+	err = open_guards(broker);
 	if (err)
-		goto fail_security;
-	err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
-	if (err)
-		goto fail_bans;
+		goto fail_guards;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -260,6 +287,12 @@ int broker_open(struct broker *broker, struct config *conf, int auth_fd)
 		goto fail_switchover;
 	agent_init(&broker->agent);
 	acl_sets_init(&broker->acl_sets, broker);
+	err = client_roles_open(broker);
+	if (err)
+		goto fail_roles;
+	err = control_edits_open(broker);
+	if (err)
+		goto fail_edits;
 	err = route_table_init(&broker->routes, broker->conf);
 	if (err)
 		goto fail_routes;
@@ -292,25 +325,39 @@ fail_tls:
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
+	control_edits_close(broker);
+fail_edits:
+	roles_destroy(&broker->roles);
+fail_roles:
 	acl_sets_destroy(&broker->acl_sets);
 	agent_destroy(&broker->agent);
 	switchover_destroy(&broker->switchover);
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
-	bans_close(broker->bans);
-fail_bans:
-	security_close(broker->security);
-fail_security:
+	close_guards(broker);
+fail_guards:
 	incidents_free(broker->incidents);
+	return err;
+}
+
+static int open_audit(const struct config *conf)
+{
+	char why[AUDIT_WHY_MAX];
+	int err = audit_open(conf->audit_log, why);
+
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 	return err;
 }
 
 int broker_load(struct broker *broker)
 {
-	int err = auth_open(&broker->auth, broker->conf, broker->auth_fd);
+	int err = auth_open(&broker->auth, broker->conf, broker->helpers.auth_fd);
 
-	broker->auth_fd = -1;
+	broker->helpers.auth_fd = -1;
+	if (!err)
+		err = open_audit(broker->conf);
 	if (!err)
 		err = permissions_open(&broker->permissions, broker->conf);
 	if (!err)
@@ -397,10 +444,12 @@ void broker_close(struct broker *broker)
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
 	permissions_close(&broker->permissions);
+	roles_destroy(&broker->roles);
+	control_edits_close(broker);
+	audit_close();
 	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
-	bans_close(broker->bans);
-	security_close(broker->security);
+	close_guards(broker);
 	incidents_free(broker->incidents);
 }
 
@@ -415,11 +464,7 @@ static bool all_settled(const struct broker *broker)
 	return true;
 }
 
-/*
- * Returns when each worker has had a round of events that began after this call, and
- * has told the router what has changed for all its clients.
- */
-static void wait_for_rounds(struct broker *broker)
+void broker_wait_for_rounds(struct broker *broker)
 {
 	bool settled = false;
 	unsigned int i;
@@ -437,12 +482,13 @@ static void wait_for_rounds(struct broker *broker)
  */
 void broker_reload(struct broker *broker)
 {
+	audit_reopen();
 	auth_commit(broker->auth);
 	permissions_reload(&broker->permissions);
 	security_reopen(broker->security);
 	client_plane_settle_all(broker);
 	if (broker->dataplane)
-		wait_for_rounds(broker);
+		broker_wait_for_rounds(broker);
 }
 
 void broker_save(struct broker *broker)

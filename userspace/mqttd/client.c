@@ -13,6 +13,8 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_attempt.h"
+#include "client_expiry.h"
 #include "client_pause.h"
 #include "client_plane.h"
 #include "client_rate.h"
@@ -71,6 +73,8 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 	[CLOSE_CONNECT_TIMEOUT]	= { LOG_TYPE_NOTICE, true, 0, "disconnected: no CONNECT in time" },
 	[CLOSE_KEEPALIVE]	= { LOG_TYPE_NOTICE, true, REASON_KEEP_ALIVE,
 				    "has exceeded timeout, disconnecting" },
+	[CLOSE_EXPIRED]		= { LOG_TYPE_NOTICE, true, REASON_MAX_CONNECT_TIME,
+				    "disconnected: what it was let in with has expired" },
 	[CLOSE_TAKEN_OVER]	= { LOG_TYPE_NOTICE, true, REASON_TAKEN_OVER,
 				    "already connected, closing old connection" },
 	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
@@ -141,6 +145,8 @@ static void client_timeout(struct timer *timer)
 	struct client *client = container_of(timer, struct client, timer);
 	int64_t limit = client->keepalive * 1500ll, idle;
 
+	if (client_attempt_due(client))
+		return;
 	if (client->state != CLIENT_CONNECTED) {
 		client_close(client, CLOSE_CONNECT_TIMEOUT, client->state == CLIENT_WAITING ?
 			     "its CONNECT could not be answered" : NULL);
@@ -194,6 +200,7 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
+	client->near = address->sa_family == AF_UNIX || address_is_loopback(address);
 	err = client_begin(client);
 	if (err) {
 		client_put(client);
@@ -243,7 +250,7 @@ void client_close(struct client *client, enum close_reason reason, const char *d
 {
 	if (client->closing)
 		return;
-	client->closing = reason;
+	__atomic_store_n(&client->closing, reason, __ATOMIC_RELAXED);	/* see is_leaving() */
 	client->close_detail = detail;
 	client->next_closing = client->worker->closing;
 	client->worker->closing = client;
@@ -339,6 +346,7 @@ void client_destroy(struct client *client)
 	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
+	client_expiry_free(client);
 	client_begin_end(client);
 	client_rate_free(client);
 	client_pause_free(client);
@@ -386,7 +394,7 @@ void client_notified(struct client *client, unsigned int notices)
 		client_secured(client);
 	if (notices & NOTICE_READY)
 		handler_connect_claim(client);
-	if (notices & NOTICE_AUTH) {
+	if (notices & NOTICE_AUTH && !client_attempt_result(client, client->auth)) {
 		handler_connect_auth(client, client->auth);
 		client_release(client, HOLD_AUTH);
 	}

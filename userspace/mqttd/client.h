@@ -24,8 +24,10 @@
 
 struct acl_rules;
 struct auth_grant;
+struct client_expiry;
 struct client_pause;
 struct client_rate;
+struct client_roles;
 struct client_slow;
 struct delivery;
 struct endpoint;
@@ -79,6 +81,7 @@ enum close_reason {
 	CLOSE_REFUSED,		/* CONNACK said no */
 	CLOSE_CONNECT_TIMEOUT,
 	CLOSE_KEEPALIVE,
+	CLOSE_EXPIRED,		/* what it was let in with */
 	CLOSE_TAKEN_OVER,
 	CLOSE_NOT_READING,	/* does not take the answers to its requests */
 	CLOSE_SLOW,		/* nor messages, and slow_consumer_policy is disconnect */
@@ -123,7 +126,8 @@ struct terms {
  * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
- * @rules: what the client may do; NULL: everything
+ * @rules: what its listener's list says that the client may do; NULL: there is none
+ * @roles: likewise, its roles; NULL: they do not count there
  * @acls: what the router's sets of them are, 0 behind the last one
  * @acls_refused: the router does not have them
  * @aliases_out: topic aliases of the broker's
@@ -149,6 +153,9 @@ struct terms {
  *	for; from the handshake on, as is
  * @identity: by certificate or key, NULL if it has none
  * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
+ * @near: who has connected is on this machine, or @address is a proxy's word for it
+ * @attempt: the password is one that is checked
+ * @answer_waits: for @answer_at, milliseconds, with @auth, see client_attempt.c
  * @auth: enum auth_result, to be read when NOTICE_AUTH has come, as the next two
  * @grant: what it was let in as, see auth/method.h; NULL: as who it said it is
  * @auth_why: why not, for the log, or NULL
@@ -180,6 +187,7 @@ struct terms {
  * @answers_behind: bytes of @out up to the first of them
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
+ * @expiry: see client_expiry.c; NULL: it may stay
  * @pause: see client_pause.c; NULL: it never had to wait
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -198,6 +206,7 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct acl_rules *rules;
+	struct client_roles *roles;
 	uint32_t acls[MQTT_PEER_ACLS_MAX];
 	struct alias_out aliases_out;
 	struct replays *replays;
@@ -217,8 +226,12 @@ struct client {
 	uint8_t auth;
 	uint8_t closing;
 	bool identified;
+	bool near;
+	bool attempt;
+	bool answer_waits;
 	uint16_t holds;
 	char *identity;
+	uint64_t answer_at;
 	struct auth_grant *grant;
 	char *auth_why;
 	const char *tls_why;
@@ -257,6 +270,7 @@ struct client {
 	size_t answers_behind;
 	struct timer timer;
 	struct client_rate *rate;
+	struct client_expiry *expiry;
 	struct client_pause *pause;
 	struct notices notices;
 	struct client *next;
@@ -374,6 +388,9 @@ int client_publish(struct client *client, const struct stored *msg,
 /* Waits for what its listener wants first. 0, or -errno and nothing waits. */
 int client_begin(struct client *client);
 void client_begin_end(struct client *client);	/* it is about to be destroyed */
+
+/* It has connect_timeout from now on. 0 or -ENOMEM. */
+int client_await_connect(struct client *client);
 
 /* The handshake is over, with success or not. */
 void client_secured(struct client *client);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/jwt_config.h"
 #include "log.h"
 #include "unix_socket.h"
 
@@ -119,6 +120,10 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @password_file: after loading: who may connect, or NULL
  * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
+ * @jwt: after loading: who may connect with tokens
+ * @roles: as @allow_anonymous: roles of the database say so, too
+ * @allow_unencrypted: passwords may come without TLS from elsewhere; after loading: true or
+ *	false
  * @max_handshakes: of TLS at a time
  * @protocol: enum listener_protocol
  * @proxy_protocol: versions of the header that has to come first, enum proxy_version; 0: none
@@ -150,6 +155,9 @@ struct listener_config {
 	char *password_file;
 	char *auth_methods;
 	char *acl_file;
+	struct jwt_config jwt;
+	int64_t roles;
+	int64_t allow_unencrypted;
 	int64_t max_handshakes;
 	int64_t protocol;
 	int64_t proxy_protocol;
@@ -185,13 +193,16 @@ struct config {
 	const char *name;			/* of the option that is being set */
 	bool including;				/* a file that another one includes */
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
+	int64_t allow_unencrypted;
 	int64_t allow_zero_length_clientid;
+	int64_t auth_delay;			/* seconds, 0 for none */
 	int64_t auth_threads;
 	int64_t auth_timeout;			/* seconds */
 	int64_t ban_after;			/* failures, 0 for never */
 	int64_t ban_for;			/* seconds */
 	int64_t ban_within;			/* seconds */
 	int64_t byte_rate;			/* per client and second, 0 for no limit */
+	int64_t certificate_warning;		/* days, 0 for none */
 	int64_t check_payload_format;
 	int64_t check_retain_source;
 	int64_t connect_timeout;		/* seconds */
@@ -221,6 +232,7 @@ struct config {
 	int64_t rate_policy;			/* enum rate_policy */
 	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
 	int64_t retain_available;
+	int64_t seccomp;
 	int64_t session_takeover;		/* enum session_takeover */
 	int64_t set_tcp_nodelay;
 	int64_t slow_consumer_messages;		/* per client, 0 for no limit but the bytes */
@@ -232,6 +244,7 @@ struct config {
 	int64_t upgrade_outgoing_qos;
 	int64_t websockets_headers_size;	/* bytes of a request's head */
 	int64_t workers;
+	int64_t flapping_connects;		/* per client id and minute, 0 for any */
 	int64_t log_facility;			/* of syslog(3) */
 	int64_t log_timestamp;
 	char *log_timestamp_format;		/* of strftime(3), or NULL: seconds since 1970 */
@@ -244,7 +257,10 @@ struct config {
 	char *log_file;
 	char *auth_user;			/* whom mqttd-auth becomes; NULL: @user */
 	char *acl_file;				/* for listeners without */
+	int64_t roles;				/* likewise */
+	char *audit_log;
 	char *auto_id_prefix;			/* likewise */
+	struct jwt_config jwt;			/* likewise */
 	char *password_file;			/* likewise */
 	char *psk_file;				/* likewise */
 	char *ban_exempt;			/* networks, with blanks in between, or NULL */
@@ -375,6 +391,9 @@ int config_set_file(struct config *conf, const struct config_option *opt, char *
 /* Adds a word to those that are there. Returns 0 or -ENOMEM. */
 int config_add_words(struct config *conf, const struct config_option *opt, const char *words);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
+
+/* Below: config_jwt.c, see auth/jwt_config.h, too */
+int config_set_jwt_algorithms(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
 int config_check_tls(struct config *conf, const struct listener_config *listener);

@@ -188,10 +188,45 @@ static int set_acl_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+static int set_roles(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, roles),
+			   config_set_word);
+}
+
 static int set_psk_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, tls.psk_file),
 			   config_set_file);
+}
+
+/* Of tokens: for all listeners, or for one. */
+static int set_jwt(struct config *conf, const struct config_option *opt, char *value,
+		   config_option_set set)
+{
+	return set_secured(conf, opt, value,
+			   opt->offset - offsetof(struct config, jwt) +
+			   offsetof(struct listener_config, jwt), set);
+}
+
+static int set_jwt_number(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, opt->words ? config_set_word : config_set_number);
+}
+
+static int set_jwt_string(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_string);
+}
+
+static int set_jwt_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_file);
+}
+
+static int set_jwt_algorithms(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_jwt_algorithms);
 }
 
 /* Filters of the listener's clients begin with it. */
@@ -215,6 +250,18 @@ static int set_persistence_file(struct config *conf, const struct config_option 
 }
 
 /* For the listener at hand, if there is one. */
+static int set_unencrypted(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option one = *opt;
+
+	if (!conf->current)
+		return config_set_word(conf, opt, value);
+	one.scope = SCOPE_LISTENER;
+	one.offset = offsetof(struct listener_config, allow_unencrypted);
+	return config_set_word(conf, &one, value);
+}
+
+/* Likewise. */
 static int set_dataplane(struct config *conf, const struct config_option *opt, char *value)
 {
 	struct config_option one = *opt;
@@ -308,6 +355,11 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define WORD(member, list) .set = config_set_word, AT(member), .words = list
 #define STRING(member)	.set = config_set_string, AT(member)
 #define FLAG(member)	WORD(member, words_bool)
+#define JWT_STRING(member) .set = set_jwt_string, AT(jwt.member)
+#define JWT_FILE(member) .set = set_jwt_file, AT(jwt.member)
+#define JWT_FLAG(member) .set = set_jwt_number, AT(jwt.member), .words = words_bool
+#define JWT_NUMBER(member, low, high) \
+	.set = set_jwt_number, AT(jwt.member), .min = low, .max = high
 #define TLS_STRING(member) .set = config_set_string, AT_LISTENER(tls.member)
 #define LISTENER_WORD(member, list) .set = config_set_word, AT_LISTENER(member), .words = list
 #define TLS_WORD(member, list) LISTENER_WORD(tls.member, list)
@@ -325,8 +377,12 @@ const struct config_option config_options[] = {
 	/* what works */
 	{ "acl_file", .set = set_acl_file, AT(acl_file) },
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
+	{ "allow_unencrypted_passwords", .set = set_unencrypted, AT(allow_unencrypted),
+	  .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
+	{ "audit_log", STRING(audit_log) },
+	{ "auth_delay", NUMBER(auth_delay, 0, 60) },
 	{ "auth_methods", .set = config_set_auth_methods, AT_LISTENER(auth_methods) },
 	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
 	{ "auth_timeout", NUMBER(auth_timeout, 1, 3600) },
@@ -342,6 +398,7 @@ const struct config_option config_options[] = {
 	{ "cafile", TLS_STRING(cafile) },
 	{ "capath", TLS_STRING(capath) },
 	{ "certfile", TLS_STRING(certfile) },
+	{ "certificate_warning", NUMBER(certificate_warning, 0, 3650) },
 	{ "check_payload_format", FLAG(check_payload_format) },
 	{ "check_retain_source", FLAG(check_retain_source) },
 	{ "ciphers", TLS_STRING(ciphers) },
@@ -356,8 +413,30 @@ const struct config_option config_options[] = {
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "dhparamfile", TLS_STRING(dhparamfile) },
 	{ "enable_proxy_protocol", LISTENER_WORD(proxy_protocol, words_proxy) },
+	{ "flapping_connects", NUMBER(flapping_connects, 0, UINT16_MAX) },
 	{ "global_max_connections", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
 	{ "include_dir", .set = config_set_include_dir },
+	{ "jwt_algorithms", .set = set_jwt_algorithms, AT(jwt.algorithms), .max = JWT_ALGS_ALL },
+	{ "jwt_audience", JWT_STRING(audience) },
+	{ "jwt_claims", JWT_STRING(claims) },
+	{ "jwt_client_id_claim", JWT_STRING(client_id_claim) },
+	{ "jwt_ignore_username", JWT_FLAG(ignore_username) },
+	{ "jwt_issuer", JWT_STRING(issuer) },
+	{ "jwt_jwks_allow_http", JWT_FLAG(jwks_allow_http) },
+	{ "jwt_jwks_cafile", JWT_FILE(jwks_cafile) },
+	{ "jwt_jwks_file", JWT_FILE(jwks_file) },
+	{ "jwt_jwks_max_age", JWT_NUMBER(jwks_max_age, 1, 30 * 86400) },
+	{ "jwt_jwks_refresh", JWT_NUMBER(jwks_refresh, 1, 86400) },
+	{ "jwt_jwks_retry", JWT_NUMBER(jwks_retry, 1, 3600) },
+	{ "jwt_jwks_timeout", JWT_NUMBER(jwks_timeout, 1, 60) },
+	{ "jwt_jwks_url", JWT_FILE(jwks_url) },
+	{ "jwt_key_file", JWT_FILE(key_file) },
+	{ "jwt_leeway", JWT_NUMBER(leeway, 0, 3600) },
+	{ "jwt_max_size", JWT_NUMBER(max_size, 256, UINT16_MAX) },
+	{ "jwt_require_expiry", JWT_FLAG(require_expiry) },
+	{ "jwt_roles_claim", JWT_STRING(roles_claim) },
+	{ "jwt_secret_file", JWT_FILE(secret_file) },
+	{ "jwt_username_claim", JWT_STRING(username_claim) },
 	{ "keyfile", TLS_STRING(keyfile) },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },
@@ -407,7 +486,9 @@ const struct config_option config_options[] = {
 	{ "require_username_as_clientid", .set = config_set_word,
 	  AT_LISTENER(require_username_as_clientid), .words = words_bool },
 	{ "retain_available", FLAG(retain_available) },
+	{ "roles", .set = set_roles, AT(roles), .words = words_bool },
 	{ "retained_persistence", FLAG(persistence) },
+	{ "seccomp", FLAG(seccomp) },
 	{ "security_log", STRING(security_log) },
 	{ "server_reference", STRING(server_reference) },
 	{ "session_takeover", WORD(session_takeover, words_takeover) },
