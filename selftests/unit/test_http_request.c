@@ -80,16 +80,21 @@ static void test_wrong(void **state)
 {
 	static const char *const wrong[] = {
 		"\r\n", "\n", " ", "GET /\r\n", "GET / HTTP/1.1 \r\n", "GET / http/1.1\r\n",
-		"GET / HTTP/1.10\r\n", "GET / HTTP/x.1\r\n", "GET  / HTTP/1.1\r\n", "GET /  HTTP/1.1\r\n",
+		"GET / HTTP/1.10\r\n", "GET / HTTP/x.1\r\n",
+		"GET  / HTTP/1.1\r\n", "GET /  HTTP/1.1\r\n",
 		"GET /\tHTTP/1.1\r\n", "GET http://a/ HTTP/1.1\r\n", "OPTIONS * HTTP/1.1\r\n",
-		"G(T / HTTP/1.1\r\n", "GET / HTTP/1.1\n", "GET /\x7f HTTP/1.1\r\n", "GET /\xc3 HTTP/1.1\r\n",
+		"G(T / HTTP/1.1\r\n", "GET / HTTP/1.1\n",
+		"GET /\x7f HTTP/1.1\r\n", "GET /\xc3 HTTP/1.1\r\n",
 		"GET / HTTP/1.1\r\r\n", "GET / HTTP/1.1\r\n\n", "GET / HTTP/1.1\r\n a: b\r\n",
 		"GET / HTTP/1.1\r\na: b\r\n c\r\n", "GET / HTTP/1.1\r\na: b\r\n\tc\r\n",
-		"GET / HTTP/1.1\r\na : b\r\n", "GET / HTTP/1.1\r\n: b\r\n", "GET / HTTP/1.1\r\na\r\n",
-		"GET / HTTP/1.1\r\na: b\n", "GET / HTTP/1.1\r\na: b\rc\r\n", "GET / HTTP/1.1\r\na: \x01\r\n",
+		"GET / HTTP/1.1\r\na : b\r\n",
+		"GET / HTTP/1.1\r\n: b\r\n", "GET / HTTP/1.1\r\na\r\n",
+		"GET / HTTP/1.1\r\na: b\n",
+		"GET / HTTP/1.1\r\na: b\rc\r\n", "GET / HTTP/1.1\r\na: \x01\r\n",
 		"GET / HTTP/1.1\r\na: \x7f\r\n", "GET / HTTP/1.1\r\na b: c\r\n",
 		/* seen without the line's end */
-		"\x16\x03\x01\x02", "\x10\x2c", "GET\t", "GET /\x01", "GET / HTTP/1.1\r\na\x01", "[",
+		"\x16\x03\x01\x02", "\x10\x2c", "GET\t",
+		"GET /\x01", "GET / HTTP/1.1\r\na\x01", "[",
 		"GET / HTTP/1.1\r\na ", "GET / HTTP/1.1\r\n ", "GET / HTTP/1.1\r\na: \x02",
 		"GET / HTTP/1.1\rX",
 	};

@@ -40,7 +40,7 @@ static int parse(const char *data, size_t len, unsigned int versions, struct pro
 
 /* Whole, with something behind it, and each piece of its beginning. */
 static void taken(const char *data, size_t len, unsigned int versions,
-		   struct proxy_header *header)
+		  struct proxy_header *header)
 {
 	char more[PROXY_HEADER_MAX + 1];
 	size_t i;
@@ -94,7 +94,8 @@ static void test_v1(void **state)
 	is(&header, AF_INET6, "2001:db8::1", 0);
 	ACCEPT("PROXY UNKNOWN\r\n", PROXY_V1);
 	assert_false(header.known);
-	ACCEPT("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
+	ACCEPT("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+	       "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
 	       PROXY_V1);
 	assert_false(header.known);
 }
@@ -120,8 +121,8 @@ static void test_v1_wrong(void **state)
 	REFUSE("PROXY \r\n", PROXY_V1);
 	REFUSE("PROXY  UNKNOWN\r\n", PROXY_V1);
 	REFUSE("proxy UNKNOWN\r\n", PROXY_V1);
-	REFUSE("PROXY UNKNOWN aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-	       PROXY_V1);
+	REFUSE("PROXY UNKNOWN aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+	       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", PROXY_V1);
 	REFUSE("GET / HTTP/1.1\r\n", BOTH);
 	REFUSE("\x10", BOTH);
 	REFUSE("PROXY UNKNOWN\r\n", PROXY_V2);

@@ -78,6 +78,11 @@ static void say_frame(struct fixture *f, uint8_t first, const void *data, uint8_
 	say(f, frame, 6 + len);
 }
 
+static int ask(struct fixture *f, size_t max, struct upgrade *upgrade)
+{
+	return websocket_upgrade(&f->conn, &rules, max, &peer, upgrade);
+}
+
 static void answer_yes(struct fixture *f)
 {
 	struct upgrade upgrade;
@@ -85,7 +90,7 @@ static void answer_yes(struct fixture *f)
 	size_t len;
 
 	say(f, REQUEST, sizeof(REQUEST) - 1);
-	assert_int_equal(websocket_upgrade(&f->conn, &rules, 4096, &peer, &upgrade), 0);
+	assert_int_equal(ask(f, 4096, &upgrade), 0);
 	assert_int_equal(upgrade.status, 101);
 	assert_int_equal(websocket_answer(&f->conn, &upgrade), 0);
 	assert_true(f->conn.unsent);
@@ -110,10 +115,10 @@ static void test_request_in_pieces(void **state)
 
 	for (i = 0; i < sizeof(REQUEST) - 2; i++) {
 		say(f, &REQUEST[i], 1);
-		assert_int_equal(websocket_upgrade(&f->conn, &rules, 4096, &peer, &upgrade), -EAGAIN);
+		assert_int_equal(ask(f, 4096, &upgrade), -EAGAIN);
 	}
 	say(f, "\n", 1);
-	assert_int_equal(websocket_upgrade(&f->conn, &rules, 4096, &peer, &upgrade), 0);
+	assert_int_equal(ask(f, 4096, &upgrade), 0);
 	assert_int_equal(upgrade.status, 101);
 }
 
@@ -129,7 +134,7 @@ static void test_request_too_long(void **state)
 	memcpy(line, "a:", 2);
 	for (i = 0; i < 3; i++) {
 		say(f, line, sizeof(line));
-		err = websocket_upgrade(&f->conn, &rules, 4096, &peer, &upgrade);
+		err = ask(f, 4096, &upgrade);
 		assert_int_equal(err, i < 2 ? -EAGAIN : 0);
 	}
 	assert_int_equal(upgrade.status, 431);
@@ -138,7 +143,7 @@ static void test_request_too_long(void **state)
 	setup(state);
 	f = *state;
 	say(f, REQUEST, sizeof(REQUEST) - 1);
-	assert_int_equal(websocket_upgrade(&f->conn, &rules, sizeof(REQUEST) - 1, &peer, &upgrade), 0);
+	assert_int_equal(ask(f, sizeof(REQUEST) - 1, &upgrade), 0);
 	assert_int_equal(upgrade.status, 101);
 }
 
@@ -149,7 +154,8 @@ static void test_refused(void **state)
 		const char *request;
 		const char *status;
 	} cases[] = {
-		{ "\x16\x03\x01", "400" }, { "\x10", "400" }, { "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "426" },
+		{ "\x16\x03\x01", "400" }, { "\x10", "400" },
+		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "426" },
 		{ REQUEST "\x82", "400" }, { "BREW /pot HTCPCP/1.0\r\n", "400" },
 	};
 	struct upgrade upgrade;
@@ -160,7 +166,7 @@ static void test_refused(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		f = *state;
 		say(f, cases[i].request, strlen(cases[i].request));
-		assert_int_equal(websocket_upgrade(&f->conn, &rules, 4096, &peer, &upgrade), 0);
+		assert_int_equal(ask(f, 4096, &upgrade), 0);
 		assert_int_equal(websocket_answer(&f->conn, &upgrade), 0);
 		assert_int_equal(receive(f, text, sizeof(text)), 0);
 		conn_close(&f->conn);
@@ -181,7 +187,7 @@ static void test_ends_early(void **state)
 
 	say(f, "GET", 3);
 	shutdown(f->client, SHUT_WR);
-	assert_int_equal(websocket_upgrade(&f->conn, &rules, 4096, &peer, &upgrade), -ENODATA);
+	assert_int_equal(ask(f, 4096, &upgrade), -ENODATA);
 }
 
 /* Between frames there is nothing but the connection itself. */
@@ -246,7 +252,7 @@ static void test_wrong_frames(void **state)
 		{ "\x8b\x80\0\0\0\0", 6, -EBADMSG, 1002 },
 		{ "\x09\x80\0\0\0\0", 6, -EBADMSG, 1002 },		/* PING in parts */
 		{ "\x89\xfe\0\x7e\0\0\0\0", 8, -EBADMSG, 1002 },	/* PING that is too long */
-		{ "\x82\xfe\0\x7d\0\0\0\0", 8, -EBADMSG, 1002 },	/* length in too many bytes */
+		{ "\x82\xfe\0\x7d\0\0\0\0", 8, -EBADMSG, 1002 },	/* too long a length */
 		{ "\x82\xff\x80\0\0\0\0\0\0\0", 10, -EBADMSG, 1002 },
 		{ "\x88\x80\0\0\0\0", 6, 0, 1000 },
 		{ "\x88\x82\0\0\0\0\x03\xe9", 8, 0, 1001 },
@@ -333,7 +339,9 @@ static void test_ping_without_end(void **state)
 /* PUBLISH of many sizes, one behind the other. Returns bytes. */
 static size_t make_packets(uint8_t *out, size_t *sizes, unsigned int *n)
 {
-	static const size_t bodies[] = { 2, 3, 127, 128, 200, 123, 124, 65531, 65532, 100000, 5, 16000 };
+	static const size_t bodies[] = {
+		2, 3, 127, 128, 200, 123, 124, 65531, 65532, 100000, 5, 16000
+	};
 	size_t len = 0, body, i;
 
 	for (*n = 0; *n < PACKETS; sizes[(*n)++] = len) {

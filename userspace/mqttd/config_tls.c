@@ -70,10 +70,10 @@ static int check_on(struct config *conf, const struct listener_config *listener)
 
 	if (listener->socket_path)
 		return config_complain(conf, listener, tls->certfile ? "certfile" : "psk_hint",
-				"is not for Unix sockets");
+				       "is not for Unix sockets");
 	if (!tls->certfile != !tls->keyfile)
 		return config_complain(conf, listener, tls->certfile ? "certfile" : "keyfile",
-				tls->certfile ? "needs 'keyfile'" : "needs 'certfile'");
+				       tls->certfile ? "needs 'keyfile'" : "needs 'certfile'");
 	if (tls->psk_hint && !tls->psk_file)
 		return config_complain(conf, listener, "psk_hint", "needs 'psk_file'");
 	if (tls->psk_file && !tls->psk_hint)
@@ -82,21 +82,22 @@ static int check_on(struct config *conf, const struct listener_config *listener)
 		return config_complain(conf, listener, "require_certificate", "needs 'certfile'");
 	if (tls->require_certificate && tls->psk_hint)
 		return config_complain(conf, listener, "require_certificate",
-				"leaves nobody who could use 'psk_hint'");
+				       "leaves nobody who could use 'psk_hint'");
 	if (tls->require_certificate && !tls->cafile && !tls->capath)
 		return config_complain(conf, listener, "require_certificate",
-				"needs 'cafile' or 'capath'");
+				       "needs 'cafile' or 'capath'");
 	if (tls->crlfile && !tls->require_certificate)
-		return config_complain(conf, listener, "crlfile", "needs 'require_certificate true'");
+		return config_complain(conf, listener, "crlfile",
+				       "needs 'require_certificate true'");
 	if (tls->use_subject && !tls->require_certificate)
 		return config_complain(conf, listener, "use_subject_as_username",
-				"needs 'require_certificate true'");
+				       "needs 'require_certificate true'");
 	if (tls->use_identity && !tls->require_certificate && !tls->psk_hint)
 		return config_complain(conf, listener, "use_identity_as_username",
-				"needs 'require_certificate true' or 'psk_hint'");
+				       "needs 'require_certificate true' or 'psk_hint'");
 	if (tls->use_identity && tls->use_subject)
 		return config_complain(conf, listener, "use_identity_as_username",
-				"contradicts 'use_subject_as_username'");
+				       "contradicts 'use_subject_as_username'");
 	return 0;
 }
 
@@ -115,6 +116,6 @@ int config_check_tls(struct config *conf, const struct listener_config *listener
 	part = find_part(&tls);
 	if (part)
 		return config_complain(conf, listener, part,
-				"needs 'certfile' and 'keyfile', or 'psk_hint'");
+				       "needs 'certfile' and 'keyfile', or 'psk_hint'");
 	return 0;
 }

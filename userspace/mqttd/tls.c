@@ -111,7 +111,8 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 	const unsigned char *ours = arg;
 
 	(void)ssl;
-	if (SSL_select_next_proto((unsigned char **)out, outlen, ours, 1 + *ours, in, inlen) == OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)out, outlen, ours, 1 + *ours, in, inlen) ==
+	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_OK;
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }

@@ -72,6 +72,8 @@ static size_t header_size(const struct wslay_frame_iocb *frame)
 /* RFC 6455 5.2, 5.4, [MQTT-6.0.0-1] */
 static int begin_frame(struct websocket *ws, const struct wslay_frame_iocb *frame)
 {
+	bool begins = frame->opcode == WSLAY_BINARY_FRAME;
+
 	ws->held -= header_size(frame);
 	ws->left = frame->payload_length;
 	ws->opcode = frame->opcode;
@@ -89,7 +91,8 @@ static int begin_frame(struct websocket *ws, const struct wslay_frame_iocb *fram
 		return fail(ws, WEBSOCKET_UNSUPPORTED, "a frame of text");
 	case WSLAY_BINARY_FRAME:
 	case WSLAY_CONTINUATION_FRAME:
-		if (ws->fragmented != (frame->opcode == WSLAY_CONTINUATION_FRAME))
+		/* These go on with what was begun, the others begin. */
+		if (ws->fragmented == begins)
 			return fail(ws, WEBSOCKET_PROTOCOL, "fragments that do not fit together");
 		ws->fragmented = !frame->fin;
 		return 0;

@@ -40,6 +40,11 @@ void upgrade_refuse(struct upgrade *upgrade, unsigned int status, const char *wh
 	upgrade->why = why;
 }
 
+static bool is_exactly(const struct http_text *text, const char *word)
+{
+	return strlen(word) == text->len && !memcmp(word, text->at, text->len);
+}
+
 /* Is the word in one of the fields of this name? */
 static bool offers(const struct http_request *request, const char *name, const char *word,
 		   bool exact)
@@ -50,9 +55,7 @@ static bool offers(const struct http_request *request, const char *name, const c
 	while ((field = http_request_field(request, name, field))) {
 		rest = field->value;
 		while (http_list_next(&rest, &element))
-			if (exact ? strlen(word) == element.len &&
-				    !memcmp(word, element.at, element.len) :
-				    http_text_is(&element, word))
+			if (exact ? is_exactly(&element, word) : http_text_is(&element, word))
 				return true;
 	}
 	return false;
@@ -86,7 +89,8 @@ static bool origin_fits(const struct http_request *request, const char *origins)
 /* Base64 of 16 bytes, none of which anybody looks at. */
 static bool key_valid(const struct http_text *key)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t i;
 
 	if (key->len != KEY_LEN || memcmp(key->at + KEY_LEN - 2, "==", 2))
@@ -229,11 +233,10 @@ static bool find_client(const struct http_request *request, const struct upgrade
 {
 	union upgrade_address address;
 	struct http_text element;
-	unsigned int i;
+	unsigned int n = 0;
 
-	for (i = 0; networks_have(rules->trusted, peer) &&
-		    element_from_end(request, i, &element); i++) {
-		if (i == HOPS_MAX || !read_address(&address, &element)) {
+	while (networks_have(rules->trusted, peer) && element_from_end(request, n, &element)) {
+		if (n++ == HOPS_MAX || !read_address(&address, &element)) {
 			upgrade_refuse(upgrade, 400, "X-Forwarded-For has no address");
 			return false;
 		}
@@ -277,10 +280,10 @@ size_t upgrade_answer(const struct upgrade *upgrade, char text[UPGRADE_ANSWER_MA
 		status++;
 	return snprintf(text, UPGRADE_ANSWER_MAX,
 			"HTTP/1.1 %u %s\r\n"
-			"Connection: close\r\n"
-			"%s"
+			"%sConnection: close\r\n"
 			"Content-Type: text/plain\r\n"
-			"Content-Length: %zu\r\n\r\n"
+			"Content-Length: %zu\r\n"
+			"\r\n"
 			"%s\n",
 			status->status, status->name, status->field, strlen(upgrade->why) + 1,
 			upgrade->why);
