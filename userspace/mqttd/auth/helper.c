@@ -221,12 +221,28 @@ static void ask(struct helper *helper, const struct wire_request *request, size_
 	reply(helper, &busy);
 }
 
+static int open_chains(struct helper *helper, struct auth_chains **chains)
+{
+	int err = auth_chains_open(chains, helper->conf);
+
+	if (err)
+		return err;
+	err = auth_chains_start(*chains);
+	if (err) {
+		log_printf(LOG_TYPE_ERROR, "Error: mqttd-auth cannot make threads: %s.",
+			   strerror(-err));
+		auth_chains_put(*chains);
+		*chains = NULL;
+	}
+	return err;
+}
+
 static void prepare(struct helper *helper, uint64_t id)
 {
 	struct wire_reply what = { .type = WIRE_PREPARED, .id = id };
 
 	auth_chains_put(helper->fresh);
-	what.error = -auth_chains_open(&helper->fresh, helper->conf);
+	what.error = -open_chains(helper, &helper->fresh);
 	reply(helper, &what);
 }
 
@@ -312,7 +328,7 @@ static int begin(struct helper *helper)
 	helper->message = malloc(WIRE_ASK_MAX);
 	err = helper->message ? enter_sandbox(helper->conf) : -ENOMEM;
 	if (!err)
-		err = auth_chains_open(&helper->chains, helper->conf);
+		err = open_chains(helper, &helper->chains);
 	if (!err)
 		err = start_threads(helper);
 	/* What a former process was asked, and has not read, nobody waits for any more. */
