@@ -17,8 +17,8 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libssl libcrypto libargon2 libcurl libbsd libsystemd libcap-ng \
-	    libtracefs libtraceevent
+PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libssl libcrypto libargon2 libcurl libbsd libsystemd \
+	    libcap-ng libseccomp libtracefs libtraceevent
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.

@@ -112,21 +112,20 @@ static void destroy_workers(struct broker *broker)
 	free(broker->workers);
 }
 
-static enum dataplane_mode listener_mode(const struct broker *broker,
+static enum dataplane_mode listener_mode(const struct config *conf,
 					 const struct listener_config *listener)
 {
-	return listener->dataplane == CONFIG_UNSET ? broker->conf->dataplane :
-						     listener->dataplane;
+	return listener->dataplane == CONFIG_UNSET ? conf->dataplane : listener->dataplane;
 }
 
 /* The strongest wish of all listeners. */
-static enum dataplane_mode wanted_mode(const struct broker *broker)
+static enum dataplane_mode wanted_mode(const struct config *conf)
 {
 	enum dataplane_mode wanted = DATAPLANE_USER, mode;
-	unsigned int i;
+	const struct listener_config *listener;
 
-	for (i = 0; i < broker->n_endpoints; i++) {
-		mode = listener_mode(broker, broker->endpoints[i].conf);
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		mode = listener_mode(conf, listener);
 		if (mode == DATAPLANE_KERNEL)
 			return mode;
 		if (mode == DATAPLANE_AUTO)
@@ -138,7 +137,7 @@ static enum dataplane_mode wanted_mode(const struct broker *broker)
 /* Says in the log which data plane it is, and why. Returns 0 or -errno. */
 static int choose_plane(struct broker *broker)
 {
-	enum dataplane_mode wanted = wanted_mode(broker);
+	enum dataplane_mode wanted = wanted_mode(broker->conf);
 	char why[DATAPLANE_WHY_MAX] = "dataplane user";
 	int err = -ENODEV;
 
@@ -165,9 +164,9 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
 }
 
-bool broker_wants_kernel(const struct broker *broker)
+bool broker_wants_kernel(const struct config *conf)
 {
-	return wanted_mode(broker) != DATAPLANE_USER;
+	return wanted_mode(conf) != DATAPLANE_USER;
 }
 
 void broker_wake_workers(struct broker *broker)
@@ -216,11 +215,11 @@ static void close_store(struct broker *broker)
 	store_close(broker->store);
 }
 
-int broker_open(struct broker *broker, struct config *conf, int auth_fd)
+int broker_open(struct broker *broker, struct config *conf, const struct helpers *helpers)
 {
 	int err;
 
-	*broker = (struct broker){ .conf = conf, .auth_fd = auth_fd };
+	*broker = (struct broker){ .conf = conf, .helpers = *helpers };
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
@@ -285,9 +284,9 @@ fail_security:
 
 int broker_load(struct broker *broker)
 {
-	int err = auth_open(&broker->auth, broker->conf, broker->auth_fd);
+	int err = auth_open(&broker->auth, broker->conf, broker->helpers.auth_fd);
 
-	broker->auth_fd = -1;
+	broker->helpers.auth_fd = -1;
 	if (!err)
 		err = permissions_open(&broker->permissions, broker->conf);
 	if (!err)

@@ -347,6 +347,7 @@ int config_init(struct config *conf)
 		.persistent_client_expiration = CONFIG_UNSET,
 		.receive_maximum = 10000,
 		.retain_available = true,
+		.seccomp = true,
 		.set_tcp_nodelay = true,
 		.slow_consumer_policy = SLOW_DROP_NEW,
 		.standard = listener_defaults,

@@ -207,6 +207,7 @@ struct config {
 	int64_t rate_policy;			/* enum rate_policy */
 	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
 	int64_t retain_available;
+	int64_t seccomp;
 	int64_t session_takeover;		/* enum session_takeover */
 	int64_t set_tcp_nodelay;
 	int64_t slow_consumer_messages;		/* per client, 0 for no limit but the bytes */

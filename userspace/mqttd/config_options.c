@@ -461,6 +461,7 @@ const struct config_option config_options[] = {
 	  AT_LISTENER(require_username_as_clientid), .words = words_bool },
 	{ "retain_available", FLAG(retain_available) },
 	{ "retained_persistence", FLAG(persistence) },
+	{ "seccomp", FLAG(seccomp) },
 	{ "security_log", STRING(security_log) },
 	{ "server_reference", STRING(server_reference) },
 	{ "session_takeover", WORD(session_takeover, words_takeover) },

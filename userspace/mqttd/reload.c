@@ -16,6 +16,7 @@
 #include "permissions.h"
 #include "process.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "tls.h"
 
 /*
@@ -94,6 +95,11 @@ int reload_log(const struct config *conf, const struct arguments *args)
 
 	if (args->daemonise && !conf->log_dests_set)
 		log.dests = LOG_DEST_SYSLOG;
+	if (log.dests & LOG_DEST_SYSLOG && sandbox_bars_syslog()) {
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: log_dest syslog takes a restart, as seccomp has not allowed for it.");
+		log.dests &= ~LOG_DEST_SYSLOG;
+	}
 	err = log_configure(&log);
 	if (err)
 		log_printf(LOG_TYPE_ERROR, "Error: cannot open log file %s: %s.", log.file,
