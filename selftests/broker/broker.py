@@ -10,7 +10,7 @@ import time
 import traceback
 
 from certificates import Authority, client_context
-from connection import PATIENCE, SECURE
+from connection import FRAMED, PATIENCE, SECURE
 from wire import Failure
 
 SETTINGS = '''allow_anonymous true
@@ -33,7 +33,7 @@ class Broker:
     a function that fills it. @begin comes in front of the first listener.
     """
 
-    def __init__(self, program, dataplane, settings='', files=(), tls=False, begin=''):
+    def __init__(self, program, dataplane, settings='', files=(), tls=False, web=False, begin=''):
         self.address = ('127.0.0.1', free_port())
         self.program = program
         self.dataplane = dataplane
@@ -43,7 +43,8 @@ class Broker:
         self.dir = tempfile.TemporaryDirectory(prefix='mqttd-test-')
         os.chmod(self.dir.name, 0o777)
         self.write('conf', f'{begin}listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
-                           f'{self._secure() if tls else ""}{SETTINGS}{settings}')
+                           f'{self._secure() if tls else ""}{self._frame() if web else ""}'
+                           f'{SETTINGS}{settings}')
         if callable(files):
             files(self.dir.name)
         else:
@@ -58,6 +59,11 @@ class Broker:
         authority.issue('tls-server')
         SECURE[self.address] = client_context(authority)
         return 'certfile DIR/tls-server.pem\nkeyfile DIR/tls-server.key\n'
+
+    def _frame(self):
+        """Likewise, WebSockets."""
+        FRAMED.add(self.address)
+        return 'protocol websockets\n'
 
     def write(self, name, text):
         path = os.path.join(self.dir.name, name)
@@ -133,6 +139,7 @@ class Broker:
             self.stop()
         finally:
             SECURE.pop(self.address, None)
+            FRAMED.discard(self.address)
             self.dir.cleanup()
 
 

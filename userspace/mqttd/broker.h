@@ -15,6 +15,7 @@
 #include "permissions.h"
 #include "rendezvous.h"
 #include "retained.h"
+#include "roles/roles.h"
 #include "route.h"
 #include "session.h"
 #include "stats.h"
@@ -23,6 +24,7 @@
 
 struct auth;
 struct bans;
+struct control_edits;
 struct dataplane;
 struct endpoint;
 struct handshakes;
@@ -72,6 +74,8 @@ struct worker;
  * @bans: addresses that are not let in
  * @agent: those that are no connection's, for the router
  * @acl_sets: permissions that the router knows
+ * @roles: users, groups, and what they may do
+ * @edits: changes of roles that are not durable yet
  */
 struct broker {
 	struct config *conf;
@@ -106,6 +110,8 @@ struct broker {
 	struct bans *bans;
 	struct agent agent;
 	struct acl_sets acl_sets;
+	struct roles roles;
+	struct control_edits *edits;
 };
 
 /**
@@ -135,6 +141,12 @@ void broker_close(struct broker *broker);
  * may do from now on is what is written there now. Main thread.
  */
 void broker_reload(struct broker *broker);
+
+/*
+ * Returns when each worker has had a round of events that began after this call, and has
+ * told the router what has changed for all its clients. Main thread, while they run.
+ */
+void broker_wait_for_rounds(struct broker *broker);
 
 /* Any thread. Should the kernel have the connections of this listener's clients? */
 bool broker_offloads(const struct broker *broker, const struct listener_config *listener);

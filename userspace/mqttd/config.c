@@ -30,6 +30,9 @@ static const size_t listener_strings[] = {
 	offsetof(struct listener_config, password_file),
 	offsetof(struct listener_config, auth_methods),
 	offsetof(struct listener_config, acl_file),
+	offsetof(struct listener_config, proxy_trusted),
+	offsetof(struct listener_config, websockets_origin),
+	offsetof(struct listener_config, websockets_path),
 	offsetof(struct listener_config, tls.cafile),
 	offsetof(struct listener_config, tls.capath),
 	offsetof(struct listener_config, tls.certfile),
@@ -48,6 +51,7 @@ static const size_t config_strings[] = {
 	offsetof(struct config, log_timestamp_format),
 	offsetof(struct config, auth_user),
 	offsetof(struct config, acl_file),
+	offsetof(struct config, audit_log),
 	offsetof(struct config, auto_id_prefix),
 	offsetof(struct config, password_file),
 	offsetof(struct config, psk_file),
@@ -86,6 +90,7 @@ static const struct listener_config listener_defaults = {
 	.allow_zero_length_clientid = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
 	.jwt = JWT_CONFIG_UNSET,
+	.roles = CONFIG_UNSET,
 	.max_handshakes = CONFIG_HANDSHAKES,
 	.max_qos = 2,
 	.max_topic_alias = CONFIG_TOPIC_ALIASES,
@@ -245,6 +250,8 @@ static int listener_finish(const struct config *conf, struct listener_config *li
 		listener->allow_anonymous = anonymous;
 	if (listener->allow_zero_length_clientid == CONFIG_UNSET)
 		listener->allow_zero_length_clientid = conf->allow_zero_length_clientid;
+	if (listener->roles == CONFIG_UNSET)
+		listener->roles = conf->roles;
 	err = string_fill(&listener->password_file, conf->password_file);
 	if (!err)
 		err = string_fill(&listener->acl_file, conf->acl_file);
@@ -310,6 +317,8 @@ int config_finish(struct config *conf, unsigned int port)
 			err = config_finish_jwt(conf, listener);
 		if (!err)
 			err = config_check_auth(conf, listener);
+		if (!err)
+			err = config_check_proxy(conf, listener);
 	}
 	if (!err)
 		err = persistence_finish(conf);
@@ -354,6 +363,7 @@ int config_init(struct config *conf)
 		.sys_interval = 10,
 		.tls_handshake_threads = 2,
 		.tls_handshake_timeout = 10,
+		.websockets_headers_size = 4096,
 		.workers = cpus < 1 ? 1 : cpus > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : cpus,
 	};
 	conf->auto_id_prefix = strdup("auto-");

@@ -36,6 +36,11 @@ enum rate_policy {
 	RATE_DROP,
 };
 
+enum listener_protocol {
+	PROTOCOL_MQTT,
+	PROTOCOL_WEBSOCKETS,
+};
+
 /* Who may go on with a session, or end it by a clean start. */
 enum session_takeover {
 	TAKEOVER_SAME_USER,
@@ -115,8 +120,15 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @password_file: after loading: who may connect, or NULL
  * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
- * @jwt: likewise, with tokens
+ * @jwt: after loading: who may connect with tokens
+ * @roles: as @allow_anonymous: roles of the database say so, too
  * @max_handshakes: of TLS at a time
+ * @protocol: enum listener_protocol
+ * @proxy_protocol: versions of the header that has to come first, enum proxy_version; 0: none
+ * @proxy_require_tls: clients that have no TLS to the proxy are refused
+ * @proxy_trusted: networks of proxies that are believed, or NULL
+ * @websockets_origin: pages' origins that may connect, with blanks in between, or NULL
+ * @websockets_path: where the only WebSocket is, or NULL
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
@@ -142,7 +154,14 @@ struct listener_config {
 	char *auth_methods;
 	char *acl_file;
 	struct jwt_config jwt;
+	int64_t roles;
 	int64_t max_handshakes;
+	int64_t protocol;
+	int64_t proxy_protocol;
+	int64_t proxy_require_tls;
+	char *proxy_trusted;
+	char *websockets_origin;
+	char *websockets_path;
 	struct tls_config tls;
 	char *where;
 	bool optional;
@@ -217,6 +236,7 @@ struct config {
 	int64_t tls_handshake_threads;
 	int64_t tls_handshake_timeout;		/* seconds */
 	int64_t upgrade_outgoing_qos;
+	int64_t websockets_headers_size;	/* bytes of a request's head */
 	int64_t workers;
 	int64_t log_facility;			/* of syslog(3) */
 	int64_t log_timestamp;
@@ -230,6 +250,8 @@ struct config {
 	char *log_file;
 	char *auth_user;			/* whom mqttd-auth becomes; NULL: @user */
 	char *acl_file;				/* for listeners without */
+	int64_t roles;				/* likewise */
+	char *audit_log;
 	char *auto_id_prefix;			/* likewise */
 	struct jwt_config jwt;			/* likewise */
 	char *password_file;			/* likewise */
@@ -359,6 +381,8 @@ int config_set_string(struct config *conf, const struct config_option *opt, char
 /* Networks with blanks in between; more of them with each line. */
 int config_set_networks(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
+/* Adds a word to those that are there. Returns 0 or -ENOMEM. */
+int config_add_words(struct config *conf, const struct config_option *opt, const char *words);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_jwt.c, see auth/jwt_config.h, too */
@@ -366,6 +390,16 @@ int config_set_jwt_algorithms(struct config *conf, const struct config_option *o
 
 /* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
 int config_check_tls(struct config *conf, const struct listener_config *listener);
+
+/* "FILE:LINE: option 'OPTION' of LISTENER WHAT" is the error. Returns -EINVAL. */
+int config_complain(struct config *conf, const struct listener_config *listener,
+		    const char *option, const char *what);
+
+/* Below: config_proxy.c. Likewise, of proxies and WebSockets. */
+int config_check_proxy(struct config *conf, const struct listener_config *listener);
+int config_set_proxy_trusted(struct config *conf, const struct config_option *opt, char *value);
+int config_set_origin(struct config *conf, const struct config_option *opt, char *value);
+int config_set_path(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_auth.c. Can all methods be asked that the listener is to ask? Likewise. */
 int config_set_auth_methods(struct config *conf, const struct config_option *opt, char *value);

@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "lines.h"
+#include "proxy_header.h"
 
 static const struct option_word words_bool[] = {
 	{ "true", true }, { "false", false }, { "1", true }, { "0", false }, { }
@@ -35,6 +36,14 @@ static const struct option_word words_facility[] = {
 
 static const struct option_word words_tls_version[] = {
 	{ "tlsv1.2", TLS_VERSION_1_2 }, { "tlsv1.3", TLS_VERSION_1_3 }, { }
+};
+
+static const struct option_word words_protocol[] = {
+	{ "mqtt", PROTOCOL_MQTT }, { "websockets", PROTOCOL_WEBSOCKETS }, { }
+};
+
+static const struct option_word words_proxy[] = {
+	{ "1", PROXY_V1 }, { "2", PROXY_V2 }, { "any", PROXY_V1 | PROXY_V2 }, { }
 };
 
 static const struct option_word words_slow_consumer[] = {
@@ -179,6 +188,12 @@ static int set_acl_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+static int set_roles(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, roles),
+			   config_set_word);
+}
+
 static int set_psk_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, tls.psk_file),
@@ -300,16 +315,6 @@ static int set_log_type(struct config *conf, const struct config_option *opt, ch
 	return 0;
 }
 
-static int set_protocol(struct config *conf, const struct config_option *opt, char *value)
-{
-	(void)opt;
-	if (!strcmp(value, "mqtt"))
-		return 0;
-	if (!strcmp(value, "websockets"))
-		return config_error(conf, "'websockets' is not supported yet");
-	return config_error(conf, "'%s' is not one of mqtt, websockets", value);
-}
-
 static int refuse(struct config *conf, const struct config_option *opt, char *value)
 {
 	(void)value;
@@ -344,14 +349,14 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define JWT_NUMBER(member, low, high) \
 	.set = set_jwt_number, AT(jwt.member), .min = low, .max = high
 #define TLS_STRING(member) .set = config_set_string, AT_LISTENER(tls.member)
-#define TLS_WORD(member, list) .set = config_set_word, AT_LISTENER(tls.member), .words = list
+#define LISTENER_WORD(member, list) .set = config_set_word, AT_LISTENER(member), .words = list
+#define TLS_WORD(member, list) LISTENER_WORD(tls.member, list)
 
 #define AUTH	"without it clients would get in whom it keeps out"
 #define TLS	"without it the traffic would not be protected as it asks"
 #define BRIDGE	"bridges are not there, and their messages would be missing"
 #define COMMIT	"what is acknowledged is on disk already"
 #define OLD	"it has no meaning any more, as in mosquitto"
-#define WEB	"it concerns WebSockets only"
 
 /* Limits that are sizes: none of them is anywhere near this. */
 #define BYTES_MAX	(INT64_C(1) << 50)
@@ -362,6 +367,7 @@ const struct config_option config_options[] = {
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
+	{ "audit_log", STRING(audit_log) },
 	{ "auth_methods", .set = config_set_auth_methods, AT_LISTENER(auth_methods) },
 	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
 	{ "auth_timeout", NUMBER(auth_timeout, 1, 3600) },
@@ -390,6 +396,7 @@ const struct config_option config_options[] = {
 	{ "crlfile", TLS_STRING(crlfile) },
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "dhparamfile", TLS_STRING(dhparamfile) },
+	{ "enable_proxy_protocol", LISTENER_WORD(proxy_protocol, words_proxy) },
 	{ "global_max_connections", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
 	{ "include_dir", .set = config_set_include_dir },
 	{ "jwt_algorithms", .set = set_jwt_algorithms, AT(jwt.algorithms), .max = JWT_ALGS_ALL },
@@ -450,7 +457,9 @@ const struct config_option config_options[] = {
 	  AT(persistent_client_expiration), .max = UINT32_MAX },
 	{ "pid_file", STRING(pid_file) },
 	{ "port", .set = set_port, AT_LISTENER(port), .min = 1, .max = 65535 },
-	{ "protocol", .set = set_protocol },
+	{ "protocol", LISTENER_WORD(protocol, words_protocol) },
+	{ "proxy_protocol_v2_require_tls", LISTENER_WORD(proxy_require_tls, words_bool) },
+	{ "proxy_trusted", .set = config_set_proxy_trusted, AT_LISTENER(proxy_trusted) },
 	{ "psk_file", .set = set_psk_file, AT(psk_file) },
 	{ "psk_hint", TLS_STRING(psk_hint) },
 	{ "queue_qos0_messages", FLAG(queue_qos0_messages) },
@@ -460,6 +469,7 @@ const struct config_option config_options[] = {
 	{ "require_username_as_clientid", .set = config_set_word,
 	  AT_LISTENER(require_username_as_clientid), .words = words_bool },
 	{ "retain_available", FLAG(retain_available) },
+	{ "roles", .set = set_roles, AT(roles), .words = words_bool },
 	{ "retained_persistence", FLAG(persistence) },
 	{ "seccomp", FLAG(seccomp) },
 	{ "security_log", STRING(security_log) },
@@ -482,6 +492,9 @@ const struct config_option config_options[] = {
 	{ "use_username_as_clientid", .set = config_set_word,
 	  AT_LISTENER(use_username_as_clientid), .words = words_bool },
 	{ "user", STRING(user) },
+	{ "websockets_headers_size", NUMBER(websockets_headers_size, 1024, 65536) },
+	{ "websockets_origin", .set = config_set_origin, AT_LISTENER(websockets_origin) },
+	{ "websockets_path", .set = config_set_path, AT_LISTENER(websockets_path) },
 	{ "workers", NUMBER(workers, 1, CONFIG_WORKERS_MAX) },
 
 	/* who may connect, and what they may do */
@@ -495,7 +508,6 @@ const struct config_option config_options[] = {
 	{ "plugin_load", .set = refuse, .why = AUTH },
 	{ "plugin_opt_*", .set = refuse, .why = AUTH },
 	{ "plugin_use", .set = refuse, .why = AUTH },
-	{ "proxy_protocol*", .set = refuse, .why = "no client would be understood" },
 
 	/* keys that are not in files */
 	{ "tls_engine", .set = refuse, .why = TLS },
@@ -530,13 +542,11 @@ const struct config_option config_options[] = {
 	  .why = "overlapping subscriptions deliver once" },
 	{ "autosave_interval", .set = ignore, .why = COMMIT },
 	{ "autosave_on_changes", .set = ignore, .why = COMMIT },
-	{ "http_dir", .set = ignore, .why = WEB },
+	{ "http_dir", .set = ignore, .why = "there are no files to be had by HTTP" },
 	{ "retain_expiry_interval", .set = ignore, .why = "retained messages stay" },
 	{ "retry_interval", .set = ignore, .why = OLD },
 	{ "store_clean_interval", .set = ignore, .why = OLD },
-	{ "websockets_headers_size", .set = ignore, .why = WEB },
-	{ "websockets_log_level", .set = ignore, .why = WEB },
-	{ "websockets_origin", .set = ignore, .why = WEB },
+	{ "websockets_log_level", .set = ignore, .why = "log_type decides what is in the log" },
 };
 
 _Static_assert(sizeof(config_options) / sizeof(config_options[0]) <= 256,

@@ -355,11 +355,11 @@ int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *id
 	return peer_set(worker, peer, &set, -ENOENT, "it does not change permissions");
 }
 
-int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
-		      size_t n)
+int dataplane_acl_set(struct broker *broker, uint32_t id, uint8_t fallback,
+		      const struct mqtt_nl_acl_rule *rules, size_t n)
 {
 	struct mqtt_nl *nl = owner_begin(broker);
-	int err = mqtt_nl_acl_set(nl, id, MQTT_ACL_ACTION_PASS, rules, n);
+	int err = mqtt_nl_acl_set(nl, id, fallback, rules, n);
 
 	/* The caller says whom it concerns. */
 	return owner_end(broker, err, err, NULL);

@@ -31,7 +31,7 @@ static const char *const live[] = {
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
 	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
 	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
-	"tls_handshake_timeout", "tls_max_handshakes",
+	"tls_handshake_timeout", "tls_max_handshakes", "websockets_headers_size",
 	NULL
 };
 
@@ -40,8 +40,9 @@ static const char *const applied[] = {
 	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
-	"psk_file", "psk_hint", "require_certificate", "tls_version",
-	"require_username_as_clientid", "use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
+	"psk_file", "psk_hint", "require_certificate", "require_username_as_clientid", "roles",
+	"tls_version", "use_identity_as_username", "use_subject_as_username",
+	"use_username_as_clientid", NULL
 };
 
 /**
@@ -197,12 +198,21 @@ static bool restrictions_differ(const struct listener_config *now,
 	}
 	if (strings_differ(now->auth_methods, fresh->auth_methods))
 		differ = true;
+	if (now->roles != fresh->roles) {
+		takes_restart("roles", now);
+		differ = true;
+	}
 	if (strings_differ(now->auto_id_prefix, fresh->auto_id_prefix))
 		takes_restart("auto_id_prefix", now);
 	if (now->dataplane != fresh->dataplane)
 		takes_restart("dataplane", now);
 	return differ || strings_differ(now->mount_point, fresh->mount_point) ||
-	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls);
+	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls) ||
+	       now->proxy_protocol != fresh->proxy_protocol ||
+	       now->proxy_require_tls != fresh->proxy_require_tls ||
+	       strings_differ(now->proxy_trusted, fresh->proxy_trusted) ||
+	       strings_differ(now->websockets_origin, fresh->websockets_origin) ||
+	       strings_differ(now->websockets_path, fresh->websockets_path);
 }
 
 /* Likewise; of options that are not the listener's own something has been said. */
