@@ -325,6 +325,7 @@ def own_keys_old(broker):
             server.reply = hangs()
             wait_in(b.address, key.token(), 0x88)
             until('log', lambda: 'are older than jwt_jwks_max_age' in b.text())
+            until('why', lambda: 'there are no keys from jwt_jwks_url, or they are' in b.text())
             server.reply = says(key_set(key))
             wait_in(b.address, key.token())
 
