@@ -20,6 +20,7 @@
 #include "listener.h"
 #include "log.h"
 #include "log_topic.h"
+#include "networks.h"
 #include "restore.h"
 #include "security.h"
 #include "stats.h"
@@ -31,19 +32,41 @@
 /* Changes that may wait for the disk. */
 #define STORE_PENDING_MAX	(64u << 20)
 
+static void free_endpoints(struct broker *broker)
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		networks_free(broker->endpoints[i].trusted);
+	free(broker->endpoints);
+}
+
+static int make_endpoint(struct endpoint *endpoint, const struct listener_config *listener)
+{
+	const char *why, *entry;
+
+	endpoint->conf = listener;
+	if (!listener->proxy_trusted)
+		return 0;
+	return networks_parse(&endpoint->trusted, listener->proxy_trusted, &why, &entry);
+}
+
 static int make_endpoints(struct broker *broker)
 {
 	const struct listener_config *listener;
 	unsigned int n = 0;
+	int err = 0;
 
 	for (listener = broker->conf->listeners; listener; listener = listener->next)
 		n++;
 	broker->endpoints = calloc(n, sizeof(*broker->endpoints));
 	if (!broker->endpoints)
 		return -ENOMEM;
-	for (listener = broker->conf->listeners; listener; listener = listener->next)
-		broker->endpoints[broker->n_endpoints++].conf = listener;
-	return 0;
+	for (listener = broker->conf->listeners; listener && !err; listener = listener->next)
+		err = make_endpoint(&broker->endpoints[broker->n_endpoints++], listener);
+	if (err)
+		free_endpoints(broker);
+	return err;
 }
 
 static void close_tls(struct broker *broker)
@@ -115,21 +138,20 @@ static void destroy_workers(struct broker *broker)
 	free(broker->workers);
 }
 
-static enum dataplane_mode listener_mode(const struct broker *broker,
+static enum dataplane_mode listener_mode(const struct config *conf,
 					 const struct listener_config *listener)
 {
-	return listener->dataplane == CONFIG_UNSET ? broker->conf->dataplane :
-						     listener->dataplane;
+	return listener->dataplane == CONFIG_UNSET ? conf->dataplane : listener->dataplane;
 }
 
 /* The strongest wish of all listeners. */
-static enum dataplane_mode wanted_mode(const struct broker *broker)
+static enum dataplane_mode wanted_mode(const struct config *conf)
 {
 	enum dataplane_mode wanted = DATAPLANE_USER, mode;
-	unsigned int i;
+	const struct listener_config *listener;
 
-	for (i = 0; i < broker->n_endpoints; i++) {
-		mode = listener_mode(broker, broker->endpoints[i].conf);
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		mode = listener_mode(conf, listener);
 		if (mode == DATAPLANE_KERNEL)
 			return mode;
 		if (mode == DATAPLANE_AUTO)
@@ -141,7 +163,7 @@ static enum dataplane_mode wanted_mode(const struct broker *broker)
 /* Says in the log which data plane it is, and why. Returns 0 or -errno. */
 static int choose_plane(struct broker *broker)
 {
-	enum dataplane_mode wanted = wanted_mode(broker);
+	enum dataplane_mode wanted = wanted_mode(broker->conf);
 	char why[DATAPLANE_WHY_MAX] = "dataplane user";
 	int err = -ENODEV;
 
@@ -168,9 +190,9 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
 }
 
-bool broker_wants_kernel(const struct broker *broker)
+bool broker_wants_kernel(const struct config *conf)
 {
-	return wanted_mode(broker) != DATAPLANE_USER;
+	return wanted_mode(conf) != DATAPLANE_USER;
 }
 
 void broker_wake_workers(struct broker *broker)
@@ -219,11 +241,11 @@ static void close_store(struct broker *broker)
 	store_close(broker->store);
 }
 
-int broker_open(struct broker *broker, struct config *conf, int auth_fd)
+int broker_open(struct broker *broker, struct config *conf, const struct helpers *helpers)
 {
 	int err;
 
-	*broker = (struct broker){ .conf = conf, .auth_fd = auth_fd };
+	*broker = (struct broker){ .conf = conf, .helpers = *helpers };
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
@@ -274,7 +296,7 @@ fail_listeners:
 fail_workers:
 	close_tls(broker);
 fail_tls:
-	free(broker->endpoints);
+	free_endpoints(broker);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
@@ -308,9 +330,9 @@ static int open_audit(const struct config *conf)
 
 int broker_load(struct broker *broker)
 {
-	int err = auth_open(&broker->auth, broker->conf, broker->auth_fd);
+	int err = auth_open(&broker->auth, broker->conf, broker->helpers.auth_fd);
 
-	broker->auth_fd = -1;
+	broker->helpers.auth_fd = -1;
 	if (!err)
 		err = open_audit(broker->conf);
 	if (!err)
@@ -391,7 +413,7 @@ void broker_close(struct broker *broker)
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
 	close_tls(broker);
-	free(broker->endpoints);
+	free_endpoints(broker);
 	rcu_barrier();
 	route_table_destroy(&broker->routes);
 	agent_destroy(&broker->agent);

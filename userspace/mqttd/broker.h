@@ -11,6 +11,7 @@
 #include "acl_sets.h"
 #include "agent.h"
 #include "config.h"
+#include "helpers.h"
 #include "permissions.h"
 #include "rendezvous.h"
 #include "retained.h"
@@ -51,7 +52,7 @@ struct worker;
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
  * @auth: asks who somebody is
- * @auth_fd: what it is to ask with, until it is open
+ * @helpers: other processes
  * @permissions: who may do what
  * @settle_request: number of the last one for client_plane_settle_all(); any thread
  * @limits_generation: number of the last limits that the kernel's router is to keep
@@ -93,7 +94,7 @@ struct broker {
 	size_t slow_bytes;
 	unsigned int resume_request;
 	struct auth *auth;
-	int auth_fd;
+	struct helpers helpers;
 	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
@@ -117,14 +118,14 @@ struct broker {
  * broker_open() - what may take privileges: sockets, and the kernel's router
  * @broker: result, to be closed with broker_close()
  * @conf: finished; stays the caller's, and lives as long as @broker
- * @auth_fd: from auth_helper_fork(), for broker_load()
+ * @helpers: taken over
  *
  * Afterwards the broker listens, but nobody is accepted. The log says what is
  * wrong. The caller is registered with RCU when it closes the broker.
  *
  * Return: 0 or -errno.
  */
-int broker_open(struct broker *broker, struct config *conf, int auth_fd);
+int broker_open(struct broker *broker, struct config *conf, const struct helpers *helpers);
 
 /*
  * What belongs to the user that the broker runs as: files. 0, or -errno and the log says
@@ -151,7 +152,7 @@ void broker_wait_for_rounds(struct broker *broker);
 bool broker_offloads(const struct broker *broker, const struct listener_config *listener);
 
 /* Does anybody want the kernel data plane, be it there or not? */
-bool broker_wants_kernel(const struct broker *broker);
+bool broker_wants_kernel(const struct config *conf);
 
 /* For struct store_config: wakes the workers that wait for the store. In client_stored.c. */
 void broker_committed(void *broker);

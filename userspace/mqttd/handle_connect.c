@@ -21,6 +21,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_expiry.h"
 #include "client_grant.h"
 #include "client_plane.h"
 #include "connack.h"
@@ -433,6 +434,7 @@ void handler_connect_finish(struct client *client)
 	client->state = CLIENT_CONNECTED;
 	log_connected(client);
 	client_keepalive_start(client);
+	client_expiry_start(client);
 	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);
 	client_plane_join(client);

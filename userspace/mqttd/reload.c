@@ -16,6 +16,7 @@
 #include "permissions.h"
 #include "process.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "tls.h"
 
 /*
@@ -30,7 +31,7 @@ static const char *const live[] = {
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
 	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
 	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
-	"tls_handshake_timeout", "tls_max_handshakes",
+	"tls_handshake_timeout", "tls_max_handshakes", "websockets_headers_size",
 	NULL
 };
 
@@ -95,6 +96,11 @@ int reload_log(const struct config *conf, const struct arguments *args)
 
 	if (args->daemonise && !conf->log_dests_set)
 		log.dests = LOG_DEST_SYSLOG;
+	if (log.dests & LOG_DEST_SYSLOG && sandbox_bars_syslog()) {
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: log_dest syslog takes a restart, as seccomp has not allowed for it.");
+		log.dests &= ~LOG_DEST_SYSLOG;
+	}
 	err = log_configure(&log);
 	if (err)
 		log_printf(LOG_TYPE_ERROR, "Error: cannot open log file %s: %s.", log.file,
@@ -201,7 +207,23 @@ static bool restrictions_differ(const struct listener_config *now,
 	if (now->dataplane != fresh->dataplane)
 		takes_restart("dataplane", now);
 	return differ || strings_differ(now->mount_point, fresh->mount_point) ||
-	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls);
+	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls) ||
+	       now->proxy_protocol != fresh->proxy_protocol ||
+	       now->proxy_require_tls != fresh->proxy_require_tls ||
+	       strings_differ(now->proxy_trusted, fresh->proxy_trusted) ||
+	       strings_differ(now->websockets_origin, fresh->websockets_origin) ||
+	       strings_differ(now->websockets_path, fresh->websockets_path);
+}
+
+/* Likewise; of options that are not the listener's own something has been said. */
+static bool tokens_differ(const struct config *conf, const struct listener_config *now,
+			  const struct listener_config *fresh)
+{
+	if (jwt_config_same(&now->jwt, &fresh->jwt))
+		return false;
+	if (conf->per_listener_settings)
+		takes_restart("jwt_*", now);
+	return true;
 }
 
 /*
@@ -302,6 +324,7 @@ static void update_listeners(struct broker *broker, struct config *fresh)
 			continue;
 		}
 		restricted = restrictions_differ(listener, other) || prefixes;
+		restricted |= tokens_differ(now, listener, other);
 		update_options(listener, other);
 		update_tls(broker, listener, other, restricted);
 		update_access(listener, other, restricted);
