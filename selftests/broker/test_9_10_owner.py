@@ -80,7 +80,7 @@ def own_session_owner_restart(broker):
         # As it was before there were owners
         database = sqlite3.connect(os.path.join(b.dir.name, 'mqttd.db'))
         database.executescript('ALTER TABLE session DROP COLUMN owned; DROP TABLE ban; '
-                               'PRAGMA user_version = 1')
+                               'DROP TABLE access; PRAGMA user_version = 1')
         database.close()
         b.restart_stopped()
         with Client(b.address, 5) as client:

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/jwt_config.h"
 #include "log.h"
 #include "unix_socket.h"
 
@@ -33,6 +34,11 @@ enum slow_consumer_policy {
 enum rate_policy {
 	RATE_WAIT,
 	RATE_DROP,
+};
+
+enum listener_protocol {
+	PROTOCOL_MQTT,
+	PROTOCOL_WEBSOCKETS,
 };
 
 /* Who may go on with a session, or end it by a clean start. */
@@ -116,7 +122,15 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @acl_file: after loading: who may do what, or NULL
  * @allow_unencrypted: passwords may come without TLS from elsewhere; after loading: true or
  *	false
+ * @jwt: after loading: who may connect with tokens
+ * @roles: as @allow_anonymous: roles of the database say so, too
  * @max_handshakes: of TLS at a time
+ * @protocol: enum listener_protocol
+ * @proxy_protocol: versions of the header that has to come first, enum proxy_version; 0: none
+ * @proxy_require_tls: clients that have no TLS to the proxy are refused
+ * @proxy_trusted: networks of proxies that are believed, or NULL
+ * @websockets_origin: pages' origins that may connect, with blanks in between, or NULL
+ * @websockets_path: where the only WebSocket is, or NULL
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
@@ -142,7 +156,15 @@ struct listener_config {
 	char *auth_methods;
 	char *acl_file;
 	int64_t allow_unencrypted;
+	struct jwt_config jwt;
+	int64_t roles;
 	int64_t max_handshakes;
+	int64_t protocol;
+	int64_t proxy_protocol;
+	int64_t proxy_require_tls;
+	char *proxy_trusted;
+	char *websockets_origin;
+	char *websockets_path;
 	struct tls_config tls;
 	char *where;
 	bool optional;
@@ -210,6 +232,7 @@ struct config {
 	int64_t rate_policy;			/* enum rate_policy */
 	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
 	int64_t retain_available;
+	int64_t seccomp;
 	int64_t session_takeover;		/* enum session_takeover */
 	int64_t set_tcp_nodelay;
 	int64_t slow_consumer_messages;		/* per client, 0 for no limit but the bytes */
@@ -219,6 +242,7 @@ struct config {
 	int64_t tls_handshake_threads;
 	int64_t tls_handshake_timeout;		/* seconds */
 	int64_t upgrade_outgoing_qos;
+	int64_t websockets_headers_size;	/* bytes of a request's head */
 	int64_t workers;
 	int64_t flapping_connects;		/* per client id and minute, 0 for any */
 	int64_t log_facility;			/* of syslog(3) */
@@ -233,7 +257,10 @@ struct config {
 	char *log_file;
 	char *auth_user;			/* whom mqttd-auth becomes; NULL: @user */
 	char *acl_file;				/* for listeners without */
+	int64_t roles;				/* likewise */
+	char *audit_log;
 	char *auto_id_prefix;			/* likewise */
+	struct jwt_config jwt;			/* likewise */
 	char *password_file;			/* likewise */
 	char *psk_file;				/* likewise */
 	char *ban_exempt;			/* networks, with blanks in between, or NULL */
@@ -361,10 +388,25 @@ int config_set_string(struct config *conf, const struct config_option *opt, char
 /* Networks with blanks in between; more of them with each line. */
 int config_set_networks(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
+/* Adds a word to those that are there. Returns 0 or -ENOMEM. */
+int config_add_words(struct config *conf, const struct config_option *opt, const char *words);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
+
+/* Below: config_jwt.c, see auth/jwt_config.h, too */
+int config_set_jwt_algorithms(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
 int config_check_tls(struct config *conf, const struct listener_config *listener);
+
+/* "FILE:LINE: option 'OPTION' of LISTENER WHAT" is the error. Returns -EINVAL. */
+int config_complain(struct config *conf, const struct listener_config *listener,
+		    const char *option, const char *what);
+
+/* Below: config_proxy.c. Likewise, of proxies and WebSockets. */
+int config_check_proxy(struct config *conf, const struct listener_config *listener);
+int config_set_proxy_trusted(struct config *conf, const struct config_option *opt, char *value);
+int config_set_origin(struct config *conf, const struct config_option *opt, char *value);
+int config_set_path(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_auth.c. Can all methods be asked that the listener is to ask? Likewise. */
 int config_set_auth_methods(struct config *conf, const struct config_option *opt, char *value);

@@ -136,6 +136,7 @@ int config_check(const struct config *conf)
 				conf->persistence ? conf->persistence_location : NULL),
 		check_parent("log_dest", log_file),
 		check_parent("pid_file", conf->pid_file),
+		check_parent("audit_log", conf->audit_log),
 		check_access_files(conf),
 		check_tls(conf),
 	};

@@ -111,6 +111,18 @@ int config_set_string(struct config *conf, const struct config_option *opt, char
 	return 0;
 }
 
+int config_add_words(struct config *conf, const struct config_option *opt, const char *words)
+{
+	char **target = option_target(conf, opt);
+	char *longer;
+
+	if (asprintf(&longer, "%s%s%s", *target ? *target : "", *target ? " " : "", words) < 0)
+		return -ENOMEM;
+	free(*target);
+	*target = longer;
+	return 0;
+}
+
 /* Two files would be meant to restrict clients, and only one could. */
 int config_set_file(struct config *conf, const struct config_option *opt, char *value)
 {

@@ -14,6 +14,7 @@
 #include "certificates.h"
 #include "config.h"
 #include "control.h"
+#include "control_edits.h"
 #include "daemon.h"
 #include "log.h"
 #include "privileges.h"
@@ -151,6 +152,8 @@ int daemon_open(struct daemon *daemon, struct broker *broker, const struct argum
 	if (!err)
 		err = mainloop_watch(&daemon->loop, broker->switchover.event_fd, EPOLLIN,
 				     &daemon->moves);
+	if (!err)
+		err = control_edits_watch(broker, &daemon->loop);
 	if (!err)
 		err = watch_signals(daemon);
 	if (err)

@@ -22,6 +22,7 @@
 #include "client.h"
 #include "client_acl.h"
 #include "client_attempt.h"
+#include "client_expiry.h"
 #include "client_grant.h"
 #include "client_plane.h"
 #include "connack.h"
@@ -440,6 +441,7 @@ void handler_connect_finish(struct client *client)
 	log_connected(client);
 	client_attempt_connected(client);
 	client_keepalive_start(client);
+	client_expiry_start(client);
 	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);
 	client_plane_join(client);

@@ -16,7 +16,7 @@
 
 #include "broker.h"
 #include "client.h"
-#include "acl.h"
+#include "client_roles.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
@@ -123,7 +123,7 @@ static u8 check(struct client *client, const struct mqtt_publish *pub)
 {
 	u8 code = check_payload(client, pub);
 
-	if (!code && !acl_allows(client->rules, ACL_WRITE, pub->topic, pub->topic_len))
+	if (!code && !client_may(client, ACL_WRITE, pub->topic, pub->topic_len))
 		code = REASON_NOT_AUTHORIZED;
 	return code;
 }

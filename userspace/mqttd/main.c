@@ -16,7 +16,6 @@
 #include <linux/rcupdate.h>
 
 #include "arguments.h"
-#include "auth/helper.h"
 #include "broker.h"
 #include "config.h"
 #include "config_check.h"
@@ -25,6 +24,7 @@
 #include "privileges.h"
 #include "process.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "security.h"
 #include "systemd.h"
 
@@ -56,7 +56,15 @@ static int drop_privileges(struct daemon *daemon)
 	err = daemon_give_control(daemon, &who);
 	if (err)
 		return err;
-	return privileges_drop(&who, broker_wants_kernel(daemon->broker));
+	err = privileges_drop(&who, false);
+	if (err || !conf->seccomp)
+		return err;
+	err = sandbox_daemon(conf->log_dests & LOG_DEST_SYSLOG || daemon->args->daemonise);
+	if (err)
+		log_printf(LOG_TYPE_ERROR,
+			   "Error: no seccomp filter: %s; without one: 'seccomp false'.",
+			   strerror(-err));
+	return err;
 }
 
 /* Everything is open; returns when the process is to end. */
@@ -110,8 +118,9 @@ static int run_unprivileged(struct daemon *daemon, int background)
 static int run(struct config *conf, const struct arguments *args, int background)
 {
 	struct daemon daemon;
+	struct helpers helpers;
 	struct broker broker;
-	int auth_fd, err;
+	int err;
 
 	log_printf(LOG_TYPE_INFORMATION, "mqttd %s starting", MQTT_VERSION);
 	if (args->config_file)
@@ -122,11 +131,11 @@ static int run(struct config *conf, const struct arguments *args, int background
 	config_check_mosquitto(conf);
 	config_check_unencrypted(conf);
 	daemon_block_signals();
-	err = auth_helper_fork(conf, background >= 0, &auth_fd);
+	err = helpers_fork(&helpers, conf, background >= 0);
 	if (err)
 		return err;
 	process_raise_descriptor_limit();
-	err = broker_open(&broker, conf, auth_fd);
+	err = broker_open(&broker, conf, &helpers);
 	if (err)
 		return err;
 	rcu_register_thread();

@@ -17,6 +17,7 @@
 #include "permissions.h"
 #include "process.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "tls.h"
 
 /*
@@ -31,7 +32,7 @@ static const char *const live[] = {
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
 	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
 	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
-	"tls_handshake_timeout", "tls_max_handshakes",
+	"tls_handshake_timeout", "tls_max_handshakes", "websockets_headers_size",
 	NULL
 };
 
@@ -40,8 +41,9 @@ static const char *const applied[] = {
 	"acl_file", "allow_anonymous", "allow_unencrypted_passwords", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
-	"psk_file", "psk_hint", "require_certificate", "tls_version",
-	"require_username_as_clientid", "use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
+	"psk_file", "psk_hint", "require_certificate", "require_username_as_clientid", "roles",
+	"tls_version", "use_identity_as_username", "use_subject_as_username",
+	"use_username_as_clientid", NULL
 };
 
 /**
@@ -97,6 +99,11 @@ int reload_log(const struct config *conf, const struct arguments *args)
 
 	if (args->daemonise && !conf->log_dests_set)
 		log.dests = LOG_DEST_SYSLOG;
+	if (log.dests & LOG_DEST_SYSLOG && sandbox_bars_syslog()) {
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: log_dest syslog takes a restart, as seccomp has not allowed for it.");
+		log.dests &= ~LOG_DEST_SYSLOG;
+	}
 	err = log_configure(&log);
 	if (err)
 		log_printf(LOG_TYPE_ERROR, "Error: cannot open log file %s: %s.", log.file,
@@ -194,12 +201,32 @@ static bool restrictions_differ(const struct listener_config *now,
 	}
 	if (strings_differ(now->auth_methods, fresh->auth_methods))
 		differ = true;
+	if (now->roles != fresh->roles) {
+		takes_restart("roles", now);
+		differ = true;
+	}
 	if (strings_differ(now->auto_id_prefix, fresh->auto_id_prefix))
 		takes_restart("auto_id_prefix", now);
 	if (now->dataplane != fresh->dataplane)
 		takes_restart("dataplane", now);
 	return differ || strings_differ(now->mount_point, fresh->mount_point) ||
-	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls);
+	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls) ||
+	       now->proxy_protocol != fresh->proxy_protocol ||
+	       now->proxy_require_tls != fresh->proxy_require_tls ||
+	       strings_differ(now->proxy_trusted, fresh->proxy_trusted) ||
+	       strings_differ(now->websockets_origin, fresh->websockets_origin) ||
+	       strings_differ(now->websockets_path, fresh->websockets_path);
+}
+
+/* Likewise; of options that are not the listener's own something has been said. */
+static bool tokens_differ(const struct config *conf, const struct listener_config *now,
+			  const struct listener_config *fresh)
+{
+	if (jwt_config_same(&now->jwt, &fresh->jwt))
+		return false;
+	if (conf->per_listener_settings)
+		takes_restart("jwt_*", now);
+	return true;
 }
 
 /*
@@ -300,6 +327,7 @@ static void update_listeners(struct broker *broker, struct config *fresh)
 			continue;
 		}
 		restricted = restrictions_differ(listener, other) || prefixes;
+		restricted |= tokens_differ(now, listener, other);
 		update_options(listener, other);
 		update_tls(broker, listener, other, restricted);
 		update_access(listener, other, restricted);

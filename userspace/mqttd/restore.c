@@ -15,6 +15,7 @@
 #include "log.h"
 #include "packet_ids.h"
 #include "restore.h"
+#include "roles/load.h"
 #include "session.h"
 #include "session_kept.h"
 #include "session_queue.h"
@@ -198,6 +199,13 @@ static int load_ban(void *ctx, const struct store_ban *ban)
 	return bans_load(restore->broker->bans, ban);
 }
 
+static int load_access(void *ctx, const struct store_access *row)
+{
+	struct restore *restore = ctx;
+
+	return roles_load(&restore->broker->roles, row);
+}
+
 static const struct store_loader loader = {
 	.message = load_message,
 	.session = load_session,
@@ -206,6 +214,7 @@ static const struct store_loader loader = {
 	.incoming = load_incoming,
 	.retained = load_retained,
 	.ban = load_ban,
+	.access = load_access,
 };
 
 static void drop_loaded(struct hash_node *node, void *ctx)
@@ -269,6 +278,8 @@ int broker_restore(struct broker *broker)
 	if (!store_durable(broker->store))
 		return 0;
 	err = store_load(broker->store, &loader, &restore, why);
+	if (!err)
+		err = roles_load_end(&broker->roles);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		hash_visit(&restore.messages, keep_in_store, NULL);

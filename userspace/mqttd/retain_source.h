@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 struct acl_rules;
+struct client_roles;
 struct broker;
 struct endpoint;
 struct stored;
@@ -20,7 +21,10 @@ struct stored;
  * @client_id: who that was; NULL: nobody
  * @username: likewise, NULL if it had none
  * @generation: of the permissions
+ * @roles_generation: likewise, of roles
+ * @broker: whose
  * @rules: by endpoint
+ * @roles: likewise
  * @n: how many
  *
  * All zero is an empty one.
@@ -29,7 +33,10 @@ struct retain_source {
 	char *client_id;
 	char *username;
 	u32 generation;
+	u32 roles_generation;
+	struct broker *broker;
 	struct acl_rules **rules;
+	struct client_roles **roles;
 	unsigned int n;
 };
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <linux/minmax.h>
 
-#include "acl.h"
 #include "broker.h"
 #include "client.h"
+#include "client_roles.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
@@ -122,11 +122,11 @@ void session_will_free(struct session_will *will)
 	free(will);
 }
 
-bool session_will_allowed(const struct client *client, const struct session_will *will)
+bool session_will_allowed(struct client *client, const struct session_will *will)
 {
 	const struct stored *msg = will->msg;
 
-	if (acl_allows(client->rules, ACL_WRITE, msg->topic, msg->topic_len))
+	if (client_may(client, ACL_WRITE, msg->topic, msg->topic_len))
 		return true;
 	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
 		    client_name(client), msg->qos, will->retain, msg->topic_len, msg->topic,

@@ -30,7 +30,7 @@ int session_will_rename(struct session_will *will, const struct client *client);
  * As in mosquitto a client has no will that it might not publish itself: asked when it is
  * let in, and when it ends, with its permissions then. If not the log says so.
  */
-bool session_will_allowed(const struct client *client, const struct session_will *will);
+bool session_will_allowed(struct client *client, const struct session_will *will);
 
 /*
  * Publishes it; it stays the caller's. @from: the session whose it is, or NULL if

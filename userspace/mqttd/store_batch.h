@@ -39,6 +39,7 @@ enum store_op {
 	STORE_RETAINED_DEL,
 	STORE_BAN_PUT,
 	STORE_BAN_DEL,
+	STORE_ACCESS,
 	STORE_OPS,
 };
 
@@ -97,6 +98,12 @@ struct store_record_retained {		/* STORE_RETAINED_DEL too: without @message */
 struct store_record_ban {		/* STORE_BAN_DEL too: @network only */
 	struct store_record head;
 	struct store_ban ban;
+};
+
+struct store_record_access {
+	struct store_record head;
+	size_t n;
+	const struct store_access *rows;
 };
 
 struct store_chunk {

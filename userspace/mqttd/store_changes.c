@@ -348,3 +348,29 @@ u64 store_ban_del(struct store *store, const char *network)
 
 	return change_ban(store, STORE_BAN_DEL, &ban);
 }
+
+u64 store_access(struct store *store, const struct store_access *rows, size_t n)
+{
+	struct store_record_access *rec;
+	size_t size = n * sizeof(*rows), i;
+	struct store_access *to;
+	u8 *tail;
+
+	if (!store->db)
+		return 1;
+	for (i = 0; i < n; i++)
+		size += text_size(rows[i].name) + text_size(rows[i].other);
+	rec = change_begin(store, STORE_ACCESS, sizeof(*rec) + size);
+	if (!rec)
+		return 0;
+	to = (struct store_access *)(rec + 1);
+	tail = (u8 *)(to + n);
+	rec->n = n;
+	rec->rows = to;
+	for (i = 0; i < n; i++, to++) {
+		*to = rows[i];
+		to->name = copy(&tail, rows[i].name, text_size(rows[i].name));
+		to->other = copy(&tail, rows[i].other, text_size(rows[i].other));
+	}
+	return change_end(store);
+}

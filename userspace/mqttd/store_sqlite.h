@@ -21,7 +21,7 @@
 
 /* "mqtd", at byte 68 of the file */
 #define SCHEMA_APPLICATION_ID	0x6d717464
-#define SCHEMA_VERSION		2
+#define SCHEMA_VERSION		3
 
 /* Payloads above are written and read piece by piece. */
 #define PAYLOAD_PIECE	(1 << 20)
@@ -50,6 +50,9 @@ enum store_statement {
 	STMT_RETAINED_DEL,
 	STMT_BAN_PUT,
 	STMT_BAN_DEL,
+	STMT_ACCESS_PUT,
+	STMT_ACCESS_DEL,
+	STMT_ACCESS_CLEAR,
 	STMTS,
 };
 

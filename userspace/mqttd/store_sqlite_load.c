@@ -370,6 +370,23 @@ static int each_ban(struct load *load, struct row *row)
 	return err ? err : told(load, load->loader->ban(load->ctx, &ban), "ban");
 }
 
+static int each_access(struct load *load, struct row *row)
+{
+	struct store_access access = {};
+	int err;
+
+	access.kind = row_number(row, STORE_DEFAULT);
+	access.name = row_text(row);
+	access.other = row_text(row);
+	access.access = row_number(row, UINT8_MAX);
+	access.action = row_number(row, UINT8_MAX);
+	access.priority = row_number(row, UINT32_MAX);
+	if (!access.name || !access.other)
+		row->bad = true;
+	err = check(load, row, "permission");
+	return err ? err : told(load, load->loader->access(load->ctx, &access), "permission");
+}
+
 /* --- all of it ------------------------------------------------------------ */
 
 static int run(struct load *load, const char *query)
@@ -414,6 +431,9 @@ static int load_all(struct load *load)
 		err = each(load, "SELECT message FROM retained", each_retained, 0);
 	if (!err)
 		err = each(load, "SELECT network, since, until, why FROM ban", each_ban, 0);
+	if (!err)
+		err = each(load, "SELECT kind, name, other, access, action, priority"
+			   " FROM access ORDER BY kind, name", each_access, 0);
 	return err;
 }
 

@@ -85,6 +85,17 @@ static const char *const steps[SCHEMA_VERSION] = {
 	"  until INTEGER NOT NULL,"
 	"  why TEXT NOT NULL"
 	") STRICT, WITHOUT ROWID;",
+
+	/* Roles: what a kind's columns are is in store.h */
+	"CREATE TABLE access ("
+	"  kind INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  other TEXT NOT NULL,"
+	"  access INTEGER NOT NULL,"
+	"  action INTEGER NOT NULL,"
+	"  priority INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, name, other, access)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 static const char *const statements[STMTS] = {
@@ -121,6 +132,11 @@ static const char *const statements[STMTS] = {
 	[STMT_BAN_PUT]		= "REPLACE INTO ban (network, since, until, why)"
 				  " VALUES (?, ?, ?, ?)",
 	[STMT_BAN_DEL]		= "DELETE FROM ban WHERE network = ?",
+	[STMT_ACCESS_PUT]	= "REPLACE INTO access (kind, name, other, access, action, priority)"
+				  " VALUES (?, ?, ?, ?, ?, ?)",
+	[STMT_ACCESS_DEL]	= "DELETE FROM access"
+				  " WHERE kind = ? AND name = ? AND other = ? AND access = ?",
+	[STMT_ACCESS_CLEAR]	= "DELETE FROM access WHERE kind = ? AND name = ?",
 };
 
 int store_db_number(struct store_db *db, const char *query, u64 *number)

@@ -133,6 +133,27 @@ int auth_chains_open(struct auth_chains **chains, const struct config *conf)
 	return err;
 }
 
+static int start_chain(struct link *chain)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < AUTH_CHAIN_MAX && chain[i].method && !err; i++)
+		if (chain[i].method->start)
+			err = chain[i].method->start(chain[i].state);
+	return err;
+}
+
+int auth_chains_start(struct auth_chains *chains)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < chains->n && !err; i++)
+		err = start_chain(chains->links[i]);
+	return err;
+}
+
 struct auth_chains *auth_chains_get(struct auth_chains *chains)
 {
 	__atomic_add_fetch(&chains->refs, 1, __ATOMIC_RELAXED);

@@ -21,6 +21,9 @@ struct auth_chains;
  * Return: 0, or -errno and the log says what is wrong.
  */
 int auth_chains_open(struct auth_chains **chains, const struct config *conf);
+
+/* Lets the methods do what they do by themselves: 0 or -errno. */
+int auth_chains_start(struct auth_chains *chains);
 struct auth_chains *auth_chains_get(struct auth_chains *chains);	/* any thread */
 void auth_chains_put(struct auth_chains *chains);	/* likewise; NULL is fine */
 

@@ -20,6 +20,7 @@
 #include "auth/wire.h"
 #include "config.h"
 #include "log.h"
+#include "sandbox.h"
 #include "timer.h"
 
 /* What may wait: more would not have its turn before its client has lost patience. */
@@ -220,12 +221,28 @@ static void ask(struct helper *helper, const struct wire_request *request, size_
 	reply(helper, &busy);
 }
 
+static int open_chains(struct helper *helper, struct auth_chains **chains)
+{
+	int err = auth_chains_open(chains, helper->conf);
+
+	if (err)
+		return err;
+	err = auth_chains_start(*chains);
+	if (err) {
+		log_printf(LOG_TYPE_ERROR, "Error: mqttd-auth cannot make threads: %s.",
+			   strerror(-err));
+		auth_chains_put(*chains);
+		*chains = NULL;
+	}
+	return err;
+}
+
 static void prepare(struct helper *helper, uint64_t id)
 {
 	struct wire_reply what = { .type = WIRE_PREPARED, .id = id };
 
 	auth_chains_put(helper->fresh);
-	what.error = -auth_chains_open(&helper->fresh, helper->conf);
+	what.error = -open_chains(helper, &helper->fresh);
 	reply(helper, &what);
 }
 
@@ -274,7 +291,7 @@ static int start_threads(struct helper *helper)
 		err = pthread_create(&helper->threads[helper->n_threads], NULL, run, helper);
 		if (err)
 			return -err;
-		pthread_setname_np(helper->threads[helper->n_threads++], "mqttd-auth");
+		helper->n_threads++;
 	}
 	return 0;
 }
@@ -293,13 +310,25 @@ static void stop_threads(struct helper *helper)
 		question_free(question);
 }
 
+static int enter_sandbox(const struct config *conf)
+{
+	int err = conf->seccomp ? sandbox_auth(auth_wants_network(conf)) : 0;
+
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: mqttd-auth has no seccomp filter: %s.",
+			   strerror(-err));
+	return err;
+}
+
 static int begin(struct helper *helper)
 {
 	struct wire_reply hello = { .type = WIRE_HELLO };
 	int err;
 
 	helper->message = malloc(WIRE_ASK_MAX);
-	err = helper->message ? auth_chains_open(&helper->chains, helper->conf) : -ENOMEM;
+	err = helper->message ? enter_sandbox(helper->conf) : -ENOMEM;
+	if (!err)
+		err = open_chains(helper, &helper->chains);
 	if (!err)
 		err = start_threads(helper);
 	/* What a former process was asked, and has not read, nobody waits for any more. */

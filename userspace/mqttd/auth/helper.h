@@ -14,23 +14,12 @@
 #ifndef MQTTD_AUTH_HELPER_H
 #define MQTTD_AUTH_HELPER_H
 
-#include <stdbool.h>
-
 struct config;
 
-/**
- * auth_helper_fork() - make both processes
- * @conf: finished
- * @background: nobody is going to read standard error
- * @fd: result: the daemon's end of the socket, or -1 if no listener asks anybody
- *
- * Before there are threads, and after signals were blocked that are the daemon's.
- *
- * Return: 0, or -errno and the log says what is wrong.
- */
-int auth_helper_fork(const struct config *conf, bool background, int *fd);
+/* The keeper, for helpers.c: returns when the daemon has gone. */
+int auth_keep(const struct config *conf, int fd);
 
-/* Below: helper.c, mqttd-auth itself: returns when the daemon has gone, or it cannot begin. */
+/* mqttd-auth itself: likewise, or it cannot begin, which it has told the daemon. */
 int auth_helper_run(const struct config *conf, int fd);
 
 #endif /* MQTTD_AUTH_HELPER_H */

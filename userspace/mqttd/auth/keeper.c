@@ -3,24 +3,16 @@
  * mqttd-keeper: makes mqttd-auth, and another one if it ends.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "auth/chain.h"
 #include "auth/helper.h"
 #include "auth/wire.h"
-#include "config.h"
-#include "log.h"
-#include "privileges.h"
-#include "process.h"
+#include "helpers.h"
 #include "timer.h"
 
 /* Time between one that has ended and the next, doubled each time: milliseconds. */
@@ -28,8 +20,6 @@
 #define DELAY_MAX	30000
 /* How long the end of the daemon may take it. */
 #define END_MS		3000
-/* The socket's buffers: two of the longest questions. */
-#define SOCKET_BUFFER	(512 << 10)
 
 /* Waits for SIGCHLD, for the end of the daemon, or for the time. Has the daemon ended? */
 static bool wait_for(int fd, int signals, int ms)
@@ -84,24 +74,16 @@ static void say_gone(int fd, int status)
 	wire_send_reply(fd, &gone);
 }
 
-/* In both: nobody looks into us, and the parent's end is ours. */
-static void settle(const char *name)
-{
-	process_name(name);
-	process_hide();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
 static int child(const struct config *conf, int fd, const sigset_t *ours, pid_t parent)
 {
-	settle("mqttd-auth");
+	helper_settle("mqttd-auth");
 	if (getppid() != parent)
 		return EXIT_FAILURE;
 	sigprocmask(SIG_UNBLOCK, ours, NULL);
 	return auth_helper_run(conf, fd) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int keep(const struct config *conf, int fd)
+int auth_keep(const struct config *conf, int fd)
 {
 	pid_t self = getpid(), pid;
 	int signals, status = 0, delay = DELAY_MIN;
@@ -131,54 +113,4 @@ static int keep(const struct config *conf, int fd)
 		}
 	}
 	return EXIT_SUCCESS;
-}
-
-/* Of what the daemon has open nothing stays but the socket. */
-static int keeper(const struct config *conf, int fd, bool background)
-{
-	struct identity who;
-	int err;
-
-	err = privileges_find(&who, conf->auth_user ? conf->auth_user : conf->user);
-	if (!err)
-		err = privileges_drop(&who, false);
-	if (err)
-		return EXIT_FAILURE;
-	fd = process_forget_files(fd, background);
-	if (fd < 0)
-		return EXIT_FAILURE;
-	settle("mqttd-keeper");
-	return keep(conf, fd);
-}
-
-int auth_helper_fork(const struct config *conf, bool background, int *fd)
-{
-	const int size = SOCKET_BUFFER;
-	int fds[2], err, i;
-	pid_t pid;
-
-	*fd = -1;
-	if (!auth_wanted(conf))
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds)) {
-		err = -errno;
-		goto fail;
-	}
-	for (i = 0; i < 2; i++)
-		setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	pid = fork();
-	if (!pid) {
-		close(fds[0]);
-		exit(keeper(conf, fds[1], background));
-	}
-	err = pid < 0 ? -errno : 0;
-	close(fds[1]);
-	if (!err) {
-		*fd = fds[0];
-		return 0;
-	}
-	close(fds[0]);
-fail:
-	log_printf(LOG_TYPE_ERROR, "Error: cannot make mqttd-auth: %s.", strerror(-err));
-	return err;
 }

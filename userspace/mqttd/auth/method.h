@@ -82,6 +82,8 @@ enum auth_verdict {
  * @network: does it open connections? Without a method that does the process cannot; NULL: no
  * @open: makes @state for a listener that has the method in its chain, from what is in
  *	files; the log says what is wrong. It does not wait for the network. 0 or -errno
+ * @start: begins what it does by itself, threads that fetch something: only in mqttd-auth,
+ *	before the first @check; NULL: nothing. 0 or -errno
  * @check: asks it; @why, for the log, says a constant or static text when the answer is no
  * @close: the state's end, when nobody asks any more; NULL is fine
  *
@@ -95,6 +97,7 @@ struct auth_method {
 	bool (*network)(const struct listener_config *listener);
 	int (*open)(void **state, const struct config *conf,
 		    const struct listener_config *listener);
+	int (*start)(void *state);
 	enum auth_verdict (*check)(void *state, const struct auth_request *request,
 				   struct auth_grant *grant, const char **why);
 	void (*close)(void *state);
@@ -102,6 +105,7 @@ struct auth_method {
 
 /* All there are, ended by NULL, in the order in which they are asked by default: methods.c */
 extern const struct auth_method *const auth_methods[];
+extern const struct auth_method auth_jwt_method;
 extern const struct auth_method auth_password_method;
 
 /* Leaves it empty. */

@@ -6,6 +6,7 @@
 #include "auth/method.h"
 
 const struct auth_method *const auth_methods[] = {
+	&auth_jwt_method,
 	&auth_password_method,
 	NULL
 };
