@@ -250,7 +250,7 @@ void client_close(struct client *client, enum close_reason reason, const char *d
 {
 	if (client->closing)
 		return;
-	client->closing = reason;
+	__atomic_store_n(&client->closing, reason, __ATOMIC_RELAXED);	/* see is_leaving() */
 	client->close_detail = detail;
 	client->next_closing = client->worker->closing;
 	client->worker->closing = client;

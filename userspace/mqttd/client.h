@@ -389,6 +389,9 @@ int client_publish(struct client *client, const struct stored *msg,
 int client_begin(struct client *client);
 void client_begin_end(struct client *client);	/* it is about to be destroyed */
 
+/* It has connect_timeout from now on. 0 or -ENOMEM. */
+int client_await_connect(struct client *client);
+
 /* The handshake is over, with success or not. */
 void client_secured(struct client *client);
 

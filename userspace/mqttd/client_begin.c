@@ -53,7 +53,7 @@ static bool admit(struct client *client)
 	return !why;
 }
 
-static int await_connect(struct client *client)
+int client_await_connect(struct client *client)
 {
 	struct worker *worker = client->worker;
 
@@ -187,7 +187,7 @@ void client_secured(struct client *client)
 	log_secured(client);
 	if (client_ban_ends(client))
 		return;
-	err = await_connect(client);
+	err = client_await_connect(client);
 	if (!err && wants_websocket(client)) {
 		err = worker_watch(client->worker, client->conn.fd, EPOLLIN, &client->source);
 		client->events = err ? 0 : EPOLLIN;
@@ -357,7 +357,7 @@ void client_begin_end(struct client *client)
 static int begin_reading(struct client *client, void (*handle)(struct event_source *, uint32_t))
 {
 	struct worker *worker = client->worker;
-	int err = await_connect(client);
+	int err = client_await_connect(client);
 
 	client->source.handle = handle;
 	if (!err)

@@ -120,10 +120,10 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @password_file: after loading: who may connect, or NULL
  * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
- * @allow_unencrypted: passwords may come without TLS from elsewhere; after loading: true or
- *	false
  * @jwt: after loading: who may connect with tokens
  * @roles: as @allow_anonymous: roles of the database say so, too
+ * @allow_unencrypted: passwords may come without TLS from elsewhere; after loading: true or
+ *	false
  * @max_handshakes: of TLS at a time
  * @protocol: enum listener_protocol
  * @proxy_protocol: versions of the header that has to come first, enum proxy_version; 0: none
@@ -155,9 +155,9 @@ struct listener_config {
 	char *password_file;
 	char *auth_methods;
 	char *acl_file;
-	int64_t allow_unencrypted;
 	struct jwt_config jwt;
 	int64_t roles;
+	int64_t allow_unencrypted;
 	int64_t max_handshakes;
 	int64_t protocol;
 	int64_t proxy_protocol;

@@ -250,10 +250,17 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
+/* Its connection is ending, and it with that. */
+static bool is_leaving(const struct session *session)
+{
+	return session->owner && !session->expiry &&
+	       __atomic_load_n(&session->owner->closing, __ATOMIC_RELAXED);
+}
+
 /* With a clean start, too: that would end what is another one's. */
 static bool is_others(const struct client *client, const struct session *session)
 {
-	return session->owned && !session->doomed && !is_over(session) &&
+	return session->owned && !session->doomed && !is_over(session) && !is_leaving(session) &&
 	       client->worker->broker->conf->session_takeover == TAKEOVER_SAME_USER &&
 	       !same_text(client->username, session->username);
 }
