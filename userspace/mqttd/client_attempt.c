@@ -157,15 +157,12 @@ bool client_attempt_result(struct client *client, enum auth_result result)
 
 bool client_attempt_due(struct client *client)
 {
-	struct worker *worker = client->worker;
-
 	if (!client->answer_waits)
 		return false;
 	client->answer_waits = false;
 	client->answer_at = 0;
 	/* It was set before, so it can be again. */
-	timer_set(&worker->timers, &client->timer,
-		  worker->now + worker->broker->conf->connect_timeout * 1000);
+	client_await_connect(client);
 	handler_connect_auth(client, client->auth);
 	client_release(client, HOLD_AUTH);
 	return true;

@@ -19,7 +19,6 @@
 #include "broker.h"
 #include "client.h"
 #include "client_ban.h"
-#include "client_ban.h"
 #include "handshake.h"
 #include "listener.h"
 #include "log.h"
@@ -185,8 +184,6 @@ void client_secured(struct client *client)
 	if (transport_tls_resumed(&client->conn))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
 	log_secured(client);
-	if (client_ban_ends(client))
-		return;
 	err = client_await_connect(client);
 	if (!err && wants_websocket(client)) {
 		err = worker_watch(client->worker, client->conn.fd, EPOLLIN, &client->source);
