@@ -9,6 +9,7 @@ from broker import daemon_only, free_port, program
 from certificates import Authority
 from connection import LEVELS, Client
 from test_9_1_options import hashed
+from test_9_10_events import wait_for
 from test_9_3_access import reload, until
 from test_9_4_permissions import CONTROL, IN_FORCE, SOCKET, settled
 from tokens import SECRET, Key, KeyServer, floods, hangs, key_set, says, text64, weak
@@ -197,7 +198,8 @@ def own_tokens_expire(broker):
     """With the token ends the connection, with DISCONNECT 0xa0 where there is such a thing, on both
     data planes; what it was good for until then stays."""
     key = Key('ES256')
-    with broker(f'{IN}{SOCKET}jwt_key_file DIR/keys\njwt_leeway 0\n', {'keys': key.pem()}) as b, \
+    settings = f'{IN}{SOCKET}jwt_key_file DIR/keys\njwt_leeway 0\nsecurity_log DIR/events\n'
+    with broker(settings, {'keys': key.pem()}) as b, \
             Client(b.address, 5) as by, Client(b.address, 5) as five, Client(b.address, 4) as four:
         by.connected('by', password=key.token()).subscribed('#')
         ends = int(time.time()) + 3
@@ -214,6 +216,8 @@ def own_tokens_expire(broker):
         check({by.message_of().topic for _ in range(2)}, {b'will/five', b'will/four'}, 'wills')
         by.ping()
         until('the log', lambda: 'what it was let in with has expired' in b.text())
+        check({e['client'] for e in wait_for(b, 2, event='expired', at=ends)}, {'four', 'five'},
+              'events')
 
 
 @daemon_only

@@ -255,7 +255,7 @@ static int start(const struct store *before)
 	conf.dataplane = DATAPLANE_USER;
 	assert_non_null(config_listener_add(&conf, "127.0.0.1", 0));
 	assert_int_equal(config_finish(&conf, 0), 0);
-	assert_int_equal(broker_open(&broker, &conf, -1), 0);
+	assert_int_equal(broker_open(&broker, &conf, &(struct helpers){ -1, -1 }), 0);
 	assert_int_equal(broker_load(&broker), 0);
 	return 0;
 }

@@ -19,7 +19,6 @@
 #include "broker.h"
 #include "client.h"
 #include "client_ban.h"
-#include "client_ban.h"
 #include "handshake.h"
 #include "listener.h"
 #include "log.h"
@@ -40,6 +39,9 @@ static void refuse(struct client *client, enum stat stat, enum close_reason reas
 {
 	stats_add(&client->worker->stats, STAT_CONNECTIONS_REFUSED, 1);
 	stats_add(&client->worker->stats, stat, 1);
+	if (reason != CLOSE_HANDSHAKE)
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_PEER, .why = why });
 	client_close(client, reason, why);
 }
 
@@ -185,8 +187,6 @@ void client_secured(struct client *client)
 	if (transport_tls_resumed(&client->conn))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
 	log_secured(client);
-	if (client_ban_ends(client))
-		return;
 	err = client_await_connect(client);
 	if (!err && wants_websocket(client)) {
 		err = worker_watch(client->worker, client->conn.fd, EPOLLIN, &client->source);

@@ -18,6 +18,8 @@
 #include <mqtt/utf8.h>
 
 #include "auth.h"
+#include "auth/chain.h"
+#include "auth/method.h"
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
@@ -299,8 +301,15 @@ static void drop_will_if_denied(struct client *client)
 
 static void note_failure(struct client *client, const char *why)
 {
+	const struct listener_config *listener = client->endpoint->conf;
+	const struct auth_method *method = auth_chain_method(listener, 0);
+
+	/* Of several it is not known which one has said no. */
+	if (method && auth_chain_method(listener, 1))
+		method = NULL;
 	security_client_event(client, (struct security_event){
-		.kind = SECURITY_AUTH_FAILED, .why = why, .method = "password" });
+		.kind = SECURITY_AUTH_FAILED, .why = why, .detail = client->auth_why,
+		.method = method ? method->name : NULL });
 }
 
 /* The operator is told which user; clients know, or are not to. */
