@@ -108,9 +108,11 @@ struct mqtt_acl_chain {
  * @used: there is something in it; the caller clears it before the first question
  * @set: it was asked; never looked into
  * @says: its answer, enum mqtt_acl_action
+ * @steps: what the answers have taken, see mqtt_acl_rules_ask(); the caller clears it
  */
 struct mqtt_acl_memo {
 	bool used;
+	u32 steps;
 	u8 says[MQTT_ACL_MEMO];
 	const struct mqtt_acl *set[MQTT_ACL_MEMO];
 };
