@@ -17,8 +17,8 @@ DESTDIR ?=
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libssl libcrypto libargon2 libbsd libsystemd libcap-ng \
-	    libtracefs libtraceevent
+PACKAGES := libnl-genl-3.0 liburcu jansson sqlite3 libssl libcrypto libargon2 libcurl libbsd libsystemd libcap-ng \
+	    libseccomp libtracefs libtraceevent
 
 # One set of flags for everything, one addition for what ships, one for what is
 # tested under the sanitizers.
@@ -27,7 +27,8 @@ flags := -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -pthread -MMD -MP \
 	 $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 harden := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover -fno-omit-frame-pointer
-libs = $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
+# libwslay does not tell pkg-config of itself
+libs = $(shell pkg-config --libs $(PACKAGES)) -lwslay -pthread -lm
 harden_link := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # Pure code, the same file in the module and in the programs
@@ -234,8 +235,11 @@ build/obj/sanitize/%.o: %.c | libraries
 # clang, as gcc has no libFuzzer; the parsers and what they need
 FUZZ_CC ?= clang-14
 fuzz_parts := $(addprefix userspace/mqttd/,acl.c acl_file.c acl_set.c config.c config_file.c \
-	      config_options.c config_set.c config_tls.c packet.c packet_connect.c password_file.c port_record.c \
-	      reason.c)
+	      config_auth.c config_jwt.c config_options.c config_proxy.c config_set.c config_tls.c \
+	      http_request.c packet.c packet_connect.c password_file.c port_record.c \
+	      proxy_header.c reason.c transport_websocket.c websocket_accept.c websocket_upgrade.c)
+# All but the process itself
+fuzz_parts += $(filter-out %/helper.c %/keeper.c,$(wildcard userspace/mqttd/auth/*.c))
 
 .PHONY: fuzz-programs
 fuzz-programs: $(fuzzers)
@@ -275,7 +279,8 @@ build/clients/%: build/obj/user/selftests/broker/clients/%.o
 
 .PHONY: libraries
 libraries:
-	@pkg-config --exists $(PACKAGES) 2>/dev/null || \
+	@{ pkg-config --exists $(PACKAGES) && \
+	   echo '#include <wslay/wslay.h>' | $(CC) -E - >/dev/null; } 2>/dev/null || \
 	{ echo "make: the libraries to build with are missing: run tools/packages build" >&2; exit 1; }
 
 -include $(patsubst %.c,build/obj/user/%.d,$(lib_src) $(mqttd_src) $(mqttctl_src) \

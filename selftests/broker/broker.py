@@ -10,10 +10,11 @@ import time
 import traceback
 
 from certificates import Authority, client_context
-from connection import PATIENCE, SECURE
+from connection import FRAMED, PATIENCE, SECURE
 from wire import Failure
 
 SETTINGS = '''allow_anonymous true
+auth_delay 0
 max_packet_size 100000
 log_type all
 workers 2
@@ -30,10 +31,10 @@ class Broker:
     """mqttd on a port of its own, until the end of the with block.
 
     DIR in @settings and in @files, name to contents, is a directory of its own; @files may be
-    a function that fills it.
+    a function that fills it. @begin comes in front of the first listener.
     """
 
-    def __init__(self, program, dataplane, settings='', files=(), tls=False):
+    def __init__(self, program, dataplane, settings='', files=(), tls=False, web=False, begin=''):
         self.address = ('127.0.0.1', free_port())
         self.program = program
         self.dataplane = dataplane
@@ -42,8 +43,9 @@ class Broker:
         # The daemon may have given up root's rights when it comes there
         self.dir = tempfile.TemporaryDirectory(prefix='mqttd-test-')
         os.chmod(self.dir.name, 0o777)
-        self.write('conf', f'listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
-                           f'{self._secure() if tls else ""}{SETTINGS}{settings}')
+        self.write('conf', f'{begin}listener {self.address[1]} 127.0.0.1\ndataplane {dataplane}\n'
+                           f'{self._secure() if tls else ""}{self._frame() if web else ""}'
+                           f'{SETTINGS}{settings}')
         if callable(files):
             files(self.dir.name)
         else:
@@ -58,6 +60,11 @@ class Broker:
         authority.issue('tls-server')
         SECURE[self.address] = client_context(authority)
         return 'certfile DIR/tls-server.pem\nkeyfile DIR/tls-server.key\n'
+
+    def _frame(self):
+        """Likewise, WebSockets."""
+        FRAMED.add(self.address)
+        return 'protocol websockets\n'
 
     def write(self, name, text):
         path = os.path.join(self.dir.name, name)
@@ -121,6 +128,10 @@ class Broker:
         self.stop(sig)
         self._start()
 
+    def restart_stopped(self):
+        """It has ended, and is started anew."""
+        self._start()
+
     def __enter__(self):
         return self
 
@@ -129,6 +140,7 @@ class Broker:
             self.stop()
         finally:
             SECURE.pop(self.address, None)
+            FRAMED.discard(self.address)
             self.dir.cleanup()
 
 

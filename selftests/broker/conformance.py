@@ -1,12 +1,12 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: MIT
-"""conformance.py [--dataplane user|kernel] [--tls] [--address HOST:PORT] [TEST...]
+"""conformance.py [--dataplane user|kernel] [--tls] [--websockets] [--address HOST:PORT] [TEST...]
 
 What clients of MQTT 3.1, 3.1.1 and 5.0 see of the broker, byte by byte. Starts
 build/mqttd (MQTTD) on a port of its own; with --address (MQTT_BROKER) asks
 a broker that is there, and leaves out what needs settings of our own. Prints
-KTAP. What is expected is the same on both data planes, and with --tls, which has
-all brokers' first listeners and their clients use TLS.
+KTAP. What is expected is the same on both data planes, and with --tls and --websockets,
+which have all brokers' first listeners and their clients use these.
 
 Modules are named for the sections of MQTT 5.0, tests t_* and, if they start a
 broker, own_*. TEST may have wildcards. The statements of the standard that a test looks at are in its
@@ -70,8 +70,9 @@ def run(args):
     selected = select(args.tests, args.dataplane)
     runner = Runner(len(selected), args.times)
 
-    def own(settings='', files=()):
-        return Broker(program(), args.dataplane, settings, files, args.tls)
+    def own(settings='', files=(), **more):
+        return Broker(program(), args.dataplane, settings, files, args.tls,
+                      args.websockets, **more)
 
     # A network namespace has one router: those with brokers of their own come when ours is through
     with Outside(args.address) if args.address else own(args.set.replace(';', '\n')) as broker:
@@ -91,6 +92,7 @@ def main():
     parser.add_argument('--dataplane', choices=('user', 'kernel'), default='user')
     parser.add_argument('--address', default=os.environ.get('MQTT_BROKER'))
     parser.add_argument('--tls', action='store_true')
+    parser.add_argument('--websockets', action='store_true')
     parser.add_argument('--set', default='', metavar='SETTINGS',
                         help='more of them for the broker that most tests share, between ";"')
     parser.add_argument('--times', action='store_true', help='print how long each test takes')

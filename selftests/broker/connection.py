@@ -9,6 +9,7 @@ import ssl
 import struct
 import time
 
+from websocket import WebSocket
 from wire import CONNACK, DISCONNECT, EXPIRY, PINGREQ_PACKET, PINGRESP, PUBACK, PUBCOMP, PUBLISH, \
     PUBREC, PUBREL, SUBACK, UNSUBACK, USER, Failure, Packet, answer, check, connect, disconnect, \
     first_packet, publish, subscribe, unsubscribe
@@ -18,6 +19,8 @@ PATIENCE = float(os.environ.get('MQTT_TEST_PATIENCE', '30'))
 
 # Addresses where all that is not said otherwise is sent over TLS, and how: conformance.py --tls
 SECURE = {}
+# Likewise over WebSockets: --websockets
+FRAMED = set()
 
 LEVELS = (3, 4, 5)
 NEVER = 0xffffffff
@@ -30,24 +33,34 @@ def ordered(properties):
 
 class Client:
     """A connection to a host and port, or to the path of a socket; @level is the version
-    of what comes back; @tls an SSLContext, @resume a session of its."""
+    of what comes back; @tls an SSLContext, @resume a session of its; @source our address;
+    @web WebSocket's arguments; @header goes before all else."""
 
-    def __init__(self, address, level=5, tls=None, resume=None):
+    def __init__(self, address, level=5, tls=None, resume=None, source=None, web=None, header=b''):
         self.address, self.level = address, level
         self.data = bytearray()
         self.connack = None
         self.last_id = 0
         self.aside = collections.deque()
+        self.sock = self._open(address, source)
+        if header:
+            self.sock.sendall(header)
+        tls = tls or SECURE.get(address)
+        if tls:
+            self._secure(tls, resume)
+        if web is not None or address in FRAMED:
+            self._frame(web or {})
+
+    @staticmethod
+    def _open(address, source):
         if isinstance(address, str):
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.settimeout(PATIENCE)
-            self.sock.connect(address)
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(PATIENCE)
+            sock.connect(address)
         else:
-            self.sock = socket.create_connection(address, PATIENCE)
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            tls = tls or SECURE.get(address)
-            if tls:
-                self._secure(tls, resume)
+            sock = socket.create_connection(address, PATIENCE, source and (source, 0))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
     def _secure(self, tls, resume):
         plain = self.sock
@@ -55,6 +68,14 @@ class Client:
             self.sock = tls.wrap_socket(plain, server_hostname=self.address[0], session=resume)
         except Exception:
             plain.close()
+            raise
+
+    def _frame(self, web):
+        carrier = self.sock
+        try:
+            self.sock = WebSocket(carrier, **web)
+        except Exception:
+            carrier.close()
             raise
 
     def __enter__(self):
@@ -75,7 +96,7 @@ class Client:
         self.sock.setblocking(False)
         try:
             return self.sock.send(data)
-        except ssl.SSLWantWriteError:
+        except (ssl.SSLWantWriteError, BlockingIOError):
             return 0
         finally:
             self.sock.settimeout(PATIENCE)
@@ -86,7 +107,7 @@ class Client:
 
     def readable(self, seconds):
         """Does anything come within this time?"""
-        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+        if hasattr(self.sock, 'pending') and self.sock.pending():
             return True
         return seconds >= 0 and bool(select.select([self.sock], [], [], seconds)[0])
 

@@ -3,21 +3,23 @@
 """operation.py [TEST...]
 
 What the operator and the service manager see of build/mqttd (MQTTD): signals,
-readiness, the watchdog, sockets from elsewhere, privileges, limits, the log,
-the control socket and TLS. Everything on the user data plane. Prints KTAP.
+readiness, the watchdog, sockets from elsewhere, privileges, its other processes,
+limits, the log, the control socket and TLS. Everything on the user data plane. Prints KTAP.
 """
 import os
 import sys
 
 import operation_clients
+import operation_helpers
 import operation_process
 import operation_tls
 from broker import Runner
 
 
 def main():
-    tests = {name: f for module in (operation_process, operation_clients, operation_tls)
-             for name, f in vars(module).items() if name.startswith('t_')}
+    modules = (operation_process, operation_clients, operation_tls, operation_helpers)
+    tests = {name: f for module in modules for name, f in vars(module).items()
+             if name.startswith('t_')}
     names = sys.argv[1:] or list(tests)
     for name in names:
         if name not in tests:

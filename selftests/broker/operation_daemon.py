@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mqttd as its operator and the service manager start it."""
+import contextlib
 import fcntl
 import json
 import os
@@ -19,10 +20,13 @@ CONTROL = os.path.join(os.path.dirname(program()), 'mqttctl')
 
 
 class Daemon:
-    """mqttd, with all that it can be given, until the end of the with block."""
+    """mqttd, with all that it can be given, until the end of the with block.
+
+    DIR in the settings is its directory, which @fill puts files into.
+    """
 
     def __init__(self, settings='', listeners=None, env=None, argv=(), fds=(), limit=None,
-                 launcher=(), status=0, port=None, plane='user'):
+                 launcher=(), status=0, port=None, plane='user', fill=None):
         self.dir = tempfile.TemporaryDirectory()
         os.chmod(self.dir.name, 0o777)
         self.port = port or free_port()
@@ -35,6 +39,8 @@ class Daemon:
         self.status, self.lines, self.rest, self.told = status, [], b'', []
         self.plane = plane
         self.listeners = listeners or f'listener {self.port} 127.0.0.1\n'
+        if fill:
+            fill(self.dir.name)
         self.configure(settings)
         environment = {**os.environ, **(env or {}), 'NOTIFY_SOCKET': self.notify.getsockname()}
 
@@ -57,7 +63,7 @@ class Daemon:
     def configure(self, settings):
         with open(self.config, 'w', encoding='utf-8') as f:
             f.write(f'dataplane {self.plane}\nworkers 2\ncontrol_socket_path {self.control}\n'
-                    f'{settings}\n{self.listeners}\nallow_anonymous true\n')
+                    f'{settings.replace("DIR", self.dir.name)}\n{self.listeners}\nallow_anonymous true\n')
 
     def forbid_anonymous(self):
         with open(self.config, encoding='utf-8') as f:
@@ -114,6 +120,32 @@ class Daemon:
         """Name to value of /proc/PID/status."""
         with open(f'/proc/{self.pid}/status', encoding='ascii') as f:
             return dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+
+    def helpers(self):
+        """The same of all processes that it has made, and that these have made."""
+        found = {}
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(OSError), open(f'/proc/{pid}/status', encoding='ascii') as f:
+                found[pid] = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+        ours = [str(self.pid)]
+        for pid in ours:
+            ours += [p for p, status in found.items() if status['PPid'] == pid]
+        return [found[pid] for pid in ours[1:] if not found[pid]['State'].startswith('Z')]
+
+    def helper(self, name):
+        """The process id of the one with this name, as soon as it is there."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            pids = [int(status['Pid']) for status in self.helpers() if status['Name'] == name]
+            if pids:
+                return pids[0]
+            if time.monotonic() > deadline:
+                raise Failure(f'there is no {name}')
+
+    def ticks(self, pid):
+        """What the process has used of the processor."""
+        with open(f'/proc/{pid}/stat', encoding='ascii') as f:
+            return sum(map(int, f.read().rpartition(')')[2].split()[11:13]))
 
     def statistics(self):
         """A counter's name to its value."""

@@ -17,7 +17,10 @@ NUMBERS = ['bytes/received', 'bytes/sent', 'clients/active', 'clients/connected'
            'store/messages/count', 'subscriptions/count', 'tls/failed', 'tls/handshakes',
            'tls/resumed', 'clients/held/pause', 'clients/held/rate',
            *(f'publish/messages/dropped/{why}' for why in
-             ('conflated', 'disconnected', 'old', 'rate', 'total'))]
+             ('conflated', 'disconnected', 'old', 'rate', 'total')),
+           *(f'security/{what}' for what in
+             ('auth-delayed', 'auth-failed', 'ban', 'banned', 'certificate', 'denied', 'expired',
+              'flapping', 'not-owner', 'peer', 'taken-over', 'tls-failed', 'unprotected'))]
 
 
 class Tree:

@@ -182,9 +182,9 @@ static size_t peer_odd(struct bytes *b)
 	return peer_of(b, "abcde", 5);
 }
 
-static size_t peer_five(struct bytes *b)
+static size_t peer_nine(struct bytes *b)
 {
-	return peer_of(b, (unsigned int []){ 1, 2, 3, 4, 5 }, 20);
+	return peer_of(b, (unsigned int []){ 1, 2, 3, 4, 5, 6, 7, 8, 9 }, 36);
 }
 
 static size_t attach_unknown(struct bytes *b)
@@ -223,7 +223,7 @@ static void errors(void)
 	refused("peer: twice", EINVAL, "twice", MQTT_CMD_PEER_SET, peer_twice);
 	refused("peer: zero", ERANGE, "id 0", MQTT_CMD_PEER_SET, peer_zero);
 	refused("peer: odd", EINVAL, "32-bit", MQTT_CMD_PEER_SET, peer_odd);
-	refused("peer: five", ERANGE, "", MQTT_CMD_PEER_SET, peer_five);
+	refused("peer: nine", ERANGE, "", MQTT_CMD_PEER_SET, peer_nine);
 	refused("attach: unknown set", ENOENT, "no set of rules", MQTT_CMD_PEER_ATTACH,
 		attach_unknown);
 	/* none of it has changed anything */

@@ -136,9 +136,10 @@ static int load_session(void *ctx, u64 key, const struct store_session *session)
 {
 	FILE *out = ctx;
 
-	fprintf(out, "session %llu %s user %s expiry %u expires %llu protocol %d\n", key,
-		session->client_id, session->username ? session->username : "-", session->expiry,
-		session->expires, session->protocol);
+	fprintf(out, "session %llu %s user %s%s expiry %u expires %llu protocol %d\n", key,
+		session->client_id, session->username ? session->username : "-",
+		session->owned ? " owned" : "", session->expiry, session->expires,
+		session->protocol);
 	if (session->will) {
 		fprintf(out, "will %llu at %llu retain %d ", key, session->will_at,
 			session->will_retain);
@@ -183,10 +184,25 @@ static int load_retained(void *ctx, u64 id)
 	return 0;
 }
 
+static int load_ban(void *ctx, const struct store_ban *ban)
+{
+	fprintf(ctx, "ban %s since %llu until %llu: %s\n", ban->network, ban->since, ban->until,
+		ban->why);
+	return 0;
+}
+
+static int load_access(void *ctx, const struct store_access *row)
+{
+	fprintf(ctx, "access %d %s/%s/%d %d %u\n", row->kind, row->name, row->other, row->access,
+		row->action, row->priority);
+	return 0;
+}
+
 char *store_loaded_text(struct store *store)
 {
 	static const struct store_loader loader = {
 		load_message, load_session, load_sub, load_entry, load_incoming, load_retained,
+		load_ban, load_access,
 	};
 	char *text = NULL;
 	size_t len;

@@ -1,65 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* mqttd.conf: what it means, and what is said about mistakes in it. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <cmocka.h>
 
-#include "config.h"
-
-static char path[32];
-
-/* Loads a file of this content. Warnings are not of interest here. */
-static int load_bytes(struct config *conf, const char *text, size_t len)
-{
-	struct log_config quiet = {};
-	FILE *file = fopen(path, "w");
-	int err;
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, len, file), len);
-	assert_int_equal(fclose(file), 0);
-	assert_int_equal(log_configure(&quiet), 0);
-	assert_int_equal(config_init(conf), 0);
-	err = config_load(conf, path);
-	return err ? err : config_finish(conf, 0);
-}
-
-static void load(struct config *conf, const char *text)
-{
-	int err = load_bytes(conf, text, strlen(text));
-
-	if (err)
-		print_error("%s\n", conf->error);
-	assert_int_equal(err, 0);
-}
-
-static void assert_refused(const char *text, const char *says)
-{
-	struct config conf;
-
-	assert_int_equal(load_bytes(&conf, text, strlen(text)), -EINVAL);
-	if (!strstr(conf.error, says))
-		fail_msg("'%s' does not say '%s'", conf.error, says);
-	config_free(&conf);
-}
-
-static unsigned int listeners(const struct config *conf)
-{
-	const struct listener_config *listener;
-	unsigned int n = 0;
-
-	for (listener = conf->listeners; listener; listener = listener->next)
-		n++;
-	return n;
-}
+#include "config_fixture.h"
 
 /* Without a listener: loopback only, for everybody */
 static void test_nothing(void **state)
@@ -366,60 +312,6 @@ static void test_odd_files(void **state)
 		       "'max_connections' must follow the 'listener'");
 }
 
-#define ON "certfile c\nkeyfile k\n"
-#define TWO_WAY ON "cafile a\nrequire_certificate true\n"
-
-/* Half of what protects is as bad as nothing, and looks better. */
-static void test_tls(void **state)
-{
-	static const struct {
-		const char *options;
-		const char *says;		/* NULL: nothing */
-	} cases[] = {
-		{ ON, NULL },
-		{ TWO_WAY "crlfile r\nuse_identity_as_username true\n", NULL },
-		{ TWO_WAY "use_subject_as_username true\n", NULL },
-		{ "psk_hint h\nuse_identity_as_username true\n", NULL },
-		{ ON "psk_hint h\ntls_version tlsv1.3\nciphers_tls1.3 x\n", NULL },
-		{ "cafile x\n", "'cafile' of listener 1 needs 'certfile' and 'keyfile'" },
-		{ "certfile x\n", "'certfile' of listener 1 needs 'keyfile'" },
-		{ "keyfile x\n", "'keyfile' of listener 1 needs 'certfile'" },
-		{ "require_certificate true\n", "'require_certificate' of listener 1 needs" },
-		{ "tls_version tlsv1.3\n", "'tls_version' of listener 1 needs" },
-		{ ON "require_certificate true\n", "needs 'cafile' or 'capath'" },
-		{ ON "crlfile x\n", "needs 'require_certificate true'" },
-		{ ON "use_subject_as_username true\n", "needs 'require_certificate true'" },
-		{ ON "use_identity_as_username true\n", "needs 'require_certificate true' or" },
-		{ TWO_WAY "psk_hint h\n", "leaves nobody" },
-		{ "psk_hint h\nrequire_certificate true\n", "needs 'certfile'" },
-		{ TWO_WAY "use_identity_as_username true\nuse_subject_as_username true\n",
-		  "contradicts" },
-	};
-	struct config conf;
-	char text[400];
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		snprintf(text, sizeof(text), "psk_file keys\nlistener 1\n%slistener 2\n",
-			 cases[i].options);
-		if (cases[i].says) {
-			assert_refused(text, cases[i].says);
-			continue;
-		}
-		load(&conf, text);
-		assert_true(tls_config_on(&conf.listeners->tls));
-		assert_false(tls_config_on(&conf.last->tls));
-		if (conf.listeners->tls.psk_hint)
-			assert_string_equal(conf.listeners->tls.psk_file, "keys");
-		config_free(&conf);
-	}
-	assert_refused("listener 1\npsk_hint h\n", "needs 'psk_file'");
-	assert_refused("listener 0 /x\n" ON, "'certfile' of listener 0 /x is not for Unix sockets");
-	assert_refused("per_listener_settings true\nlistener 1\npsk_file x\n" ON,
-		       "'psk_file' of listener 1 needs 'psk_hint'");
-}
-
 /* In front of the first listener for all of them, behind one for that one */
 static void test_dataplane(void **state)
 {
@@ -574,22 +466,6 @@ static void test_include(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
-static int make_file(void **state)
-{
-	int fd;
-
-	(void)state;
-	strcpy(path, "/tmp/mqttd-conf-XXXXXX");
-	fd = mkstemp(path);
-	return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_file(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -605,12 +481,11 @@ int main(void)
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_odd_files),
 		cmocka_unit_test(test_dataplane),
-		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_ignored),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_unix_listener),
 		cmocka_unit_test(test_include),
 	};
 
-	return cmocka_run_group_tests(tests, make_file, remove_file);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

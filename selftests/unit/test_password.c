@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Passwords: hashes of mosquitto_passwd and of libargon2's own encoder, files, and
- * the threads that check them.
+ * Passwords: hashes of mosquitto_passwd and of libargon2's own encoder, and files.
  */
 #include <argon2.h>
 #include <errno.h>
-#include <poll.h>
 
-#include "auth.h"
-#include "client.h"
-#include "config.h"
 #include "file_fixture.h"
-#include "listener.h"
 #include "log.h"
 #include "password_file.h"
 
@@ -202,139 +196,6 @@ static void test_many_users(void **state)
 	password_file_put(file);
 }
 
-/* --- the threads ------------------------------------------------------------- */
-
-struct fixture {
-	struct listener_config listener;
-	struct endpoint endpoint;
-	struct config conf;
-	struct worker worker;
-	struct auth *auth;
-};
-
-static void start(struct fixture *f)
-{
-	*f = (struct fixture){
-		.listener = { .password_file = path },
-		.endpoint = { .conf = &f->listener },
-		.conf = { .listeners = &f->listener, .auth_threads = 2 },
-	};
-	assert_int_equal(mailbox_init(&f->worker.mailbox), 0);
-	assert_int_equal(auth_open(&f->auth, &f->conf), 0);
-	assert_int_equal(auth_start(f->auth), 0);
-}
-
-static void stop(struct fixture *f)
-{
-	auth_stop(f->auth);
-	auth_close(f->auth);
-	mailbox_discard(&f->worker.mailbox);
-	mailbox_destroy(&f->worker.mailbox);
-	rcu_barrier();
-}
-
-static enum auth_result check(struct fixture *f, const char *user, const char *secret)
-{
-	struct client *client = calloc(1, sizeof(*client));
-	enum auth_result result;
-	bool told = false;
-
-	assert_non_null(client);
-	client->refs = 1;
-	client->worker = &f->worker;
-	client->endpoint = &f->endpoint;
-	result = auth_check(f->auth, client, user, (const u8 *)secret, secret ? strlen(secret) : 0);
-	while (result == AUTH_PENDING && !told) {
-		struct pollfd event = { .fd = f->worker.mailbox.event_fd, .events = POLLIN };
-
-		assert_int_equal(poll(&event, 1, 60000), 1);
-		pthread_mutex_lock(&f->worker.mailbox.lock);
-		told = client->notices.flags & NOTICE_AUTH;
-		pthread_mutex_unlock(&f->worker.mailbox.lock);
-	}
-	if (told)
-		result = client->auth;
-	client_put(client);
-	return result;
-}
-
-static void test_auth(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	write_text("alice:" ALICE "\ncarol:" CAROL "\n");
-	start(&f);
-	assert_int_equal(check(&f, "alice", "secret"), AUTH_OK);
-	assert_int_equal(check(&f, "alice", "wrong"), AUTH_DENIED);
-	assert_int_equal(check(&f, "alice", ""), AUTH_DENIED);
-	assert_int_equal(check(&f, "alice", NULL), AUTH_DENIED);
-	assert_int_equal(check(&f, "carol", "secret"), AUTH_OK);
-	assert_int_equal(check(&f, "dave", "secret"), AUTH_DENIED);
-	assert_int_equal(check(&f, NULL, NULL), AUTH_ANONYMOUS);
-	f.listener.allow_anonymous = true;
-	assert_int_equal(check(&f, NULL, "secret"), AUTH_OK);
-	assert_int_equal(check(&f, "dave", "secret"), AUTH_DENIED);
-
-	/* what is written there now */
-	write_text("dave:" CAROL "\n");
-	assert_int_equal(check(&f, "alice", "secret"), AUTH_OK);
-	auth_reload(f.auth);
-	assert_int_equal(check(&f, "alice", "secret"), AUTH_DENIED);
-	assert_int_equal(check(&f, "dave", "secret"), AUTH_OK);
-	unlink(path);
-	auth_reload(f.auth);
-	assert_int_equal(check(&f, "dave", "secret"), AUTH_OK);
-	write_text("");
-	auth_reload(f.auth);
-	assert_int_equal(check(&f, "dave", "secret"), AUTH_DENIED);
-
-	/* without a file there is nothing to check */
-	f.listener.password_file = NULL;
-	assert_int_equal(check(&f, "dave", "secret"), AUTH_OK);
-	f.listener.allow_anonymous = false;
-	assert_int_equal(check(&f, "dave", "secret"), AUTH_ANONYMOUS);
-	stop(&f);
-}
-
-/* More questions than may wait: the others are told so, and all are let go of in the end */
-static void test_busy(void **state)
-{
-	unsigned int i, pending = 0, busy = 0;
-	struct client *client;
-	struct fixture f;
-	size_t len;
-	u8 *secret;
-
-	(void)state;
-	write_text("alice:" ALICE "\n");
-	start(&f);
-	auth_stop(f.auth);
-	assert_int_equal(check(&f, "alice", "secret"), AUTH_BUSY);
-	assert_int_equal(auth_start(f.auth), 0);
-
-	client = calloc(1, sizeof(*client));
-	assert_non_null(client);
-	client->refs = 1;
-	client->worker = &f.worker;
-	client->endpoint = &f.endpoint;
-	len = 65535;
-	secret = calloc(1, len);
-	assert_non_null(secret);
-	for (i = 0; i < 5000 && busy < 10; i++) {
-		enum auth_result result = auth_check(f.auth, client, "alice", secret, len);
-
-		assert_true(result == AUTH_PENDING || result == AUTH_BUSY);
-		pending += result == AUTH_PENDING;
-		busy += result == AUTH_BUSY;
-	}
-	assert_int_equal(busy, 10);
-	assert_in_range(pending, 200, 4990);
-	free(secret);
-	client_put(client);
-	stop(&f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,8 +204,6 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_many_users),
-		cmocka_unit_test(test_auth),
-		cmocka_unit_test(test_busy),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

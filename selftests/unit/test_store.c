@@ -48,6 +48,11 @@ static void test_fields(void **state)
 		.expiry = UINT32_MAX,
 		.will_retain = true,
 		.protocol = 5,
+		.owned = true,
+	};
+	const struct store_ban ban = {
+		.network = "2001:db8::/32", .why = "why", .since = 1700000000001,
+		.until = 1800000000001,
 	};
 	struct store_sub sub = {
 		.filter = (const u8 *)"$share/g/#", .len = 10, .options = 0x2d, .id = 268435455,
@@ -78,17 +83,41 @@ static void test_fields(void **state)
 	store_entry_put(store, key, &entry);
 	store_incoming_put(store, key, 65535);
 	store_retained_put(store, &msg);
+	store_ban_put(store, &ban);
 	store_close(store);
 	assert_stored("message 1 qos 2 expires 1900000000000 topic=t/\\c3\\a4 properties=\\01\\00"
 		      " payload=payload by=publisher user=name\n"
-		      "session 1 all user u\xc3\xbc expiry 4294967295 expires 1800000000123"
+		      "session 1 all user u\xc3\xbc owned expiry 4294967295 expires 1800000000123"
 		      " protocol 5\n"
 		      "will 1 at 1800000000456 retain 1 qos 0 topic=will properties= payload=\n"
 		      "sub 1 filter=$share/g/# options 2d id 268435455\n"
 		      "entry 1/7 message 1 packet 65535 qos 2 state 3 retain 1 share g"
 		      " 1 300 268435455\n"
 		      "incoming 1 65535\n"
-		      "retained 1\n");
+		      "retained 1\n"
+		      "ban 2001:db8::/32 since 1700000000001 until 1800000000001: why\n");
+}
+
+/* As with all else the last one counts, within a batch and in the next one. */
+static void test_bans(void **state)
+{
+	struct store_ban ban = { .network = "192.0.2.1/32", .why = "first" };
+	struct store *store = store_must_open();
+
+	(void)state;
+	store_ban_put(store, &ban);
+	store_ban_del(store, "192.0.2.1/32");
+	ban.why = "second";
+	store_ban_put(store, &ban);
+	ban.network = "192.0.2.0/24";
+	store_ban_put(store, &ban);
+	store_wait(store, 0);
+	ban.why = "third";
+	store_ban_put(store, &ban);
+	store_ban_del(store, "192.0.2.1/32");
+	store_ban_del(store, "not/there");
+	store_close(store);
+	assert_stored("ban 192.0.2.0/24 since 0 until 0: third\n");
 }
 
 /* The last change of each kind counts, and what is deleted is gone. */
@@ -388,6 +417,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_empty),
 		TEST(test_fields),
+		TEST(test_bans),
 		TEST(test_changes),
 		TEST(test_large),
 		TEST(test_references),

@@ -105,6 +105,8 @@ static int acl_show(struct ctl *ctl, int argc, char **argv)
 	struct view view = { .ctl = ctl };
 	int err;
 
+	if (ctl->user || ctl->client_id || ctl->roles)
+		return ctl_usage("--user, --client-id and --roles are for 'acl test'");
 	if (argc > 1)
 		return ctl_usage("'acl show' does not take '%s'", argv[1]);
 	if (argc && ctl_acl_id(argv[0], &view.id))
@@ -124,6 +126,8 @@ int acl_main(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{ "show", acl_show, "[ ID ]" },
+		{ "test", acl_test, "{ CLIENT-ID | [ --user NAME ] [ --client-id ID ] [ --roles NAME,... ] }"
+		  " { publish | receive | subscribe } TOPIC [ port PORT ] [ claim NAME VALUE ]..." },
 		{ 0 }
 	};
 

@@ -15,11 +15,16 @@ static const struct command objects[] = {
 	{ "router", router_main, "the router and its limits" },
 	{ "peer", peer_main, "connected clients in the kernel" },
 	{ "sub", sub_main, "their subscriptions" },
-	{ "acl", acl_main, "sets of rules: who may publish and get what" },
+	{ "acl", acl_main, "sets of rules: who may publish and get what, and why" },
+	{ "user", user_main, "users and their roles and groups" },
+	{ "group", group_main, "groups of users and their roles" },
+	{ "role", role_main, "roles, and what is allowed without one" },
+	{ "grant", grant_main, "what a role allows and denies" },
 	{ "stat", stat_main, "counters" },
 	{ "port", port_main, "ways between mqttd and the router" },
 	{ "dataplane", dataplane_main, "who forwards: mqttd or the kernel" },
 	{ "session", session_main, "clients of mqttd, connected or not" },
+	{ "ban", ban_main, "addresses that mqttd does not let in" },
 	{ "monitor", monitor_main, "events as they happen" },
 	{ "trace", trace_main, "messages on their way through the kernel" },
 	{ "passwd", passwd_main, "users and passwords in a file" },
@@ -257,6 +262,9 @@ static int options(struct ctl *ctl, const char *letters, int argc, char **argv)
 		{ "pretty", no_argument, NULL, 'p' },
 		{ "statistics", no_argument, NULL, 's' },
 		{ "socket", required_argument, NULL, 'S' },
+		{ "user", required_argument, NULL, 'U' },
+		{ "client-id", required_argument, NULL, 'C' },
+		{ "roles", required_argument, NULL, 'R' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 }
@@ -279,6 +287,15 @@ static int options(struct ctl *ctl, const char *letters, int argc, char **argv)
 		case 'S':
 			ctl->socket = optarg;
 			break;
+		case 'U':
+			ctl->user = optarg;
+			break;
+		case 'C':
+			ctl->client_id = optarg;
+			break;
+		case 'R':
+			ctl->roles = optarg;
+			break;
 		case 'h':
 			return help_top();
 		case 'v':
@@ -297,13 +314,13 @@ static int options(struct ctl *ctl, const char *letters, int argc, char **argv)
 	return -1;
 }
 
-static bool has_options(const char *word)
+static bool is_object(const char *word, int (*function)(struct ctl *ctl, int argc, char **argv))
 {
 	const struct command *object;
 	int matches;
 
 	object = find(objects, word, &matches);
-	return object && object->function == passwd_main;
+	return object && object->function == function;
 }
 
 int main(int argc, char **argv)
@@ -313,7 +330,7 @@ int main(int argc, char **argv)
 	int status = options(&ctl, letters, argc, argv);
 
 	/* Ours may stand anywhere, but not behind an object that has its own. */
-	if (status < 0 && optind < argc && !has_options(argv[optind])) {
+	if (status < 0 && optind < argc && !is_object(argv[optind], passwd_main)) {
 		optind = 0;
 		status = options(&ctl, letters + 1, argc, argv);
 	}
@@ -321,6 +338,8 @@ int main(int argc, char **argv)
 		return status;
 	if (optind == argc)
 		return ctl_usage("which object");
+	if ((ctl.user || ctl.client_id || ctl.roles) && !is_object(argv[optind], acl_main))
+		return ctl_usage("--user, --client-id and --roles are for 'acl test'");
 	status = ctl_dispatch(&ctl, NULL, objects, argc - optind, argv + optind);
 	if (out_finish(&ctl.out))
 		status = ctl_fail("cannot write the output");

@@ -24,6 +24,9 @@ struct ctl {
 	struct out out;
 	bool statistics;		/* -s */
 	const char *socket;		/* -S, or NULL */
+	const char *user;		/* these three for 'acl test', or NULL */
+	const char *client_id;
+	const char *roles;
 	bool listing;			/* between ctl_list_open() and ctl_list_close() */
 };
 
@@ -46,9 +49,15 @@ int stat_delay(struct ctl *ctl, int argc, char **argv);
 int port_main(struct ctl *ctl, int argc, char **argv);
 int dataplane_main(struct ctl *ctl, int argc, char **argv);
 int session_main(struct ctl *ctl, int argc, char **argv);
+int ban_main(struct ctl *ctl, int argc, char **argv);
 int monitor_main(struct ctl *ctl, int argc, char **argv);
 int trace_main(struct ctl *ctl, int argc, char **argv);
 int passwd_main(struct ctl *ctl, int argc, char **argv);
+int user_main(struct ctl *ctl, int argc, char **argv);
+int group_main(struct ctl *ctl, int argc, char **argv);
+int role_main(struct ctl *ctl, int argc, char **argv);
+int grant_main(struct ctl *ctl, int argc, char **argv);
+int acl_test(struct ctl *ctl, int argc, char **argv);
 
 /*
  * Finds the command that argv[0] abbreviates and runs it; the first of the

@@ -2,133 +2,53 @@
 /* mqttctl session: what belongs to client ids, online or not, asked of the daemon. */
 #include <string.h>
 
+#include "members.h"
 #include "mqttctl.h"
 
-enum kind {
-	WORD,
-	STRING,
-	COUNT,
-	BYTES,
-	LINE,		/* text: the next line begins */
+static const struct ctl_member row_fields[] = {
+	{ "client-id", AS_STRING }, { "state", AS_WORD }, { "remote", AS_WORD },
+	{ "username", AS_STRING }, { "protocol", AS_WORD }, { "dataplane", AS_WORD },
+	{ "", AS_LINE },
+	{ "subscriptions", AS_COUNT }, { "queue-messages", AS_COUNT },
+	{ "queue-bytes", AS_BYTES }, { "in-flight-out", AS_COUNT }, { "in-flight-in", AS_COUNT },
+	{ "drops", AS_COUNT }, { "expiry", AS_WORD }, { "expires-in", AS_COUNT }, { }
 };
 
-struct field {
-	const char *name;
-	enum kind kind;
+static const struct ctl_member show_fields[] = {
+	{ "client-id", AS_STRING }, { "state", AS_WORD }, { "remote", AS_WORD },
+	{ "port", AS_COUNT }, { "username", AS_STRING }, { "protocol", AS_WORD },
+	{ "transport", AS_WORD }, { "tls", AS_STRING }, { "dataplane", AS_WORD },
+	{ "needs", AS_WORD }, { "connected-for", AS_COUNT }, { "keep-alive", AS_COUNT },
+	{ "max-packet", AS_BYTES }, { "expiry", AS_WORD }, { "expires-in", AS_COUNT },
+	{ "durable", AS_WORD }, { "will", AS_STRING }, { "will-delay", AS_COUNT },
+	{ "will-in", AS_COUNT }, { "subscriptions", AS_COUNT }, { "queue-messages", AS_COUNT },
+	{ "queue-bytes", AS_BYTES }, { "in-flight-out", AS_COUNT }, { "in-flight-in", AS_COUNT },
+	{ "window", AS_COUNT }, { "output-bytes", AS_BYTES }, { "connections", AS_COUNT },
+	{ "take-overs", AS_COUNT }, { "last-end", AS_STRING }, { "last-end-ago", AS_COUNT }, { }
 };
 
-/* In the order in which they are printed; what the daemon leaves out is left out. */
-static const struct field row_fields[] = {
-	{ "client-id", STRING }, { "state", WORD }, { "remote", WORD }, { "username", STRING },
-	{ "protocol", WORD }, { "dataplane", WORD }, { "", LINE },
-	{ "subscriptions", COUNT }, { "queue-messages", COUNT }, { "queue-bytes", BYTES },
-	{ "in-flight-out", COUNT }, { "in-flight-in", COUNT }, { "drops", COUNT },
-	{ "expiry", WORD }, { "expires-in", COUNT }, { }
+static const struct ctl_member drop_fields[] = {
+	{ "max-queued-messages", AS_COUNT }, { "max-queued-bytes", AS_COUNT },
+	{ "total", AS_COUNT }, { "no-memory", AS_COUNT }, { "expired", AS_COUNT },
+	{ "too-long", AS_COUNT }, { "denied", AS_COUNT }, { "not-reading", AS_COUNT },
+	{ "old", AS_COUNT }, { "conflated", AS_COUNT }, { "above-rate", AS_COUNT }, { }
 };
 
-static const struct field show_fields[] = {
-	{ "client-id", STRING }, { "state", WORD }, { "remote", WORD }, { "port", COUNT },
-	{ "username", STRING }, { "protocol", WORD }, { "transport", WORD },
-	{ "tls", STRING }, { "dataplane", WORD }, { "needs", WORD },
-	{ "connected-for", COUNT }, { "keep-alive", COUNT },
-	{ "max-packet", BYTES }, { "expiry", WORD }, { "expires-in", COUNT },
-	{ "durable", WORD }, { "will", STRING }, { "will-delay", COUNT }, { "will-in", COUNT },
-	{ "subscriptions", COUNT }, { "queue-messages", COUNT }, { "queue-bytes", BYTES },
-	{ "in-flight-out", COUNT }, { "in-flight-in", COUNT }, { "window", COUNT },
-	{ "output-bytes", BYTES }, { "connections", COUNT }, { "take-overs", COUNT },
-	{ "last-end", STRING }, { "last-end-ago", COUNT }, { }
+static const struct ctl_member incident_fields[] = {
+	{ "ago", AS_COUNT }, { "client-id", AS_STRING }, { "remote", AS_WORD },
+	{ "what", AS_STRING }, { "detail", AS_STRING }, { "times", AS_COUNT }, { }
 };
 
-static const struct field drop_fields[] = {
-	{ "max-queued-messages", COUNT }, { "max-queued-bytes", COUNT }, { "total", COUNT },
-	{ "no-memory", COUNT }, { "expired", COUNT }, { "too-long", COUNT }, { "denied", COUNT },
-	{ "not-reading", COUNT }, { "old", COUNT }, { "conflated", COUNT },
-	{ "above-rate", COUNT }, { }
+static const struct ctl_member sub_fields[] = {
+	{ "filter", AS_STRING }, { "qos", AS_COUNT }, { "id", AS_COUNT }, { "options", AS_WORD },
+	{ }
 };
 
-static const struct field incident_fields[] = {
-	{ "ago", COUNT }, { "client-id", STRING }, { "remote", WORD }, { "what", STRING },
-	{ "detail", STRING }, { "times", COUNT }, { }
-};
-
-static const struct field sub_fields[] = {
-	{ "filter", STRING }, { "qos", COUNT }, { "id", COUNT }, { "options", WORD }, { }
-};
-
-/* One of our own words, or an address; whatever else it is, it is not printed as it stands. */
-static bool is_word(const char *word)
-{
-	return strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-.:,[]") == strlen(word);
-}
-
-static void show_field(struct ctl *ctl, const struct field *field, const json_t *value)
-{
-	const char *text = json_string_value(value);
-	json_int_t number = json_integer_value(value);
-
-	if (field->kind == LINE)
-		out_line(&ctl->out);
-	else if (field->kind == STRING && text)
-		out_string(&ctl->out, field->name, text, json_string_length(value));
-	else if (field->kind == WORD && text && is_word(text))
-		out_word(&ctl->out, field->name, text);
-	else if (field->kind == COUNT && json_is_integer(value) && number >= 0)
-		out_count(&ctl->out, field->name, number);
-	else if (field->kind == BYTES && json_is_integer(value) && number >= 0)
-		out_bytes(&ctl->out, field->name, number);
-}
-
-static void show(struct ctl *ctl, const struct field *fields, const json_t *object)
-{
-	for (; fields->name; fields++)
-		show_field(ctl, fields, json_object_get(object, fields->name));
-}
-
-static void show_array(struct ctl *ctl, const char *name, const struct field *fields,
-		       const json_t *array)
-{
-	const json_t *object;
-	size_t i;
-
-	out_array_begin(&ctl->out, name);
-	json_array_foreach(array, i, object) {
-		out_object_begin(&ctl->out, NULL, OUT_ROW);
-		show(ctl, fields, object);
-		out_object_end(&ctl->out);
-	}
-	out_array_end(&ctl->out);
-}
-
-/* Pages until there is no next one; a list that was begun is ended. */
 static int session_list(struct ctl *ctl, int argc, char **argv)
 {
-	json_int_t cursor = 0;
-	int status = DONE;
-	json_t *page, *session;
-	size_t i;
-
 	if (argc)
 		return ctl_usage("'session list' does not take '%s'", argv[0]);
-	do {
-		page = ctl_ask(ctl, json_pack("{s:s, s:I}", "command", "session-list",
-					      "cursor", cursor));
-		if (!page) {
-			status = FAILED;
-			break;
-		}
-		ctl_list_open(ctl);
-		json_array_foreach(json_object_get(page, "sessions"), i, session) {
-			out_object_begin(&ctl->out, NULL, OUT_ROW);
-			show(ctl, row_fields, session);
-			out_object_end(&ctl->out);
-		}
-		cursor = json_integer_value(json_object_get(page, "next"));
-		json_decref(page);
-	} while (cursor);
-	if (ctl->listing)
-		out_array_end(&ctl->out);
-	ctl->listing = false;
-	return status;
+	return ctl_show_pages(ctl, "session-list", "sessions", row_fields);
 }
 
 /* A client id may be anything, "help" too. NULL after a sentence on stderr. */
@@ -157,12 +77,12 @@ static int session_show(struct ctl *ctl, int argc, char **argv)
 	if (!result)
 		return argc == 1 ? FAILED : USAGE;
 	out_object_begin(&ctl->out, NULL, OUT_COLUMN);
-	show(ctl, show_fields, result);
+	ctl_show_members(ctl, show_fields, result);
 	drops = json_object_get(result, "drops");
 	out_object_begin(&ctl->out, "drops", OUT_COLUMN);
-	show(ctl, drop_fields, drops);
+	ctl_show_members(ctl, drop_fields, drops);
 	out_object_end(&ctl->out);
-	show_array(ctl, "filters", sub_fields, json_object_get(result, "filters"));
+	ctl_show_members_of(ctl, "filters", sub_fields, json_object_get(result, "filters"));
 	out_object_end(&ctl->out);
 	json_decref(result);
 	return DONE;
@@ -198,7 +118,7 @@ static int session_incidents(struct ctl *ctl, int argc, char **argv)
 					"client-id", argc ? argv[0] : NULL));
 	if (!result)
 		return FAILED;
-	show_array(ctl, NULL, incident_fields, result);
+	ctl_show_members_of(ctl, NULL, incident_fields, result);
 	json_decref(result);
 	return DONE;
 }

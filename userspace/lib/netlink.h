@@ -103,6 +103,14 @@ struct mqtt_nl_acl_rule {
  */
 int mqtt_nl_open(struct mqtt_nl **nl);
 void mqtt_nl_close(struct mqtt_nl *nl);		/* NULL is fine; ends a router it owns */
+
+/*
+ * Below: netlink_hand.c. The descriptor, to be given to another process; and a handle with
+ * one that came from there, which it closes from now on unless this fails.
+ */
+int mqtt_nl_fd(const struct mqtt_nl *nl);
+int mqtt_nl_adopt(struct mqtt_nl **nl, int fd);
+
 const char *mqtt_nl_error(const struct mqtt_nl *nl);
 
 int mqtt_nl_router_new(struct mqtt_nl *nl, const struct mqtt_nl_router *router);

@@ -313,3 +313,30 @@ void out_bytes(struct out *out, const char *name, uint64_t bytes)
 		fputc(')', out->file);
 	}
 }
+
+void out_number(struct out *out, const char *name, int64_t number)
+{
+	put_name(out, name);
+	fprintf(out->file, "%" PRId64, number);
+}
+
+void out_strings(struct out *out, const char *name, size_t n,
+		 const char *(*get)(const void *ctx, size_t i, size_t *len), const void *ctx)
+{
+	const char *text;
+	size_t i, len;
+
+	if (!n && !is_json(out))
+		return;
+	put_name(out, name);
+	if (is_json(out))
+		fputc('[', out->file);
+	for (i = 0; i < n; i++) {
+		if (i)
+			fputc(is_json(out) ? ',' : ' ', out->file);
+		text = get(ctx, i, &len);
+		put_string(out, (const uint8_t *)text, len);
+	}
+	if (is_json(out))
+		fputc(']', out->file);
+}

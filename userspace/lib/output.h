@@ -71,4 +71,11 @@ void out_bytes(struct out *out, const char *name, uint64_t bytes);
 /* @string is anybody's; ends at @len, may have anything in it. */
 void out_string(struct out *out, const char *name, const void *string, size_t len);
 
+/* Perhaps below zero. */
+void out_number(struct out *out, const char *name, int64_t number);
+
+/* @n of them, which @get tells one by one; text: nothing for none. */
+void out_strings(struct out *out, const char *name, size_t n,
+		 const char *(*get)(const void *ctx, size_t i, size_t *len), const void *ctx);
+
 #endif /* MQTT_LIB_OUTPUT_H */

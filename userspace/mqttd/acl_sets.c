@@ -35,6 +35,8 @@
  * @refs: slots that have it
  * @id: the kernel's
  * @epoch: of the router that has it
+ * @single: it is one slot's, and not in the table
+ * @fallback: if no rule says anything
  */
 struct acl_sets_entry {
 	struct hash_node node;
@@ -44,6 +46,8 @@ struct acl_sets_entry {
 	unsigned int refs;
 	uint32_t id;
 	unsigned int epoch;
+	bool single;
+	u8 fallback;
 };
 
 void acl_sets_init(struct acl_sets *sets, struct broker *broker)
@@ -97,8 +101,20 @@ static void delete_oldest(struct acl_sets *sets)
 			unused_add(sets, entry);
 			break;
 		}
-		hash_del(&sets->table, &entry->node);
+		if (!entry->single)
+			hash_del(&sets->table, &entry->node);
 		free(entry);
+	}
+}
+
+static void release_locked(struct acl_sets *sets, struct acl_sets_entry *entry)
+{
+	if (!--entry->refs) {
+		if (entry->epoch != sets->epoch)
+			free(entry);
+		else if (entry->next == entry)
+			unused_add(sets, entry);
+		delete_oldest(sets);
 	}
 }
 
@@ -108,13 +124,7 @@ static void release(void *kept)
 	struct acl_sets *sets = entry->sets;
 
 	pthread_mutex_lock(&sets->lock);
-	if (!--entry->refs) {
-		if (entry->epoch != sets->epoch)
-			free(entry);
-		else if (entry->next == entry)
-			unused_add(sets, entry);
-		delete_oldest(sets);
-	}
+	release_locked(sets, entry);
 	pthread_mutex_unlock(&sets->lock);
 }
 
@@ -127,9 +137,22 @@ static void drop(struct hash_node *node, void *ctx)
 		free(entry);
 }
 
+/* Of those that nobody has, those that are not in the table. */
+static void drop_singles(struct acl_sets *sets)
+{
+	struct acl_sets_entry *entry;
+
+	while (sets->unused) {
+		entry = unused_take(sets);
+		if (entry->single)
+			free(entry);
+	}
+}
+
 void acl_sets_forget(struct acl_sets *sets)
 {
 	pthread_mutex_lock(&sets->lock);
+	drop_singles(sets);
 	hash_clear(&sets->table, drop, NULL);
 	sets->oldest = NULL;
 	sets->newest = NULL;
@@ -214,7 +237,8 @@ static struct acl_sets_entry *find(const struct acl_sets *sets, const u64 *sums)
 }
 
 /* Tells the router. Returns NULL and -errno in @err. */
-static struct acl_sets_entry *make(struct acl_sets *sets, const struct collection *all, int *err)
+static struct acl_sets_entry *make(struct acl_sets *sets, const struct collection *all,
+				   const struct acl_piece *piece, int *err)
 {
 	struct acl_sets_entry *entry = malloc(sizeof(*entry));
 
@@ -227,40 +251,44 @@ static struct acl_sets_entry *make(struct acl_sets *sets, const struct collectio
 		.sums = { all->sums[0], all->sums[1] },
 		.id = sets->last_id + 1,
 		.epoch = sets->epoch,
+		.single = piece->single,
+		.fallback = piece->single ? piece->fallback : MQTT_ACL_ACTION_PASS,
 	};
 	/* The number of one that is still there would change that one. */
 	if (!entry->id)
 		*err = -ENOSPC;
 	else
-		*err = hash_add(&sets->table, &entry->node, entry->sums[0]);
+		*err = entry->single ? 0 : hash_add(&sets->table, &entry->node, entry->sums[0]);
 	if (*err)
 		goto fail_add;
-	*err = dataplane_acl_set(sets->broker, entry->id, all->rules, all->n);
+	*err = dataplane_acl_set(sets->broker, entry->id, entry->fallback, all->rules, all->n);
 	if (*err)
 		goto fail_set;
 	sets->last_id++;
 	return entry;
 
 fail_set:
-	hash_del(&sets->table, &entry->node);
+	if (!entry->single)
+		hash_del(&sets->table, &entry->node);
 fail_add:
 	free(entry);
 	return NULL;
 }
 
-static struct acl_sets_entry *find_or_make(struct acl_sets *sets, struct acl_rules *rules,
-					   enum acl_part part, int *err)
+static struct acl_sets_entry *find_or_make(struct acl_sets *sets, const struct acl_piece *piece,
+					   int *err)
 {
 	struct collection all = { .keys = sets->keys };
 	struct acl_sets_entry *entry = NULL;
 
 	*err = -ENOMEM;
-	acl_part_visit(rules, part, collect, &all);
+	piece->visit(piece->arg, collect, &all);
 	if (!all.failed) {
 		summarize(&all);
-		entry = find(sets, all.sums);
+		if (!piece->single)
+			entry = find(sets, all.sums);
 		if (!entry)
-			entry = make(sets, &all, err);
+			entry = make(sets, &all, piece, err);
 	}
 	free(all.rules);
 	return entry;
@@ -279,40 +307,118 @@ static struct acl_sets_entry *valid(struct acl_sets *sets, struct acl_slot *slot
 	return NULL;
 }
 
-static int get_part(struct acl_sets *sets, struct acl_rules *rules, enum acl_part part,
-		    uint32_t *id)
+/* The router takes none twice, and asking it again would not say more. */
+static int append(uint32_t *ids, uint32_t id)
 {
-	struct acl_slot *slot = acl_part_slot(rules, part);
-	struct acl_sets_entry *entry = valid(sets, slot);
-	int err = 0;
+	unsigned int n;
 
-	if (!entry) {
-		entry = find_or_make(sets, rules, part, &err);
-		if (!entry)
-			return err;
-		entry->refs++;
-		*slot = (struct acl_slot){ .kept = entry, .release = release };
-	}
-	*id = entry->id;
+	for (n = 0; n < MQTT_PEER_ACLS_MAX && ids[n]; n++)
+		if (ids[n] == id)
+			return 0;
+	if (n == MQTT_PEER_ACLS_MAX)
+		return -E2BIG;
+	ids[n] = id;
 	return 0;
 }
 
-/* A client about whom nothing is said has an empty set, which allows nothing. */
-int acl_sets_get(struct broker *broker, struct acl_rules *rules, uint32_t *ids)
+void acl_sets_begin(struct broker *broker, uint32_t *ids)
+{
+	memset(ids, 0, MQTT_PEER_ACLS_MAX * sizeof(*ids));
+	pthread_mutex_lock(&broker->acl_sets.lock);
+}
+
+void acl_sets_end(struct broker *broker)
+{
+	pthread_mutex_unlock(&broker->acl_sets.lock);
+}
+
+int acl_sets_add(struct broker *broker, const struct acl_piece *piece, uint32_t *ids)
 {
 	struct acl_sets *sets = &broker->acl_sets;
-	unsigned int part, n = 0;
+	struct acl_sets_entry *entry = valid(sets, piece->slot);
 	int err = 0;
 
-	memset(ids, 0, MQTT_PEER_ACLS_MAX * sizeof(*ids));
-	if (!rules || !broker->dataplane)
+	if (!entry) {
+		entry = find_or_make(sets, piece, &err);
+		if (!entry)
+			return err;
+		entry->refs++;
+		piece->slot->kept = entry;
+		piece->slot->release = release;
+	}
+	return append(ids, entry->id);
+}
+
+int acl_sets_change(struct broker *broker, const struct acl_piece *piece)
+{
+	struct acl_sets *sets = &broker->acl_sets;
+	struct acl_sets_entry *entry = valid(sets, piece->slot);
+	struct collection all = { .keys = sets->keys };
+	int err = -ENOMEM;
+
+	if (!entry)
 		return 0;
-	pthread_mutex_lock(&sets->lock);
-	for (part = 0; part < ACL_PARTS && !err; part++)
-		if (!acl_part_empty(rules, part))
-			err = get_part(sets, rules, part, &ids[n++]);
-	if (!err && !n)
-		err = get_part(sets, rules, ACL_PART_USER, &ids[0]);
-	pthread_mutex_unlock(&sets->lock);
+	piece->visit(piece->arg, collect, &all);
+	if (!all.failed)
+		err = dataplane_acl_set(broker, entry->id, piece->fallback, all.rules, all.n);
+	free(all.rules);
+	if (err)
+		acl_sets_drop(broker, piece->slot);
+	return err;
+}
+
+void acl_sets_drop(struct broker *broker, struct acl_slot *slot)
+{
+	struct acl_sets_entry *entry = slot->kept;
+
+	slot->kept = NULL;
+	if (entry)
+		release_locked(&broker->acl_sets, entry);
+}
+
+/* A part of a list as a piece. */
+struct part {
+	const struct acl_rules *rules;
+	enum acl_part part;
+};
+
+static void visit_part(void *arg, void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+					       unsigned int access), void *ctx)
+{
+	const struct part *part = arg;
+
+	acl_part_visit(part->rules, part->part, rule, ctx);
+}
+
+/* A client about whom nothing is said has an empty set, which allows nothing. */
+int acl_sets_add_rules(struct broker *broker, struct acl_rules *rules, uint32_t *ids)
+{
+	struct part part = { .rules = rules };
+	struct acl_piece piece = { .visit = visit_part, .arg = &part };
+	bool all_empty = true;
+	int err = 0;
+
+	for (part.part = 0; part.part < ACL_PARTS && !err; part.part++) {
+		if (acl_part_empty(rules, part.part))
+			continue;
+		all_empty = false;
+		piece.slot = acl_part_slot(rules, part.part);
+		err = acl_sets_add(broker, &piece, ids);
+	}
+	if (err || !all_empty || *ids)
+		return err;
+	part.part = ACL_PART_USER;
+	piece.slot = acl_part_slot(rules, ACL_PART_USER);
+	return acl_sets_add(broker, &piece, ids);
+}
+
+int acl_sets_get(struct broker *broker, struct acl_rules *rules, uint32_t *ids)
+{
+	int err = 0;
+
+	acl_sets_begin(broker, ids);
+	if (rules && broker->dataplane)
+		err = acl_sets_add_rules(broker, rules, ids);
+	acl_sets_end(broker);
 	return err;
 }

@@ -11,6 +11,8 @@
 #define MQTTD_ACL_SETS_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <linux/siphash.h>
 #include <linux/types.h>
@@ -19,6 +21,7 @@
 
 struct acl_rules;
 struct acl_sets_entry;
+struct acl_slot;
 struct broker;
 
 /**
@@ -59,6 +62,42 @@ void acl_sets_destroy(struct acl_sets *sets);
  * Return: 0 or -errno, of which nothing has been logged.
  */
 int acl_sets_get(struct broker *broker, struct acl_rules *rules, uint32_t *ids);
+
+/*
+ * The same piece by piece: between these two nobody else changes what a set of its own
+ * (see below) is of. acl_sets_begin() sets all ids to 0.
+ */
+void acl_sets_begin(struct broker *broker, uint32_t *ids);
+void acl_sets_end(struct broker *broker);
+
+/**
+ * struct acl_piece - rules that are to be one set of a client
+ * @slot: who keeps the set
+ * @visit: calls @rule for each rule, in their order
+ * @arg: for @visit
+ * @single: the set is this slot's alone, and can be changed
+ * @fallback: what a single one says if no rule does, MQTT_ACL_ACTION_*; others pass
+ */
+struct acl_piece {
+	struct acl_slot *slot;
+	void (*visit)(void *arg, void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+					      unsigned int access), void *ctx);
+	void *arg;
+	bool single;
+	u8 fallback;
+};
+
+/* Behind those in @ids. 0, -E2BIG if a client would have too many, or -errno. */
+int acl_sets_add(struct broker *broker, const struct acl_piece *piece, uint32_t *ids);
+int acl_sets_add_rules(struct broker *broker, struct acl_rules *rules, uint32_t *ids);
+
+/*
+ * A single set gets the rules that the piece has now, for all clients that have it. Without
+ * a set there is nothing to do. On -errno it is the slot's no more: clients that have it are
+ * to be given other ones.
+ */
+int acl_sets_change(struct broker *broker, const struct acl_piece *piece);
+void acl_sets_drop(struct broker *broker, struct acl_slot *slot);
 
 /* The router has ended, and the sets with it. Workers stand still. */
 void acl_sets_forget(struct acl_sets *sets);

@@ -7,16 +7,23 @@
 #include <string.h>
 #include <linux/rcupdate.h>
 
+#include "attempts.h"
+#include "audit.h"
 #include "auth.h"
+#include "bans.h"
 #include "broker.h"
 #include "client_plane.h"
+#include "client_roles.h"
+#include "control_edits.h"
 #include "dataplane.h"
 #include "handshake.h"
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
 #include "log_topic.h"
+#include "networks.h"
 #include "restore.h"
+#include "security.h"
 #include "stats.h"
 #include "store.h"
 #include "sys_topics.h"
@@ -26,19 +33,41 @@
 /* Changes that may wait for the disk. */
 #define STORE_PENDING_MAX	(64u << 20)
 
+static void free_endpoints(struct broker *broker)
+{
+	unsigned int i;
+
+	for (i = 0; i < broker->n_endpoints; i++)
+		networks_free(broker->endpoints[i].trusted);
+	free(broker->endpoints);
+}
+
+static int make_endpoint(struct endpoint *endpoint, const struct listener_config *listener)
+{
+	const char *why, *entry;
+
+	endpoint->conf = listener;
+	if (!listener->proxy_trusted)
+		return 0;
+	return networks_parse(&endpoint->trusted, listener->proxy_trusted, &why, &entry);
+}
+
 static int make_endpoints(struct broker *broker)
 {
 	const struct listener_config *listener;
 	unsigned int n = 0;
+	int err = 0;
 
 	for (listener = broker->conf->listeners; listener; listener = listener->next)
 		n++;
 	broker->endpoints = calloc(n, sizeof(*broker->endpoints));
 	if (!broker->endpoints)
 		return -ENOMEM;
-	for (listener = broker->conf->listeners; listener; listener = listener->next)
-		broker->endpoints[broker->n_endpoints++].conf = listener;
-	return 0;
+	for (listener = broker->conf->listeners; listener && !err; listener = listener->next)
+		err = make_endpoint(&broker->endpoints[broker->n_endpoints++], listener);
+	if (err)
+		free_endpoints(broker);
+	return err;
 }
 
 static void close_tls(struct broker *broker)
@@ -110,21 +139,20 @@ static void destroy_workers(struct broker *broker)
 	free(broker->workers);
 }
 
-static enum dataplane_mode listener_mode(const struct broker *broker,
+static enum dataplane_mode listener_mode(const struct config *conf,
 					 const struct listener_config *listener)
 {
-	return listener->dataplane == CONFIG_UNSET ? broker->conf->dataplane :
-						     listener->dataplane;
+	return listener->dataplane == CONFIG_UNSET ? conf->dataplane : listener->dataplane;
 }
 
 /* The strongest wish of all listeners. */
-static enum dataplane_mode wanted_mode(const struct broker *broker)
+static enum dataplane_mode wanted_mode(const struct config *conf)
 {
 	enum dataplane_mode wanted = DATAPLANE_USER, mode;
-	unsigned int i;
+	const struct listener_config *listener;
 
-	for (i = 0; i < broker->n_endpoints; i++) {
-		mode = listener_mode(broker, broker->endpoints[i].conf);
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		mode = listener_mode(conf, listener);
 		if (mode == DATAPLANE_KERNEL)
 			return mode;
 		if (mode == DATAPLANE_AUTO)
@@ -136,7 +164,7 @@ static enum dataplane_mode wanted_mode(const struct broker *broker)
 /* Says in the log which data plane it is, and why. Returns 0 or -errno. */
 static int choose_plane(struct broker *broker)
 {
-	enum dataplane_mode wanted = wanted_mode(broker);
+	enum dataplane_mode wanted = wanted_mode(broker->conf);
 	char why[DATAPLANE_WHY_MAX] = "dataplane user";
 	int err = -ENODEV;
 
@@ -163,9 +191,9 @@ bool broker_offloads(const struct broker *broker, const struct listener_config *
 	return __atomic_load_n(&broker->mode, __ATOMIC_RELAXED) != DATAPLANE_USER;
 }
 
-bool broker_wants_kernel(const struct broker *broker)
+bool broker_wants_kernel(const struct config *conf)
 {
-	return wanted_mode(broker) != DATAPLANE_USER;
+	return wanted_mode(conf) != DATAPLANE_USER;
 }
 
 void broker_wake_workers(struct broker *broker)
@@ -192,6 +220,7 @@ static int open_store(struct broker *broker)
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		return err;
 	}
+	bans_use_store(broker->bans, broker->store);
 	err = retained_init(&broker->retained, broker->store);
 	if (err) {
 		store_close(broker->store);
@@ -213,14 +242,44 @@ static void close_store(struct broker *broker)
 	store_close(broker->store);
 }
 
-int broker_open(struct broker *broker, struct config *conf)
+static void close_guards(struct broker *broker)
+{
+	attempts_free(broker->attempts);
+	bans_close(broker->bans);
+	security_close(broker->security);
+}
+
+/* What watches over who comes. */
+static int open_guards(struct broker *broker)
+{
+	const struct config *conf = broker->conf;
+	int err;
+
+	err = security_open(&broker->security, conf->security_log);
+	if (!err)
+		err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
+	if (err)
+		goto fail;
+	broker->attempts = attempts_new();
+	if (broker->attempts)
+		return 0;
+	err = -ENOMEM;
+fail:
+	close_guards(broker);
+	return err;
+}
+
+int broker_open(struct broker *broker, struct config *conf, const struct helpers *helpers)
 {
 	int err;
 
-	*broker = (struct broker){ .conf = conf };
+	*broker = (struct broker){ .conf = conf, .helpers = *helpers };
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
+	err = open_guards(broker);
+	if (err)
+		goto fail_guards;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -228,6 +287,12 @@ int broker_open(struct broker *broker, struct config *conf)
 		goto fail_switchover;
 	agent_init(&broker->agent);
 	acl_sets_init(&broker->acl_sets, broker);
+	err = client_roles_open(broker);
+	if (err)
+		goto fail_roles;
+	err = control_edits_open(broker);
+	if (err)
+		goto fail_edits;
 	err = route_table_init(&broker->routes, broker->conf);
 	if (err)
 		goto fail_routes;
@@ -256,24 +321,43 @@ fail_listeners:
 fail_workers:
 	close_tls(broker);
 fail_tls:
-	free(broker->endpoints);
+	free_endpoints(broker);
 fail_endpoints:
 	route_table_destroy(&broker->routes);
 fail_routes:
+	control_edits_close(broker);
+fail_edits:
+	roles_destroy(&broker->roles);
+fail_roles:
 	acl_sets_destroy(&broker->acl_sets);
 	agent_destroy(&broker->agent);
 	switchover_destroy(&broker->switchover);
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
+	close_guards(broker);
+fail_guards:
 	incidents_free(broker->incidents);
+	return err;
+}
+
+static int open_audit(const struct config *conf)
+{
+	char why[AUDIT_WHY_MAX];
+	int err = audit_open(conf->audit_log, why);
+
+	if (err)
+		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 	return err;
 }
 
 int broker_load(struct broker *broker)
 {
-	int err = auth_open(&broker->auth, broker->conf);
+	int err = auth_open(&broker->auth, broker->conf, broker->helpers.auth_fd);
 
+	broker->helpers.auth_fd = -1;
+	if (!err)
+		err = open_audit(broker->conf);
 	if (!err)
 		err = permissions_open(&broker->permissions, broker->conf);
 	if (!err)
@@ -305,9 +389,14 @@ int broker_start(struct broker *broker)
 	/* liburcu's own thread: without memory for it later, liburcu would end the process */
 	if (!get_default_call_rcu_data())
 		return -ENOMEM;
-	err = auth_start(broker->auth);
+	err = security_start(broker->security);
 	if (err)
 		return err;
+	err = auth_start(broker->auth);
+	if (err) {
+		security_stop(broker->security);
+		return err;
+	}
 	if (broker->handshakes)
 		err = handshakes_start(broker->handshakes);
 	if (!err)
@@ -325,6 +414,7 @@ int broker_start(struct broker *broker)
 	/* not the last one, which has not started */
 	stop_workers(broker, i ? i - 1 : 0);
 	end_timers(broker);
+	security_stop(broker->security);
 	return err;
 }
 
@@ -334,6 +424,7 @@ void broker_stop(struct broker *broker)
 	auth_stop(broker->auth);
 	stop_workers(broker, broker->n_workers);
 	end_timers(broker);
+	security_stop(broker->security);
 }
 
 void broker_close(struct broker *broker)
@@ -345,7 +436,7 @@ void broker_close(struct broker *broker)
 	destroy_workers(broker);
 	switchover_destroy(&broker->switchover);
 	close_tls(broker);
-	free(broker->endpoints);
+	free_endpoints(broker);
 	rcu_barrier();
 	route_table_destroy(&broker->routes);
 	agent_destroy(&broker->agent);
@@ -353,8 +444,12 @@ void broker_close(struct broker *broker)
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
 	permissions_close(&broker->permissions);
+	roles_destroy(&broker->roles);
+	control_edits_close(broker);
+	audit_close();
 	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
+	close_guards(broker);
 	incidents_free(broker->incidents);
 }
 
@@ -369,11 +464,7 @@ static bool all_settled(const struct broker *broker)
 	return true;
 }
 
-/*
- * Returns when each worker has had a round of events that began after this call, and
- * has told the router what has changed for all its clients.
- */
-static void wait_for_rounds(struct broker *broker)
+void broker_wait_for_rounds(struct broker *broker)
 {
 	bool settled = false;
 	unsigned int i;
@@ -391,11 +482,13 @@ static void wait_for_rounds(struct broker *broker)
  */
 void broker_reload(struct broker *broker)
 {
-	auth_reload(broker->auth);
+	audit_reopen();
+	auth_commit(broker->auth);
 	permissions_reload(&broker->permissions);
+	security_reopen(broker->security);
 	client_plane_settle_all(broker);
 	if (broker->dataplane)
-		wait_for_rounds(broker);
+		broker_wait_for_rounds(broker);
 }
 
 void broker_save(struct broker *broker)

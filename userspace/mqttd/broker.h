@@ -11,22 +11,28 @@
 #include "acl_sets.h"
 #include "agent.h"
 #include "config.h"
+#include "helpers.h"
 #include "permissions.h"
 #include "rendezvous.h"
 #include "retained.h"
+#include "roles/roles.h"
 #include "route.h"
 #include "session.h"
 #include "stats.h"
 #include "switchover.h"
 #include "upkeep.h"
 
+struct attempts;
 struct auth;
+struct bans;
+struct control_edits;
 struct dataplane;
 struct endpoint;
 struct handshakes;
 struct incidents;
 struct log_topic;
 struct listeners;
+struct security;
 struct store;
 struct sys_topics;
 struct worker;
@@ -46,7 +52,8 @@ struct worker;
  * @mode: DATAPLANE_KERNEL or DATAPLANE_USER: where clients belong whose listener
  *	has no setting of its own; changes at any time
  * @evacuating: the router is about to end: nobody belongs there; likewise
- * @auth: passwords
+ * @auth: asks who somebody is
+ * @helpers: other processes
  * @permissions: who may do what
  * @settle_request: number of the last one for client_plane_settle_all(); any thread
  * @limits_generation: number of the last limits that the kernel's router is to keep
@@ -64,8 +71,13 @@ struct worker;
  * @routes: subscriptions
  * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
+ * @security: events for who watches over the broker
+ * @attempts: to authenticate, that have failed
+ * @bans: addresses that are not let in
  * @agent: those that are no connection's, for the router
  * @acl_sets: permissions that the router knows
+ * @roles: users, groups, and what they may do
+ * @edits: changes of roles that are not durable yet
  */
 struct broker {
 	struct config *conf;
@@ -84,6 +96,7 @@ struct broker {
 	size_t slow_bytes;
 	unsigned int resume_request;
 	struct auth *auth;
+	struct helpers helpers;
 	struct permissions permissions;
 	struct rendezvous rendezvous;
 	struct switchover switchover;
@@ -95,21 +108,27 @@ struct broker {
 	struct route_table routes;
 	struct log_topic *log_topic;
 	struct incidents *incidents;
+	struct security *security;
+	struct attempts *attempts;
+	struct bans *bans;
 	struct agent agent;
 	struct acl_sets acl_sets;
+	struct roles roles;
+	struct control_edits *edits;
 };
 
 /**
  * broker_open() - what may take privileges: sockets, and the kernel's router
  * @broker: result, to be closed with broker_close()
  * @conf: finished; stays the caller's, and lives as long as @broker
+ * @helpers: taken over
  *
  * Afterwards the broker listens, but nobody is accepted. The log says what is
  * wrong. The caller is registered with RCU when it closes the broker.
  *
  * Return: 0 or -errno.
  */
-int broker_open(struct broker *broker, struct config *conf);
+int broker_open(struct broker *broker, struct config *conf, const struct helpers *helpers);
 
 /*
  * What belongs to the user that the broker runs as: files. 0, or -errno and the log says
@@ -121,16 +140,22 @@ void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
 
 /*
- * Reads password files and permissions again. Clients stay; what they may do from now
- * on is what is written there now. Main thread.
+ * Reads permissions again, and uses what mqttd-auth has prepared. Clients stay; what they
+ * may do from now on is what is written there now. Main thread.
  */
 void broker_reload(struct broker *broker);
+
+/*
+ * Returns when each worker has had a round of events that began after this call, and has
+ * told the router what has changed for all its clients. Main thread, while they run.
+ */
+void broker_wait_for_rounds(struct broker *broker);
 
 /* Any thread. Should the kernel have the connections of this listener's clients? */
 bool broker_offloads(const struct broker *broker, const struct listener_config *listener);
 
 /* Does anybody want the kernel data plane, be it there or not? */
-bool broker_wants_kernel(const struct broker *broker);
+bool broker_wants_kernel(const struct config *conf);
 
 /* For struct store_config: wakes the workers that wait for the store. In client_stored.c. */
 void broker_committed(void *broker);

@@ -5,28 +5,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 #include <linux/container_of.h>
 
 #include "address.h"
+#include "auth.h"
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_attempt.h"
+#include "client_expiry.h"
 #include "client_pause.h"
 #include "client_plane.h"
 #include "client_rate.h"
 #include "client_slow.h"
 #include "farewell.h"
 #include "handler.h"
-#include "handshake.h"
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
 #include "replay.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
+#include "websocket.h"
 
 struct close_text {
 	enum log_type type;
@@ -40,8 +43,12 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 	[CLOSE_WITH_WILL]	= { LOG_TYPE_NOTICE, true, 0, "disconnected" },
 	[CLOSE_EOF]		= { LOG_TYPE_NOTICE, true, 0, "closed its connection" },
 	[CLOSE_SOCKET]		= { LOG_TYPE_NOTICE, true, 0, "disconnected: socket error" },
+	[CLOSE_DENIED]		= { LOG_TYPE_NOTICE, false, 0, "denied" },
+	[CLOSE_PROXY]		= { LOG_TYPE_NOTICE, false, 0, "refused: PROXY protocol" },
 	[CLOSE_HANDSHAKE]	= { LOG_TYPE_NOTICE, false, 0, "refused: TLS handshake failed" },
 	[CLOSE_TLS]		= { LOG_TYPE_NOTICE, false, 0, "disconnected: TLS error" },
+	[CLOSE_UPGRADE]		= { LOG_TYPE_NOTICE, false, 0, "refused: no WebSocket" },
+	[CLOSE_WEBSOCKET]	= { LOG_TYPE_NOTICE, false, 0, "disconnected: WebSocket error" },
 	[CLOSE_MALFORMED]	= { LOG_TYPE_NOTICE, false, REASON_MALFORMED,
 				    "disconnected due to malformed packet" },
 	[CLOSE_PROTOCOL]	= { LOG_TYPE_NOTICE, false, REASON_PROTOCOL_ERROR,
@@ -66,6 +73,8 @@ static const struct close_text close_texts[CLOSE_COUNT] = {
 	[CLOSE_CONNECT_TIMEOUT]	= { LOG_TYPE_NOTICE, true, 0, "disconnected: no CONNECT in time" },
 	[CLOSE_KEEPALIVE]	= { LOG_TYPE_NOTICE, true, REASON_KEEP_ALIVE,
 				    "has exceeded timeout, disconnecting" },
+	[CLOSE_EXPIRED]		= { LOG_TYPE_NOTICE, true, REASON_MAX_CONNECT_TIME,
+				    "disconnected: what it was let in with has expired" },
 	[CLOSE_TAKEN_OVER]	= { LOG_TYPE_NOTICE, true, REASON_TAKEN_OVER,
 				    "already connected, closing old connection" },
 	[CLOSE_NOT_READING]	= { LOG_TYPE_NOTICE, false, REASON_QUOTA,
@@ -103,6 +112,7 @@ static void client_free_rcu(struct rcu_head *rcu)
 	free(client->id);
 	free(client->username);
 	free(client->identity);
+	auth_forget(client);
 	free(client);
 }
 
@@ -135,6 +145,8 @@ static void client_timeout(struct timer *timer)
 	struct client *client = container_of(timer, struct client, timer);
 	int64_t limit = client->keepalive * 1500ll, idle;
 
+	if (client_attempt_due(client))
+		return;
 	if (client->state != CLIENT_CONNECTED) {
 		client_close(client, CLOSE_CONNECT_TIMEOUT, client->state == CLIENT_WAITING ?
 			     "its CONNECT could not be answered" : NULL);
@@ -169,42 +181,6 @@ static void client_link(struct client *client)
 	worker->clients = client;
 }
 
-/* @address is as accept() left it. */
-static const struct transport *transport_for(const struct endpoint *endpoint,
-					     const struct sockaddr *address)
-{
-	if (endpoint->tls)
-		return &transport_tls;
-	return address->sa_family == AF_UNIX ? &transport_unix : &transport_plain;
-}
-
-/* With TLS others do that, until the handshake is done. */
-static int begin_reading(struct client *client)
-{
-	struct worker *worker = client->worker;
-	int err;
-
-	if (client->endpoint->tls) {
-		client->holds = HOLD_HANDSHAKE;
-		client->events = 0;
-		return handshake_begin(worker->broker->handshakes, client);
-	}
-	err = client_await_connect(client);
-	if (!err)
-		err = worker_watch(worker, client->conn.fd, EPOLLIN, &client->source);
-	if (err)
-		timer_cancel(&worker->timers, &client->timer);
-	return err;
-}
-
-int client_await_connect(struct client *client)
-{
-	struct worker *worker = client->worker;
-
-	return timer_set(&worker->timers, &client->timer,
-			 worker->now + worker->broker->conf->connect_timeout * 1000);
-}
-
 int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	       const struct sockaddr *address, socklen_t len)
 {
@@ -213,19 +189,19 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 
 	if (!client)
 		return -ENOMEM;
-	client->source.handle = client_handle;
-	client->conn.transport = transport_for(endpoint, address);
+	client->conn.transport = address->sa_family == AF_UNIX ? &transport_unix :
+								 &transport_plain;
 	client->conn.fd = fd;
 	client->worker = worker;
 	client->endpoint = endpoint;
 	client->refs = 1;
 	client->since = worker->now;
 	client->timer.fire = client_timeout;
-	client->events = EPOLLIN;
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
-	err = begin_reading(client);
+	client->near = address->sa_family == AF_UNIX || address_is_loopback(address);
+	err = client_begin(client);
 	if (err) {
 		client_put(client);
 		return err;
@@ -274,7 +250,7 @@ void client_close(struct client *client, enum close_reason reason, const char *d
 {
 	if (client->closing)
 		return;
-	client->closing = reason;
+	__atomic_store_n(&client->closing, reason, __ATOMIC_RELAXED);	/* see is_leaving() */
 	client->close_detail = detail;
 	client->next_closing = client->worker->closing;
 	client->worker->closing = client;
@@ -303,10 +279,45 @@ static bool say_goodbye(struct client *client)
 	return true;
 }
 
+static enum websocket_status websocket_status(const struct client *client)
+{
+	switch (client->closing) {
+	case CLOSE_DISCONNECT:
+	case CLOSE_WITH_WILL:
+	case CLOSE_EOF:
+		return WEBSOCKET_NORMAL;
+	case CLOSE_SHUTDOWN:
+		return WEBSOCKET_GOING_AWAY;
+	case CLOSE_TOO_LARGE:
+		return WEBSOCKET_TOO_BIG;
+	case CLOSE_NO_MEMORY:
+	case CLOSE_NOT_ATTACHED:
+		return WEBSOCKET_INTERNAL;
+	default:
+		return WEBSOCKET_POLICY;
+	}
+}
+
+/* Is what came last something that was answered, and that there may be more of? */
+static bool is_answered(const struct client *client)
+{
+	switch (client->closing) {
+	case CLOSE_REFUSED:
+	case CLOSE_HANDSHAKE:
+	case CLOSE_TLS:
+	case CLOSE_UPGRADE:
+	case CLOSE_WEBSOCKET:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Who was too slow is told when it has come so far. */
 static bool linger(struct client *client)
 {
-	return client->closing == CLOSE_SLOW && !outq_empty(&client->out) &&
+	return client->closing == CLOSE_SLOW &&
+	       (!outq_empty(&client->out) || client->conn.unsent) &&
 	       farewell_begin(client->worker, &client->conn, &client->out);
 }
 
@@ -335,13 +346,15 @@ void client_destroy(struct client *client)
 	worker_forget(worker, client);
 
 	timer_cancel(&worker->timers, &client->timer);
+	client_expiry_free(client);
+	client_begin_end(client);
 	client_rate_free(client);
 	client_pause_free(client);
 	client_slow_free(client);
 	told = say_goodbye(client);
-	if (told || client->closing == CLOSE_REFUSED || client->closing == CLOSE_HANDSHAKE ||
-	    client->closing == CLOSE_TLS)
+	if (told || is_answered(client))
 		drain(client);
+	websocket_set_status(&client->conn, websocket_status(client));
 	if (client->events)
 		worker_unwatch(worker, client->conn.fd);
 	if (!told || !linger(client))
@@ -361,10 +374,18 @@ void client_destroy(struct client *client)
 	client_put(client);
 }
 
+static void end_taken_over(struct client *client)
+{
+	if (!client->closing)
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_TAKEN_OVER, .why = "another connection of this client" });
+	client_close(client, CLOSE_TAKEN_OVER, NULL);
+}
+
 void client_notified(struct client *client, unsigned int notices)
 {
 	if (notices & NOTICE_KICK)
-		client_close(client, CLOSE_TAKEN_OVER, NULL);
+		end_taken_over(client);
 	if (notices & NOTICE_END)
 		client_close(client, CLOSE_ADMINISTRATIVE, NULL);
 	if (client->closing)
@@ -373,7 +394,7 @@ void client_notified(struct client *client, unsigned int notices)
 		client_secured(client);
 	if (notices & NOTICE_READY)
 		handler_connect_claim(client);
-	if (notices & NOTICE_AUTH) {
+	if (notices & NOTICE_AUTH && !client_attempt_result(client, client->auth)) {
 		handler_connect_auth(client, client->auth);
 		client_release(client, HOLD_AUTH);
 	}

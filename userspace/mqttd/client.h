@@ -23,8 +23,11 @@
 #include "worker.h"
 
 struct acl_rules;
+struct auth_grant;
+struct client_expiry;
 struct client_pause;
 struct client_rate;
+struct client_roles;
 struct client_slow;
 struct delivery;
 struct endpoint;
@@ -50,7 +53,7 @@ enum client_hold {
 	HOLD_RATE	= 1 << 5,	/* it publishes faster than message_rate or byte_rate */
 	HOLD_PLANE	= 1 << 6,	/* the kernel shall give it back: nothing is sent either */
 	HOLD_PAUSE	= 1 << 7,	/* a subscriber does not keep up with it */
-	HOLD_HANDSHAKE	= 1 << 8,	/* of TLS; until then the connection is not the worker's */
+	HOLD_HANDSHAKE	= 1 << 8,	/* what comes before MQTT, see client_begin.c */
 };
 
 enum close_reason {
@@ -59,8 +62,12 @@ enum close_reason {
 	CLOSE_WITH_WILL,	/* likewise, and wants its will published */
 	CLOSE_EOF,
 	CLOSE_SOCKET,		/* socket error */
+	CLOSE_DENIED,		/* its address, which a proxy has told, may not come now */
+	CLOSE_PROXY,		/* no PROXY header, or what it says is not enough */
 	CLOSE_HANDSHAKE,	/* of TLS, which has failed */
 	CLOSE_TLS,		/* what came later is not TLS */
+	CLOSE_UPGRADE,		/* an HTTP request that was refused */
+	CLOSE_WEBSOCKET,	/* what came later are no frames */
 	CLOSE_MALFORMED,	/* a packet that is none */
 	CLOSE_PROTOCOL,		/* one that must not come, or not so */
 	CLOSE_TOPIC_NAME,	/* wildcards in it */
@@ -74,6 +81,7 @@ enum close_reason {
 	CLOSE_REFUSED,		/* CONNACK said no */
 	CLOSE_CONNECT_TIMEOUT,
 	CLOSE_KEEPALIVE,
+	CLOSE_EXPIRED,		/* what it was let in with */
 	CLOSE_TAKEN_OVER,
 	CLOSE_NOT_READING,	/* does not take the answers to its requests */
 	CLOSE_SLOW,		/* nor messages, and slow_consumer_policy is disconnect */
@@ -118,7 +126,8 @@ struct terms {
  * @username: NULL if there is none, or before CONNECT
  * @terms: from CONNECT on
  * @aliases: topic aliases of the client
- * @rules: what the client may do; NULL: everything
+ * @rules: what its listener's list says that the client may do; NULL: there is none
+ * @roles: likewise, its roles; NULL: they do not count there
  * @acls: what the router's sets of them are, 0 behind the last one
  * @acls_refused: the router does not have them
  * @aliases_out: topic aliases of the broker's
@@ -144,7 +153,12 @@ struct terms {
  *	for; from the handshake on, as is
  * @identity: by certificate or key, NULL if it has none
  * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
- * @auth: enum auth_result, to be read when NOTICE_AUTH has come
+ * @near: who has connected is on this machine, or @address is a proxy's word for it
+ * @attempt: the password is one that is checked
+ * @answer_waits: for @answer_at, milliseconds, with @auth, see client_attempt.c
+ * @auth: enum auth_result, to be read when NOTICE_AUTH has come, as the next two
+ * @grant: what it was let in as, see auth/method.h; NULL: as who it said it is
+ * @auth_why: why not, for the log, or NULL
  * @closing: enum close_reason
  * @close_detail: text for the client, or NULL
  * @holds: enum client_hold bits
@@ -173,6 +187,7 @@ struct terms {
  * @answers_behind: bytes of @out up to the first of them
  * @timer: until CONNECT, then keep-alive unless the kernel watches it
  * @rate: see client_rate.c; NULL: it has not published, or there is no limit
+ * @expiry: see client_expiry.c; NULL: it may stay
  * @pause: see client_pause.c; NULL: it never had to wait
  * @notices: in the worker's mailbox
  * @next: in the worker's list of all
@@ -191,6 +206,7 @@ struct client {
 	struct terms terms;
 	struct alias_table aliases;
 	struct acl_rules *rules;
+	struct client_roles *roles;
 	uint32_t acls[MQTT_PEER_ACLS_MAX];
 	struct alias_out aliases_out;
 	struct replays *replays;
@@ -210,8 +226,14 @@ struct client {
 	uint8_t auth;
 	uint8_t closing;
 	bool identified;
+	bool near;
+	bool attempt;
+	bool answer_waits;
 	uint16_t holds;
 	char *identity;
+	uint64_t answer_at;
+	struct auth_grant *grant;
+	char *auth_why;
 	const char *tls_why;
 	bool tx_held;
 	bool backlog;
@@ -248,6 +270,7 @@ struct client {
 	size_t answers_behind;
 	struct timer timer;
 	struct client_rate *rate;
+	struct client_expiry *expiry;
 	struct client_pause *pause;
 	struct notices notices;
 	struct client *next;
@@ -272,9 +295,6 @@ struct client {
  */
 int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	       const struct sockaddr *address, socklen_t len);
-
-/* It has connect_timeout from now on. 0 or -ENOMEM. */
-int client_await_connect(struct client *client);
 
 /* Any thread. client_get_live() under RCU: false if the client is being freed. */
 bool client_get_live(struct client *client);
@@ -363,11 +383,22 @@ void client_deliver(struct client *client, struct message *msg,
 int client_publish(struct client *client, const struct stored *msg,
 		   const struct delivery *delivery, u16 packet_id, bool dup);
 
-/* Below: client_tls.c. The handshake is over, with success or not. */
+/* Below: client_begin.c */
+
+/* Waits for what its listener wants first. 0, or -errno and nothing waits. */
+int client_begin(struct client *client);
+void client_begin_end(struct client *client);	/* it is about to be destroyed */
+
+/* It has connect_timeout from now on. 0 or -ENOMEM. */
+int client_await_connect(struct client *client);
+
+/* The handshake is over, with success or not. */
 void client_secured(struct client *client);
 
 /* Below: client_io.c */
 
+/* Reading or writing has failed with @err, an errno. */
+void client_failed(struct client *client, int err);
 void client_handle(struct event_source *source, uint32_t events);
 void client_flush(struct client *client);
 void client_add_dirty(struct client *client);	/* for client_make_dirty() */

@@ -21,6 +21,7 @@
 #include "packet.h"
 #include "replay.h"
 #include "stats.h"
+#include "websocket.h"
 
 /* Before the CONNECT is done: what is behind it has to fit into an attach. */
 #define CONNECT_CHUNK	(16 << 10)
@@ -197,12 +198,14 @@ static void handle_received(struct client *client, struct place *place, size_t n
 }
 
 /* On an offloaded connection the kernel tells so what it has found. */
-static void close_failed(struct client *client, int err)
+void client_failed(struct client *client, int err)
 {
 	bool kernel = client->conn.transport->barriers;
 
-	if (client->conn.transport == &transport_tls && err == EPROTO)
+	if (client->conn.tls && err == EPROTO)
 		client_close(client, CLOSE_TLS, transport_tls_why(&client->conn));
+	else if (client->conn.websocket && err == EBADMSG)
+		client_close(client, CLOSE_WEBSOCKET, websocket_why(&client->conn));
 	else if (kernel && err == ETIMEDOUT)
 		client_close(client, CLOSE_KEEPALIVE, NULL);
 	else if (kernel && err == ENOBUFS)
@@ -229,7 +232,7 @@ static bool read_once(struct client *client)
 		if (!n)
 			client_close(client, CLOSE_EOF, NULL);
 		else if (n != -EAGAIN && n != -EINTR)
-			close_failed(client, -n);
+			client_failed(client, -n);
 		return false;
 	}
 	stats_add(&client->worker->stats, STAT_BYTES_RECEIVED, n);
@@ -334,7 +337,7 @@ void client_flush(struct client *client)
 		if (n < 0 && n != -EAGAIN && n != -EINTR) {
 			outq_clear(&client->out);
 			conn->unsent = false;
-			close_failed(client, -n);
+			client_failed(client, -n);
 			break;
 		}
 		client->blocked = n < 0 || conn->unsent;

@@ -14,9 +14,10 @@
 
 #include "broker.h"
 #include "client.h"
-#include "acl.h"
+#include "client_roles.h"
 #include "client_slow.h"
 #include "delivery.h"
+#include "client_roles.h"
 #include "listener.h"
 #include "message.h"
 #include "packet_publish.h"
@@ -36,7 +37,7 @@ static bool is_tailored(struct client *client)
 	if (unlikely(!client->tailored_known)) {
 		client->tailored = client->aliases_out.max ||
 				   client->endpoint->conf->mount_point ||
-				   !acl_unlimited(client->rules, ACL_READ);
+				   !client_gets_all(client);
 		client->tailored_known = true;
 	}
 	return client->tailored;
@@ -134,7 +135,7 @@ static int describe(struct client *client, struct outgoing *out, const struct st
 	/* [MQTT-4.3.3-7]: not once it was sent */
 	if (stored_expired(msg, &head->expiry) && !dup)
 		return -ETIME;
-	if (!acl_allows(client->rules, ACL_READ, head->topic, head->topic_len))
+	if (!client_may(client, ACL_READ, head->topic, head->topic_len))
 		return -EACCES;
 	err = strip_mount(client, head);
 	if (err)

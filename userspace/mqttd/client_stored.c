@@ -12,6 +12,7 @@
 
 #include "broker.h"
 #include "client.h"
+#include "control_edits.h"
 #include "handler.h"
 #include "reason.h"
 #include "store.h"
@@ -215,4 +216,5 @@ void broker_committed(void *arg)
 	for (i = 0; i < broker->n_workers; i++)
 		if (__atomic_load_n(&broker->workers[i].store_waits, __ATOMIC_SEQ_CST))
 			mailbox_wake(&broker->workers[i].mailbox);
+	control_edits_committed(broker);
 }

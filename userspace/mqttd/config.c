@@ -28,7 +28,11 @@ static const size_t listener_strings[] = {
 	offsetof(struct listener_config, auto_id_prefix),
 	offsetof(struct listener_config, mount_point),
 	offsetof(struct listener_config, password_file),
+	offsetof(struct listener_config, auth_methods),
 	offsetof(struct listener_config, acl_file),
+	offsetof(struct listener_config, proxy_trusted),
+	offsetof(struct listener_config, websockets_origin),
+	offsetof(struct listener_config, websockets_path),
 	offsetof(struct listener_config, tls.cafile),
 	offsetof(struct listener_config, tls.capath),
 	offsetof(struct listener_config, tls.certfile),
@@ -45,14 +49,18 @@ static const size_t listener_strings[] = {
 static const size_t config_strings[] = {
 	offsetof(struct config, log_file),
 	offsetof(struct config, log_timestamp_format),
+	offsetof(struct config, auth_user),
 	offsetof(struct config, acl_file),
+	offsetof(struct config, audit_log),
 	offsetof(struct config, auto_id_prefix),
 	offsetof(struct config, password_file),
 	offsetof(struct config, psk_file),
+	offsetof(struct config, ban_exempt),
 	offsetof(struct config, clientid_prefixes),
 	offsetof(struct config, persistence_file),
 	offsetof(struct config, persistence_location),
 	offsetof(struct config, persistence_path),
+	offsetof(struct config, security_log),
 	offsetof(struct config, server_reference),
 	offsetof(struct config, control_socket_group),
 	offsetof(struct config, control_socket_path),
@@ -80,7 +88,10 @@ static const struct listener_config listener_defaults = {
 	.max_connections = CONFIG_UNSET,
 	.allow_anonymous = CONFIG_UNSET,
 	.allow_zero_length_clientid = CONFIG_UNSET,
+	.allow_unencrypted = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
+	.jwt = JWT_CONFIG_UNSET,
+	.roles = CONFIG_UNSET,
 	.max_handshakes = CONFIG_HANDSHAKES,
 	.max_qos = 2,
 	.max_topic_alias = CONFIG_TOPIC_ALIASES,
@@ -137,6 +148,9 @@ static int standard_add(struct config *conf, const char *address)
 		return -ENOMEM;
 	*listener = *standard;
 	listener->next = NULL;
+	listener->jwt = listener_defaults.jwt;
+	if (jwt_config_fill(&listener->jwt, &standard->jwt))
+		return -ENOMEM;
 	for (i = 0; i < COUNT(listener_strings); i++)
 		*string_at(listener, listener_strings[i]) = NULL;
 	for (i = 0; i < COUNT(listener_strings); i++)
@@ -237,6 +251,10 @@ static int listener_finish(const struct config *conf, struct listener_config *li
 		listener->allow_anonymous = anonymous;
 	if (listener->allow_zero_length_clientid == CONFIG_UNSET)
 		listener->allow_zero_length_clientid = conf->allow_zero_length_clientid;
+	if (listener->allow_unencrypted == CONFIG_UNSET)
+		listener->allow_unencrypted = conf->allow_unencrypted;
+	if (listener->roles == CONFIG_UNSET)
+		listener->roles = conf->roles;
 	err = string_fill(&listener->password_file, conf->password_file);
 	if (!err)
 		err = string_fill(&listener->acl_file, conf->acl_file);
@@ -298,6 +316,12 @@ int config_finish(struct config *conf, unsigned int port)
 			err = listener_finish(conf, listener);
 		if (!err)
 			err = config_check_tls(conf, listener);
+		if (!err)
+			err = config_finish_jwt(conf, listener);
+		if (!err)
+			err = config_check_auth(conf, listener);
+		if (!err)
+			err = config_check_proxy(conf, listener);
 	}
 	if (!err)
 		err = persistence_finish(conf);
@@ -316,27 +340,36 @@ int config_init(struct config *conf)
 	*conf = (struct config){
 		.allow_anonymous = CONFIG_UNSET,
 		.allow_zero_length_clientid = true,
+		.auth_delay = 8,
 		.auth_threads = 2,
+		.auth_timeout = 8,
+		.ban_for = 3600,
+		.ban_within = 600,
+		.certificate_warning = 30,
 		.check_retain_source = true,
 		.connect_timeout = 10,
 		.connection_messages = true,
 		.dataplane = DATAPLANE_AUTO,
+		.flapping_connects = 20,
 		.log_facility = LOG_DAEMON,
 		.log_timestamp = true,
 		.max_connect_packet = 100000,
 		.max_connections_total = CONFIG_UNSET,
 		.max_inflight_messages = 20,
 		.max_queued_messages = 1000,
+		.jwt = JWT_CONFIG_UNSET,
 		.offload_max_packet = 256 << 10,
 		.persistent_client_expiration = CONFIG_UNSET,
 		.receive_maximum = 10000,
 		.retain_available = true,
+		.seccomp = true,
 		.set_tcp_nodelay = true,
 		.slow_consumer_policy = SLOW_DROP_NEW,
 		.standard = listener_defaults,
 		.sys_interval = 10,
 		.tls_handshake_threads = 2,
 		.tls_handshake_timeout = 10,
+		.websockets_headers_size = 4096,
 		.workers = cpus < 1 ? 1 : cpus > WORKERS_DEFAULT_MAX ? WORKERS_DEFAULT_MAX : cpus,
 	};
 	conf->auto_id_prefix = strdup("auto-");
@@ -354,9 +387,12 @@ void config_free(struct config *conf)
 	while ((listener = conf->listeners)) {
 		conf->listeners = listener->next;
 		strings_free(listener, listener_strings, COUNT(listener_strings));
+		jwt_config_free(&listener->jwt);
 		free(listener);
 	}
 	strings_free(&conf->standard, listener_strings, COUNT(listener_strings));
 	strings_free(conf, config_strings, COUNT(config_strings));
+	jwt_config_free(&conf->standard.jwt);
+	jwt_config_free(&conf->jwt);
 	*conf = (struct config){};
 }

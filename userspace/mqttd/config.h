@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/jwt_config.h"
 #include "log.h"
 #include "unix_socket.h"
 
@@ -33,6 +34,17 @@ enum slow_consumer_policy {
 enum rate_policy {
 	RATE_WAIT,
 	RATE_DROP,
+};
+
+enum listener_protocol {
+	PROTOCOL_MQTT,
+	PROTOCOL_WEBSOCKETS,
+};
+
+/* Who may go on with a session, or end it by a clean start. */
+enum session_takeover {
+	TAKEOVER_SAME_USER,
+	TAKEOVER_ANY,
 };
 
 struct config_option;
@@ -101,12 +113,24 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @max_topic_alias: aliases that a client with MQTT 5.0 may set
  * @max_qos: 0, 1 or 2: of what clients publish and subscribe to
  * @use_username_as_clientid: the user name is the client id
+ * @require_username_as_clientid: or has to be
  * @allow_zero_length_clientid: as @allow_anonymous
  * @auto_id_prefix: of client ids that the broker chooses; set after loading
  * @mount_point: goes in front of all topics of the clients, or NULL
  * @password_file: after loading: who may connect, or NULL
+ * @auth_methods: names of those that are asked, in this order; NULL: all it has what for
  * @acl_file: after loading: who may do what, or NULL
+ * @jwt: after loading: who may connect with tokens
+ * @roles: as @allow_anonymous: roles of the database say so, too
+ * @allow_unencrypted: passwords may come without TLS from elsewhere; after loading: true or
+ *	false
  * @max_handshakes: of TLS at a time
+ * @protocol: enum listener_protocol
+ * @proxy_protocol: versions of the header that has to come first, enum proxy_version; 0: none
+ * @proxy_require_tls: clients that have no TLS to the proxy are refused
+ * @proxy_trusted: networks of proxies that are believed, or NULL
+ * @websockets_origin: pages' origins that may connect, with blanks in between, or NULL
+ * @websockets_path: where the only WebSocket is, or NULL
  * @tls: see there
  * @where: FILE:LINE of its "listener", or NULL
  * @optional: not being able to open it is no error (::1 where IPv6 is off)
@@ -124,12 +148,23 @@ struct listener_config {
 	int64_t max_topic_alias;
 	int64_t max_qos;
 	int64_t use_username_as_clientid;
+	int64_t require_username_as_clientid;
 	int64_t allow_zero_length_clientid;
 	char *auto_id_prefix;
 	char *mount_point;
 	char *password_file;
+	char *auth_methods;
 	char *acl_file;
+	struct jwt_config jwt;
+	int64_t roles;
+	int64_t allow_unencrypted;
 	int64_t max_handshakes;
+	int64_t protocol;
+	int64_t proxy_protocol;
+	int64_t proxy_require_tls;
+	char *proxy_trusted;
+	char *websockets_origin;
+	char *websockets_path;
 	struct tls_config tls;
 	char *where;
 	bool optional;
@@ -158,9 +193,16 @@ struct config {
 	const char *name;			/* of the option that is being set */
 	bool including;				/* a file that another one includes */
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
+	int64_t allow_unencrypted;
 	int64_t allow_zero_length_clientid;
+	int64_t auth_delay;			/* seconds, 0 for none */
 	int64_t auth_threads;
+	int64_t auth_timeout;			/* seconds */
+	int64_t ban_after;			/* failures, 0 for never */
+	int64_t ban_for;			/* seconds */
+	int64_t ban_within;			/* seconds */
 	int64_t byte_rate;			/* per client and second, 0 for no limit */
+	int64_t certificate_warning;		/* days, 0 for none */
 	int64_t check_payload_format;
 	int64_t check_retain_source;
 	int64_t connect_timeout;		/* seconds */
@@ -190,6 +232,8 @@ struct config {
 	int64_t rate_policy;			/* enum rate_policy */
 	int64_t receive_maximum;		/* what clients with MQTT 5.0 are told */
 	int64_t retain_available;
+	int64_t seccomp;
+	int64_t session_takeover;		/* enum session_takeover */
 	int64_t set_tcp_nodelay;
 	int64_t slow_consumer_messages;		/* per client, 0 for no limit but the bytes */
 	int64_t slow_consumer_pause;		/* milliseconds, 0 for none */
@@ -198,7 +242,9 @@ struct config {
 	int64_t tls_handshake_threads;
 	int64_t tls_handshake_timeout;		/* seconds */
 	int64_t upgrade_outgoing_qos;
+	int64_t websockets_headers_size;	/* bytes of a request's head */
 	int64_t workers;
+	int64_t flapping_connects;		/* per client id and minute, 0 for any */
 	int64_t log_facility;			/* of syslog(3) */
 	int64_t log_timestamp;
 	char *log_timestamp_format;		/* of strftime(3), or NULL: seconds since 1970 */
@@ -209,14 +255,20 @@ struct config {
 	bool log_types_set;
 	bool log_dests_set;
 	char *log_file;
+	char *auth_user;			/* whom mqttd-auth becomes; NULL: @user */
 	char *acl_file;				/* for listeners without */
+	int64_t roles;				/* likewise */
+	char *audit_log;
 	char *auto_id_prefix;			/* likewise */
+	struct jwt_config jwt;			/* likewise */
 	char *password_file;			/* likewise */
 	char *psk_file;				/* likewise */
+	char *ban_exempt;			/* networks, with blanks in between, or NULL */
 	char *clientid_prefixes;		/* what client ids have to begin with, or NULL */
 	char *persistence_file;
 	char *persistence_location;		/* directory, NULL for the working directory */
 	char *persistence_path;			/* no option: these two together */
+	char *security_log;			/* a file, "syslog", "none", or NULL */
 	char *server_reference;			/* where clients should go, or NULL */
 	char *control_socket_group;		/* who may use it, or NULL */
 	char *control_socket_path;		/* "none" for none */
@@ -333,11 +385,32 @@ int config_set_number(struct config *conf, const struct config_option *opt, char
 int config_set_duration(struct config *conf, const struct config_option *opt, char *value);
 int config_set_word(struct config *conf, const struct config_option *opt, char *value);
 int config_set_string(struct config *conf, const struct config_option *opt, char *value);
+/* Networks with blanks in between; more of them with each line. */
+int config_set_networks(struct config *conf, const struct config_option *opt, char *value);
 int config_set_file(struct config *conf, const struct config_option *opt, char *value);
+/* Adds a word to those that are there. Returns 0 or -ENOMEM. */
+int config_add_words(struct config *conf, const struct config_option *opt, const char *words);
 int config_set_include_dir(struct config *conf, const struct config_option *opt, char *value);
+
+/* Below: config_jwt.c, see auth/jwt_config.h, too */
+int config_set_jwt_algorithms(struct config *conf, const struct config_option *opt, char *value);
 
 /* Below: config_tls.c. Do the options of TLS make sense together? 0 or -EINVAL. */
 int config_check_tls(struct config *conf, const struct listener_config *listener);
+
+/* "FILE:LINE: option 'OPTION' of LISTENER WHAT" is the error. Returns -EINVAL. */
+int config_complain(struct config *conf, const struct listener_config *listener,
+		    const char *option, const char *what);
+
+/* Below: config_proxy.c. Likewise, of proxies and WebSockets. */
+int config_check_proxy(struct config *conf, const struct listener_config *listener);
+int config_set_proxy_trusted(struct config *conf, const struct config_option *opt, char *value);
+int config_set_origin(struct config *conf, const struct config_option *opt, char *value);
+int config_set_path(struct config *conf, const struct config_option *opt, char *value);
+
+/* Below: config_auth.c. Can all methods be asked that the listener is to ask? Likewise. */
+int config_set_auth_methods(struct config *conf, const struct config_option *opt, char *value);
+int config_check_auth(struct config *conf, const struct listener_config *listener);
 
 /* Below: config_file.c */
 int config_note_standard(struct config *conf, const struct config_option *opt);

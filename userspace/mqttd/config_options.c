@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "lines.h"
+#include "proxy_header.h"
 
 static const struct option_word words_bool[] = {
 	{ "true", true }, { "false", false }, { "1", true }, { "0", false }, { }
@@ -37,6 +38,14 @@ static const struct option_word words_tls_version[] = {
 	{ "tlsv1.2", TLS_VERSION_1_2 }, { "tlsv1.3", TLS_VERSION_1_3 }, { }
 };
 
+static const struct option_word words_protocol[] = {
+	{ "mqtt", PROTOCOL_MQTT }, { "websockets", PROTOCOL_WEBSOCKETS }, { }
+};
+
+static const struct option_word words_proxy[] = {
+	{ "1", PROXY_V1 }, { "2", PROXY_V2 }, { "any", PROXY_V1 | PROXY_V2 }, { }
+};
+
 static const struct option_word words_slow_consumer[] = {
 	{ "drop-new", SLOW_DROP_NEW }, { "drop-old", SLOW_DROP_OLD },
 	{ "conflate", SLOW_CONFLATE }, { "disconnect", SLOW_DISCONNECT }, { }
@@ -44,6 +53,10 @@ static const struct option_word words_slow_consumer[] = {
 
 static const struct option_word words_rate_policy[] = {
 	{ "wait", RATE_WAIT }, { "drop", RATE_DROP }, { }
+};
+
+static const struct option_word words_takeover[] = {
+	{ "same_user", TAKEOVER_SAME_USER }, { "any", TAKEOVER_ANY }, { }
 };
 
 static const struct option_word words_log_dest[] = {
@@ -175,10 +188,45 @@ static int set_acl_file(struct config *conf, const struct config_option *opt, ch
 			   config_set_file);
 }
 
+static int set_roles(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_secured(conf, opt, value, offsetof(struct listener_config, roles),
+			   config_set_word);
+}
+
 static int set_psk_file(struct config *conf, const struct config_option *opt, char *value)
 {
 	return set_secured(conf, opt, value, offsetof(struct listener_config, tls.psk_file),
 			   config_set_file);
+}
+
+/* Of tokens: for all listeners, or for one. */
+static int set_jwt(struct config *conf, const struct config_option *opt, char *value,
+		   config_option_set set)
+{
+	return set_secured(conf, opt, value,
+			   opt->offset - offsetof(struct config, jwt) +
+			   offsetof(struct listener_config, jwt), set);
+}
+
+static int set_jwt_number(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, opt->words ? config_set_word : config_set_number);
+}
+
+static int set_jwt_string(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_string);
+}
+
+static int set_jwt_file(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_file);
+}
+
+static int set_jwt_algorithms(struct config *conf, const struct config_option *opt, char *value)
+{
+	return set_jwt(conf, opt, value, config_set_jwt_algorithms);
 }
 
 /* Filters of the listener's clients begin with it. */
@@ -202,6 +250,18 @@ static int set_persistence_file(struct config *conf, const struct config_option 
 }
 
 /* For the listener at hand, if there is one. */
+static int set_unencrypted(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option one = *opt;
+
+	if (!conf->current)
+		return config_set_word(conf, opt, value);
+	one.scope = SCOPE_LISTENER;
+	one.offset = offsetof(struct listener_config, allow_unencrypted);
+	return config_set_word(conf, &one, value);
+}
+
+/* Likewise. */
 static int set_dataplane(struct config *conf, const struct config_option *opt, char *value)
 {
 	struct config_option one = *opt;
@@ -267,16 +327,6 @@ static int set_log_type(struct config *conf, const struct config_option *opt, ch
 	return 0;
 }
 
-static int set_protocol(struct config *conf, const struct config_option *opt, char *value)
-{
-	(void)opt;
-	if (!strcmp(value, "mqtt"))
-		return 0;
-	if (!strcmp(value, "websockets"))
-		return config_error(conf, "'websockets' is not supported yet");
-	return config_error(conf, "'%s' is not one of mqtt, websockets", value);
-}
-
 static int refuse(struct config *conf, const struct config_option *opt, char *value)
 {
 	(void)value;
@@ -305,15 +355,20 @@ static int ignore(struct config *conf, const struct config_option *opt, char *va
 #define WORD(member, list) .set = config_set_word, AT(member), .words = list
 #define STRING(member)	.set = config_set_string, AT(member)
 #define FLAG(member)	WORD(member, words_bool)
+#define JWT_STRING(member) .set = set_jwt_string, AT(jwt.member)
+#define JWT_FILE(member) .set = set_jwt_file, AT(jwt.member)
+#define JWT_FLAG(member) .set = set_jwt_number, AT(jwt.member), .words = words_bool
+#define JWT_NUMBER(member, low, high) \
+	.set = set_jwt_number, AT(jwt.member), .min = low, .max = high
 #define TLS_STRING(member) .set = config_set_string, AT_LISTENER(tls.member)
-#define TLS_WORD(member, list) .set = config_set_word, AT_LISTENER(tls.member), .words = list
+#define LISTENER_WORD(member, list) .set = config_set_word, AT_LISTENER(member), .words = list
+#define TLS_WORD(member, list) LISTENER_WORD(tls.member, list)
 
 #define AUTH	"without it clients would get in whom it keeps out"
 #define TLS	"without it the traffic would not be protected as it asks"
 #define BRIDGE	"bridges are not there, and their messages would be missing"
 #define COMMIT	"what is acknowledged is on disk already"
 #define OLD	"it has no meaning any more, as in mosquitto"
-#define WEB	"it concerns WebSockets only"
 
 /* Limits that are sizes: none of them is anywhere near this. */
 #define BYTES_MAX	(INT64_C(1) << 50)
@@ -322,16 +377,28 @@ const struct config_option config_options[] = {
 	/* what works */
 	{ "acl_file", .set = set_acl_file, AT(acl_file) },
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
+	{ "allow_unencrypted_passwords", .set = set_unencrypted, AT(allow_unencrypted),
+	  .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
+	{ "audit_log", STRING(audit_log) },
+	{ "auth_delay", NUMBER(auth_delay, 0, 60) },
+	{ "auth_methods", .set = config_set_auth_methods, AT_LISTENER(auth_methods) },
 	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
+	{ "auth_timeout", NUMBER(auth_timeout, 1, 3600) },
+	{ "auth_user", STRING(auth_user) },
 	{ "auto_id_prefix", .set = set_auto_id_prefix, AT(auto_id_prefix) },
+	{ "ban_after", NUMBER(ban_after, 0, UINT16_MAX) },
+	{ "ban_exempt", .set = config_set_networks, AT(ban_exempt) },
+	{ "ban_for", NUMBER(ban_for, 1, 31536000) },
+	{ "ban_within", NUMBER(ban_within, 1, 86400) },
 	{ "bind_address", .set = set_bind_address, AT_LISTENER(address) },
 	{ "bind_interface", .set = config_set_string, AT_LISTENER(interface) },
 	{ "byte_rate", NUMBER(byte_rate, 0, UINT32_MAX) },
 	{ "cafile", TLS_STRING(cafile) },
 	{ "capath", TLS_STRING(capath) },
 	{ "certfile", TLS_STRING(certfile) },
+	{ "certificate_warning", NUMBER(certificate_warning, 0, 3650) },
 	{ "check_payload_format", FLAG(check_payload_format) },
 	{ "check_retain_source", FLAG(check_retain_source) },
 	{ "ciphers", TLS_STRING(ciphers) },
@@ -345,8 +412,31 @@ const struct config_option config_options[] = {
 	{ "crlfile", TLS_STRING(crlfile) },
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "dhparamfile", TLS_STRING(dhparamfile) },
+	{ "enable_proxy_protocol", LISTENER_WORD(proxy_protocol, words_proxy) },
+	{ "flapping_connects", NUMBER(flapping_connects, 0, UINT16_MAX) },
 	{ "global_max_connections", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
 	{ "include_dir", .set = config_set_include_dir },
+	{ "jwt_algorithms", .set = set_jwt_algorithms, AT(jwt.algorithms), .max = JWT_ALGS_ALL },
+	{ "jwt_audience", JWT_STRING(audience) },
+	{ "jwt_claims", JWT_STRING(claims) },
+	{ "jwt_client_id_claim", JWT_STRING(client_id_claim) },
+	{ "jwt_ignore_username", JWT_FLAG(ignore_username) },
+	{ "jwt_issuer", JWT_STRING(issuer) },
+	{ "jwt_jwks_allow_http", JWT_FLAG(jwks_allow_http) },
+	{ "jwt_jwks_cafile", JWT_FILE(jwks_cafile) },
+	{ "jwt_jwks_file", JWT_FILE(jwks_file) },
+	{ "jwt_jwks_max_age", JWT_NUMBER(jwks_max_age, 1, 30 * 86400) },
+	{ "jwt_jwks_refresh", JWT_NUMBER(jwks_refresh, 1, 86400) },
+	{ "jwt_jwks_retry", JWT_NUMBER(jwks_retry, 1, 3600) },
+	{ "jwt_jwks_timeout", JWT_NUMBER(jwks_timeout, 1, 60) },
+	{ "jwt_jwks_url", JWT_FILE(jwks_url) },
+	{ "jwt_key_file", JWT_FILE(key_file) },
+	{ "jwt_leeway", JWT_NUMBER(leeway, 0, 3600) },
+	{ "jwt_max_size", JWT_NUMBER(max_size, 256, UINT16_MAX) },
+	{ "jwt_require_expiry", JWT_FLAG(require_expiry) },
+	{ "jwt_roles_claim", JWT_STRING(roles_claim) },
+	{ "jwt_secret_file", JWT_FILE(secret_file) },
+	{ "jwt_username_claim", JWT_STRING(username_claim) },
 	{ "keyfile", TLS_STRING(keyfile) },
 	{ "listener", .set = set_listener, .min = 1, .max = 65535 },
 	{ "log_dest", .set = set_log_dest, AT(log_file) },
@@ -384,16 +474,24 @@ const struct config_option config_options[] = {
 	  AT(persistent_client_expiration), .max = UINT32_MAX },
 	{ "pid_file", STRING(pid_file) },
 	{ "port", .set = set_port, AT_LISTENER(port), .min = 1, .max = 65535 },
-	{ "protocol", .set = set_protocol },
+	{ "protocol", LISTENER_WORD(protocol, words_protocol) },
+	{ "proxy_protocol_v2_require_tls", LISTENER_WORD(proxy_require_tls, words_bool) },
+	{ "proxy_trusted", .set = config_set_proxy_trusted, AT_LISTENER(proxy_trusted) },
 	{ "psk_file", .set = set_psk_file, AT(psk_file) },
 	{ "psk_hint", TLS_STRING(psk_hint) },
 	{ "queue_qos0_messages", FLAG(queue_qos0_messages) },
 	{ "rate_policy", WORD(rate_policy, words_rate_policy) },
 	{ "receive_maximum", NUMBER(receive_maximum, 1, UINT16_MAX) },
 	{ "require_certificate", TLS_WORD(require_certificate, words_bool) },
+	{ "require_username_as_clientid", .set = config_set_word,
+	  AT_LISTENER(require_username_as_clientid), .words = words_bool },
 	{ "retain_available", FLAG(retain_available) },
+	{ "roles", .set = set_roles, AT(roles), .words = words_bool },
 	{ "retained_persistence", FLAG(persistence) },
+	{ "seccomp", FLAG(seccomp) },
+	{ "security_log", STRING(security_log) },
 	{ "server_reference", STRING(server_reference) },
+	{ "session_takeover", WORD(session_takeover, words_takeover) },
 	{ "set_tcp_nodelay", FLAG(set_tcp_nodelay) },
 	{ "slow_consumer_messages", NUMBER(slow_consumer_messages, 0, INT32_MAX) },
 	{ "slow_consumer_pause", NUMBER(slow_consumer_pause, 0, 10000) },
@@ -411,6 +509,9 @@ const struct config_option config_options[] = {
 	{ "use_username_as_clientid", .set = config_set_word,
 	  AT_LISTENER(use_username_as_clientid), .words = words_bool },
 	{ "user", STRING(user) },
+	{ "websockets_headers_size", NUMBER(websockets_headers_size, 1024, 65536) },
+	{ "websockets_origin", .set = config_set_origin, AT_LISTENER(websockets_origin) },
+	{ "websockets_path", .set = config_set_path, AT_LISTENER(websockets_path) },
 	{ "workers", NUMBER(workers, 1, CONFIG_WORKERS_MAX) },
 
 	/* who may connect, and what they may do */
@@ -424,7 +525,6 @@ const struct config_option config_options[] = {
 	{ "plugin_load", .set = refuse, .why = AUTH },
 	{ "plugin_opt_*", .set = refuse, .why = AUTH },
 	{ "plugin_use", .set = refuse, .why = AUTH },
-	{ "proxy_protocol*", .set = refuse, .why = "no client would be understood" },
 
 	/* keys that are not in files */
 	{ "tls_engine", .set = refuse, .why = TLS },
@@ -459,13 +559,11 @@ const struct config_option config_options[] = {
 	  .why = "overlapping subscriptions deliver once" },
 	{ "autosave_interval", .set = ignore, .why = COMMIT },
 	{ "autosave_on_changes", .set = ignore, .why = COMMIT },
-	{ "http_dir", .set = ignore, .why = WEB },
+	{ "http_dir", .set = ignore, .why = "there are no files to be had by HTTP" },
 	{ "retain_expiry_interval", .set = ignore, .why = "retained messages stay" },
 	{ "retry_interval", .set = ignore, .why = OLD },
 	{ "store_clean_interval", .set = ignore, .why = OLD },
-	{ "websockets_headers_size", .set = ignore, .why = WEB },
-	{ "websockets_log_level", .set = ignore, .why = WEB },
-	{ "websockets_origin", .set = ignore, .why = WEB },
+	{ "websockets_log_level", .set = ignore, .why = "log_type decides what is in the log" },
 };
 
 _Static_assert(sizeof(config_options) / sizeof(config_options[0]) <= 256,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "prefix.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -110,6 +111,18 @@ int config_set_string(struct config *conf, const struct config_option *opt, char
 	return 0;
 }
 
+int config_add_words(struct config *conf, const struct config_option *opt, const char *words)
+{
+	char **target = option_target(conf, opt);
+	char *longer;
+
+	if (asprintf(&longer, "%s%s%s", *target ? *target : "", *target ? " " : "", words) < 0)
+		return -ENOMEM;
+	free(*target);
+	*target = longer;
+	return 0;
+}
+
 /* Two files would be meant to restrict clients, and only one could. */
 int config_set_file(struct config *conf, const struct config_option *opt, char *value)
 {
@@ -119,6 +132,28 @@ int config_set_file(struct config *conf, const struct config_option *opt, char *
 		return config_error(conf, "duplicate %s value in configuration: it is %s already",
 				    conf->name, *target);
 	return config_set_string(conf, opt, value);
+}
+
+int config_set_networks(struct config *conf, const struct config_option *opt, char *value)
+{
+	char **target = option_target(conf, opt), *copy = strdup(value), *rest, *word, *all;
+	struct prefix prefix;
+	int err = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	for (word = strtok_r(copy, " \t", &rest); word && !err;
+	     word = strtok_r(NULL, " \t", &rest))
+		if (prefix_parse(&prefix, word, 128))
+			err = config_error(conf, "'%s' is not an address or ADDRESS/LENGTH", word);
+	free(copy);
+	if (err)
+		return err;
+	if (asprintf(&all, "%s%s%s", *target ? *target : "", *target ? " " : "", value) < 0)
+		return -ENOMEM;
+	free(*target);
+	*target = all;
+	return 0;
 }
 
 /* Calls @set for the standard listener, whatever was the last one. */

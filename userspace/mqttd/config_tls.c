@@ -54,7 +54,7 @@ static const char *find_part(const struct tls_config *tls)
 	return NULL;
 }
 
-static int complain(struct config *conf, const struct listener_config *listener,
+int config_complain(struct config *conf, const struct listener_config *listener,
 		    const char *option, const char *what)
 {
 	char name[CONFIG_LISTENER_NAME_MAX];
@@ -69,46 +69,52 @@ static int check_on(struct config *conf, const struct listener_config *listener)
 	const struct tls_config *tls = &listener->tls;
 
 	if (listener->socket_path)
-		return complain(conf, listener, tls->certfile ? "certfile" : "psk_hint",
+		return config_complain(conf, listener, tls->certfile ? "certfile" : "psk_hint",
 				"is not for Unix sockets");
 	if (!tls->certfile != !tls->keyfile)
-		return complain(conf, listener, tls->certfile ? "certfile" : "keyfile",
+		return config_complain(conf, listener, tls->certfile ? "certfile" : "keyfile",
 				tls->certfile ? "needs 'keyfile'" : "needs 'certfile'");
 	if (tls->psk_hint && !tls->psk_file)
-		return complain(conf, listener, "psk_hint", "needs 'psk_file'");
+		return config_complain(conf, listener, "psk_hint", "needs 'psk_file'");
 	if (tls->psk_file && !tls->psk_hint)
-		return complain(conf, listener, "psk_file", "needs 'psk_hint'");
+		return config_complain(conf, listener, "psk_file", "needs 'psk_hint'");
 	if (tls->require_certificate && !tls->certfile)
-		return complain(conf, listener, "require_certificate", "needs 'certfile'");
+		return config_complain(conf, listener, "require_certificate", "needs 'certfile'");
 	if (tls->require_certificate && tls->psk_hint)
-		return complain(conf, listener, "require_certificate",
+		return config_complain(conf, listener, "require_certificate",
 				"leaves nobody who could use 'psk_hint'");
 	if (tls->require_certificate && !tls->cafile && !tls->capath)
-		return complain(conf, listener, "require_certificate",
+		return config_complain(conf, listener, "require_certificate",
 				"needs 'cafile' or 'capath'");
 	if (tls->crlfile && !tls->require_certificate)
-		return complain(conf, listener, "crlfile", "needs 'require_certificate true'");
+		return config_complain(conf, listener, "crlfile", "needs 'require_certificate true'");
 	if (tls->use_subject && !tls->require_certificate)
-		return complain(conf, listener, "use_subject_as_username",
+		return config_complain(conf, listener, "use_subject_as_username",
 				"needs 'require_certificate true'");
 	if (tls->use_identity && !tls->require_certificate && !tls->psk_hint)
-		return complain(conf, listener, "use_identity_as_username",
+		return config_complain(conf, listener, "use_identity_as_username",
 				"needs 'require_certificate true' or 'psk_hint'");
 	if (tls->use_identity && tls->use_subject)
-		return complain(conf, listener, "use_identity_as_username",
+		return config_complain(conf, listener, "use_identity_as_username",
 				"contradicts 'use_subject_as_username'");
 	return 0;
 }
 
 int config_check_tls(struct config *conf, const struct listener_config *listener)
 {
+	struct tls_config tls = listener->tls;
 	const char *part;
 
 	if (tls_config_on(&listener->tls))
 		return check_on(conf, listener);
-	part = find_part(&listener->tls);
+	/* What a proxy tells of its clients' TLS, see config_proxy.c */
+	if (listener->proxy_protocol) {
+		tls.require_certificate = false;
+		tls.use_identity = false;
+	}
+	part = find_part(&tls);
 	if (part)
-		return complain(conf, listener, part,
+		return config_complain(conf, listener, part,
 				"needs 'certfile' and 'keyfile', or 'psk_hint'");
 	return 0;
 }

@@ -37,6 +37,7 @@
  * @in: received, not handled
  * @out: not sent
  * @request: being worked on; nothing is read meanwhile
+ * @peer: who it is
  * @ending: no more is read; closed when @out is sent
  */
 struct control_connection {
@@ -47,6 +48,7 @@ struct control_connection {
 	struct buffer in;
 	struct buffer out;
 	struct control_request *request;
+	struct ucred peer;
 	bool ending;
 };
 
@@ -162,7 +164,9 @@ static void run_command(struct control_connection *connection, json_t *arguments
 		json_decref(arguments);
 		return;
 	}
-	*request = (struct control_request){ connection->control->broker, connection, arguments };
+	*request = (struct control_request){
+		connection->control->broker, connection, arguments, connection->peer,
+	};
 	connection->request = request;
 	command->run(request);
 }
@@ -328,20 +332,19 @@ static bool has_group(int fd, gid_t wanted)
 	return false;
 }
 
-static bool allowed(const struct control *control, int fd)
+static bool allowed(const struct control *control, int fd, struct ucred *cred)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
+	socklen_t len = sizeof(*cred);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, cred, &len))
 		return false;
-	if (!cred.uid || cred.uid == geteuid())
+	if (!cred->uid || cred->uid == geteuid())
 		return true;
 	return control->has_group &&
-	       (cred.gid == control->group || has_group(fd, control->group));
+	       (cred->gid == control->group || has_group(fd, control->group));
 }
 
-static int connection_new(struct control *control, int fd)
+static int connection_new(struct control *control, int fd, const struct ucred *peer)
 {
 	struct control_connection *connection = calloc(1, sizeof(*connection));
 
@@ -350,6 +353,7 @@ static int connection_new(struct control *control, int fd)
 	connection->source.handle = connection_event;
 	connection->control = control;
 	connection->fd = fd;
+	connection->peer = *peer;
 	if (mainloop_watch(control->loop, fd, EPOLLIN, &connection->source)) {
 		free(connection);
 		return -ENOMEM;
@@ -389,6 +393,7 @@ static void accept_one(struct event_source *source, uint32_t events)
 {
 	struct control *control = container_of(source, struct control, source);
 	int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct ucred peer;
 
 	(void)events;
 	if (fd < 0) {
@@ -396,12 +401,12 @@ static void accept_one(struct event_source *source, uint32_t events)
 			pause_accepting(control, errno);
 		return;
 	}
-	if (!allowed(control, fd))
+	if (!allowed(control, fd, &peer))
 		turn_away(fd, "not permitted: only root and mqttd's user may do this, "
 			  "and the members of its control_socket_group");
 	else if (control->count >= CONNECTIONS_MAX)
 		turn_away(fd, "too many control connections");
-	else if (connection_new(control, fd))
+	else if (connection_new(control, fd, &peer))
 		turn_away(fd, "out of memory");
 }
 

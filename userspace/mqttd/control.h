@@ -11,6 +11,7 @@
 #define MQTTD_CONTROL_H
 
 #include <jansson.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct broker;
@@ -23,6 +24,7 @@ struct mainloop;
  * @broker: whose
  * @connection: who asks; NULL once the connection has ended
  * @arguments: the request, an object
+ * @peer: who has connected, when it did
  *
  * Belongs to the command until it answers, in its function or later.
  */
@@ -30,6 +32,7 @@ struct control_request {
 	struct broker *broker;
 	struct control_connection *connection;
 	json_t *arguments;
+	struct ucred peer;
 };
 
 /**

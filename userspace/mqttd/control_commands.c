@@ -4,12 +4,17 @@
  *
  *   dataplane-show              the data plane, by listener
  *   dataplane-set   plane       "kernel" or "user": move all clients there
+ *   ban-...                     see control_bans.c
  *   session-...                 see control_sessions.c
+ *   role-, grant-, user-, group-...  see control_roles.c, control_holders.c
+ *   acl-test                    see control_acl.c
  */
 #include <string.h>
 
 #include "broker.h"
 #include "control.h"
+#include "control_bans.h"
+#include "control_roles.h"
 #include "control_sessions.h"
 #include "listener.h"
 #include "switchover.h"
@@ -106,10 +111,33 @@ static void dataplane_set(struct control_request *request)
 const struct control_command control_commands[] = {
 	{ "dataplane-show", dataplane_show },
 	{ "dataplane-set", dataplane_set },
+	{ "ban-add", control_ban_add },
+	{ "ban-del", control_ban_del },
+	{ "ban-show", control_ban_show },
 	{ "session-list", control_session_list },
 	{ "session-show", control_session_show },
 	{ "session-kick", control_session_kick },
 	{ "session-delete", control_session_delete },
 	{ "session-incidents", control_session_incidents },
+	{ "role-list", control_role_list },
+	{ "role-show", control_role_show },
+	{ "role-add", control_role_add },
+	{ "role-set", control_role_set },
+	{ "role-del", control_role_del },
+	{ "role-default", control_role_default },
+	{ "grant-add", control_grant_add },
+	{ "grant-set", control_grant_set },
+	{ "grant-del", control_grant_del },
+	{ "user-list", control_user_list },
+	{ "user-show", control_user_show },
+	{ "user-add", control_user_add },
+	{ "user-set", control_user_set },
+	{ "user-del", control_user_del },
+	{ "group-list", control_group_list },
+	{ "group-show", control_group_show },
+	{ "group-add", control_group_add },
+	{ "group-set", control_group_set },
+	{ "group-del", control_group_del },
+	{ "acl-test", control_acl_test },
 	{ }
 };

@@ -247,7 +247,7 @@ static void describe_client(json_t *object, const struct client *client)
 	u64 now = timer_now();
 
 	put_text(object, "transport", client->conn.transport->name);
-	if (client->conn.transport == &transport_tls)
+	if (client->conn.tls)
 		describe_tls(object, client);
 
 	put_count(object, "connected-for", (now - client->since) / 1000);

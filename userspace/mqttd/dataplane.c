@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The daemon's side of the kernel's router. One netlink socket owns the
- * router; it ends with the process. Workers have sockets of their own, as long
- * as the process is allowed to use them; else they take turns on the owner.
+ * router; it ends with the process. The process may use no other, so workers take
+ * turns on it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,6 +18,7 @@
 #include "dataplane.h"
 #include "log.h"
 #include "netlink.h"
+#include "router_helper.h"
 #include "transport.h"
 #include "worker.h"
 
@@ -46,7 +47,10 @@ static const char *advice(int err)
 		return "load the module first (modprobe mqtt, or insmod mqtt.ko)";
 	case -EPERM:
 	case -EACCES:
-		return "mqttd needs CAP_NET_ADMIN, and does not have it";
+		return "mqttd needs CAP_NET_ADMIN, and did not have it when it began";
+	case -ECONNRESET:
+	case -ETIMEDOUT:
+		return "mqttd-router does not answer: a restart makes another one";
 	case -EEXIST:
 	case -EBUSY:
 		return "another daemon owns the router of this network namespace";
@@ -55,14 +59,14 @@ static const char *advice(int err)
 	}
 }
 
-/* @nl is NULL if there is no way to talk to the module at all. */
-static void explain(char *why, const struct mqtt_nl *nl, int err)
+/* @said: by the kernel, "": there was no way to ask it. */
+static void explain(char *why, const char *said, int err)
 {
 	const char *what = strerror(-err);
 
-	if (nl && *mqtt_nl_error(nl))
-		what = mqtt_nl_error(nl);
-	else if (!nl && err == -ENOENT)
+	if (*said)
+		what = said;
+	else if (err == -ENOENT)
 		what = "the module mqtt is not loaded";
 	snprintf(why, DATAPLANE_WHY_MAX, "%s; %s", what, advice(err));
 }
@@ -105,7 +109,6 @@ void dataplane_reload(struct broker *broker)
 static int open_port(struct broker *broker, struct mqtt_nl *owner, struct worker *worker)
 {
 	int64_t limit = broker->conf->output_bytes * PORT_BACKLOGS;
-	struct mqtt_nl *own;
 	uint32_t id;
 	int fd, err;
 
@@ -113,13 +116,9 @@ static int open_port(struct broker *broker, struct mqtt_nl *owner, struct worker
 	err = mqtt_nl_port_add(owner, limit, &id, &fd);
 	if (err)
 		return err;
-	if (mqtt_nl_open(&own))
-		own = NULL;
-	err = port_open(worker, id, fd, own);
-	if (err) {
-		mqtt_nl_close(own);
+	err = port_open(worker, id, fd);
+	if (err)
 		close(fd);
-	}
 	return err;
 }
 
@@ -151,35 +150,58 @@ static void end(struct broker *broker, struct dataplane *dp)
 	free(dp);
 }
 
+/* By ourselves, while we may, or by the process that still may. */
+static int make_router(struct broker *broker, struct mqtt_nl **nl, char *why)
+{
+	const struct mqtt_nl_router router = dataplane_router_limits(broker->conf);
+	char said[DATAPLANE_WHY_MAX / 2];
+	int err;
+
+	if (broker->helpers.router_fd < 0) {
+		err = mqtt_nl_open(nl);
+		if (!err)
+			err = mqtt_nl_router_new(*nl, &router);
+		if (err)
+			explain(why, *nl ? mqtt_nl_error(*nl) : "", err);
+	} else {
+		err = router_helper_ask(broker->helpers.router_fd, nl, said, sizeof(said));
+		if (err)
+			explain(why, said, err);
+		else
+			err = mqtt_nl_router_set(*nl, &router);
+		if (err && *nl)
+			explain(why, mqtt_nl_error(*nl), err);
+	}
+	return err;
+}
+
 int dataplane_start(struct broker *broker, char *why)
 {
 	struct dataplane *dp = calloc(1, sizeof(*dp));
-	int err = dp ? mqtt_nl_open(&dp->nl) : -ENOMEM;
 	struct mqtt_nl_limits limits;
-	struct mqtt_nl_router router;
+	int err;
 
-	if (err) {
-		explain(why, NULL, err);
-		free(dp);
-		return err;
+	if (!dp) {
+		explain(why, "", -ENOMEM);
+		return -ENOMEM;
 	}
 	pthread_mutex_init(&dp->lock, NULL);
-	router = dataplane_router_limits(broker->conf);
 	limits = dataplane_limits(broker->conf);
 	memcpy(&dp->limits, &limits, sizeof(limits));
-	err = mqtt_nl_router_new(dp->nl, &router);
-	if (!err) {
-		broker->dataplane = dp;
-		err = open_ports(broker, dp->nl);
-	}
-	if (!err)
-		err = agent_enter(broker);
+	err = make_router(broker, &dp->nl, why);
 	if (err) {
-		explain(why, dp->nl, err);
 		end(broker, dp);
 		return err;
 	}
-	return 0;
+	broker->dataplane = dp;
+	err = open_ports(broker, dp->nl);
+	if (!err)
+		err = agent_enter(broker);
+	if (err) {
+		explain(why, mqtt_nl_error(dp->nl), err);
+		end(broker, dp);
+	}
+	return err;
 }
 
 /* What the router counts, in the daemon's terms. A ping has two bytes. */
@@ -258,86 +280,38 @@ void dataplane_stop(struct broker *broker, bool lost)
 
 /* Requests */
 
-static struct mqtt_nl *request_begin(struct worker *worker)
-{
-	struct dataplane *dp = worker->broker->dataplane;
-
-	if (worker->port.nl)
-		return worker->port.nl;
-	pthread_mutex_lock(&dp->lock);
-	return dp->nl;
-}
-
-/*
- * The log gets a line unless @err is 0 or @quiet. Returns whether the request is
- * to be made again: the worker's own socket is not good enough.
- */
-static bool request_again(struct worker *worker, struct mqtt_nl *nl, int err, int quiet,
-			  const char *what)
-{
-	bool again = err == -EPERM && nl == worker->port.nl;
-
-	if (err && err != quiet && !again)
-		log_limited(LOG_TYPE_ERROR, "Error: kernel data plane: %s: %s.", what,
-			    mqtt_nl_error(nl));
-	if (nl != worker->port.nl)
-		pthread_mutex_unlock(&worker->broker->dataplane->lock);
-	if (again) {
-		mqtt_nl_close(worker->port.nl);
-		worker->port.nl = NULL;
-	}
-	return again;
-}
-
 int dataplane_attach(struct worker *worker, struct mqtt_nl_attach *attach, uint32_t *peer)
 {
-	struct mqtt_nl *nl;
 	int err;
 
 	attach->port = attach->fd < 0 ? worker->port.id : 0;
-	do {
-		nl = request_begin(worker);
-		err = mqtt_nl_peer_attach(nl, attach, peer);
-	} while (request_again(worker, nl, err, err == -EBUSY ? err : -ENOTCONN,
-			       "it does not take a client"));
-	return err;
+	err = mqtt_nl_peer_attach(owner_begin(worker->broker), attach, peer);
+	return owner_end(worker->broker, err, err == -EBUSY ? err : -ENOTCONN,
+			 "it does not take a client");
 }
 
 int dataplane_host(struct worker *worker, uint32_t peer)
 {
-	struct mqtt_nl *nl;
-	int err;
+	struct mqtt_nl *nl = owner_begin(worker->broker);
 
-	do {
-		nl = request_begin(worker);
-		err = mqtt_nl_peer_host(nl, peer, worker->port.id);
-	} while (request_again(worker, nl, err, -ENOBUFS, "it does not give a client back"));
-	return err;
+	return owner_end(worker->broker, mqtt_nl_peer_host(nl, peer, worker->port.id), -ENOBUFS,
+			 "it does not give a client back");
 }
 
 int dataplane_detach(struct worker *worker, uint32_t peer)
 {
-	struct mqtt_nl *nl;
-	int err;
+	struct mqtt_nl *nl = owner_begin(worker->broker);
 
-	do {
-		nl = request_begin(worker);
-		err = mqtt_nl_peer_detach(nl, peer);
-	} while (request_again(worker, nl, err, -ENOENT, "it does not let go of a client"));
-	return err;
+	return owner_end(worker->broker, mqtt_nl_peer_detach(nl, peer), -ENOENT,
+			 "it does not let go of a client");
 }
 
 static int peer_set(struct worker *worker, uint32_t peer, const struct mqtt_nl_peer_set *set,
 		    int quiet, const char *what)
 {
-	struct mqtt_nl *nl;
-	int err;
+	struct mqtt_nl *nl = owner_begin(worker->broker);
 
-	do {
-		nl = request_begin(worker);
-		err = mqtt_nl_peer_set(nl, peer, set);
-	} while (request_again(worker, nl, err, quiet, what));
-	return err;
+	return owner_end(worker->broker, mqtt_nl_peer_set(nl, peer, set), quiet, what);
 }
 
 static int set_hold(struct worker *worker, uint32_t peer, uint8_t hold, int quiet,
@@ -381,11 +355,11 @@ int dataplane_give_acls(struct worker *worker, uint32_t peer, const uint32_t *id
 	return peer_set(worker, peer, &set, -ENOENT, "it does not change permissions");
 }
 
-int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
-		      size_t n)
+int dataplane_acl_set(struct broker *broker, uint32_t id, uint8_t fallback,
+		      const struct mqtt_nl_acl_rule *rules, size_t n)
 {
 	struct mqtt_nl *nl = owner_begin(broker);
-	int err = mqtt_nl_acl_set(nl, id, MQTT_ACL_ACTION_PASS, rules, n);
+	int err = mqtt_nl_acl_set(nl, id, fallback, rules, n);
 
 	/* The caller says whom it concerns. */
 	return owner_end(broker, err, err, NULL);
@@ -402,15 +376,13 @@ void dataplane_stats(struct worker *worker, struct stats *sum)
 {
 	struct broker *broker = worker->broker;
 	struct mqtt_nl *nl;
-	int err;
 
 	stats_sum(sum, &broker->routed);
 	if (!broker->dataplane)
 		return;
-	do {
-		nl = request_begin(worker);
-		err = mqtt_nl_stats_get(nl, add_counters, sum);
-	} while (request_again(worker, nl, err, 0, "it does not tell its counters"));
+	nl = owner_begin(broker);
+	owner_end(broker, mqtt_nl_stats_get(nl, add_counters, sum), 0,
+		  "it does not tell its counters");
 }
 
 /* Subscriptions */
@@ -438,10 +410,9 @@ static int request(struct worker *worker, const struct conn *conn, sub_request c
 	/* What was published before has the subscriptions of before. */
 	port_flush(worker);
 	if (count) {
-		do {
-			nl = request_begin(worker);
-			err = call(nl, conn->peer, list, count);
-		} while (request_again(worker, nl, err, 0, "subscriptions"));
+		nl = owner_begin(worker->broker);
+		err = owner_end(worker->broker, call(nl, conn->peer, list, count), 0,
+				"subscriptions");
 	}
 	free(list);
 	return err;

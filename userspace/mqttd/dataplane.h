@@ -71,8 +71,8 @@ int dataplane_hold(struct worker *worker, uint32_t peer);
  * there is a router; not of two threads with one @id at a time. That a set is refused
  * is the caller's to log.
  */
-int dataplane_acl_set(struct broker *broker, uint32_t id, const struct mqtt_nl_acl_rule *rules,
-		      size_t n);
+int dataplane_acl_set(struct broker *broker, uint32_t id, uint8_t fallback,
+		      const struct mqtt_nl_acl_rule *rules, size_t n);
 int dataplane_acl_del(struct broker *broker, uint32_t id);
 
 /* A peer has these sets now, MQTT_PEER_ACLS_MAX with 0 behind the last one. */

@@ -3,8 +3,8 @@
  * CONNECT, MQTT 3.1.
  *
  *   parse ──> checks ──> who is it? ──> the session ──> CONNACK
- *                        threads that   another         the store
- *                        hash           connection
+ *                        mqttd-auth     another         the store
+ *                                       connection
  *
  * Each step may have to wait for what stands below it. The packet is gone by
  * then; what is needed of it is in the client.
@@ -21,11 +21,15 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_attempt.h"
+#include "client_expiry.h"
+#include "client_grant.h"
 #include "client_plane.h"
 #include "connack.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 #include "stats.h"
@@ -228,11 +232,19 @@ static void refuse_packet(struct client *client, int err, const char *why)
 static enum auth_result authenticate(struct client *client,
 				     const struct packet_connect *connect)
 {
+	enum auth_result result;
+	char *id;
+
 	if (client->identified)
 		return AUTH_OK;
-	return auth_check(client->worker->broker->auth, client, client->username,
-			  connect->has_password ? connect->password.data : NULL,
-			  connect->password.len);
+	id = text_of(connect->client_id);
+	if (!id)
+		return AUTH_UNAVAILABLE;
+	result = auth_check(client->worker->broker->auth, client, id, client->username,
+			    connect->has_password ? connect->password.data : NULL,
+			    connect->password.len);
+	free(id);
+	return result;
 }
 
 void handle_connect(struct client *client, struct packet *packet)
@@ -263,10 +275,15 @@ void handle_connect(struct client *client, struct packet *packet)
 	if (!check_prefix(client))
 		return;
 	client->state = CLIENT_WAITING;
+	if (!client_attempt_begin(client, connect.has_password)) {
+		if (connect.has_password)
+			explicit_bzero((void *)connect.password.data, connect.password.len);
+		return;
+	}
 	result = authenticate(client, &connect);
 	if (connect.has_password)
 		explicit_bzero((void *)connect.password.data, connect.password.len);
-	if (result == AUTH_PENDING)
+	if (result == AUTH_PENDING || client_attempt_result(client, result))
 		client_hold(client, HOLD_AUTH);
 	else
 		handler_connect_auth(client, result);
@@ -280,20 +297,44 @@ static void drop_will_if_denied(struct client *client)
 	client->will = NULL;
 }
 
+static void note_failure(struct client *client, const char *why)
+{
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_AUTH_FAILED, .why = why, .method = "password" });
+}
+
 /* The operator is told which user; clients know, or are not to. */
 static void refuse_user(struct client *client, u8 code, const char *why, const char *who)
 {
-	char detail[256];
+	const char *name = client->username ? client->username : "";
+	const char *more = client->auth_why;
+	char detail[512];
 
-	snprintf(detail, sizeof(detail), "%s '%s'", who, client->username);
+	snprintf(detail, sizeof(detail), "%s '%.200s'%s%s", who, name,
+		 more && strcmp(more, why) ? ": " : "", more && strcmp(more, why) ? more : "");
+	note_failure(client, why);
 	connack_refuse_detail(client, code, why, detail);
+}
+
+/* As whom it is let in says which client ids it may have. */
+static bool check_bound(struct client *client)
+{
+	const struct listener_config *listener = client->endpoint->conf;
+
+	if (!listener->require_username_as_clientid ||
+	    (client->username && !strcmp(client->username, client->id)))
+		return true;
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_NOT_OWNER, .why = "the client identifier is not the user name" });
+	return refuse(client, REASON_CLIENT_ID, "the client identifier is not the user name");
 }
 
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
 	case AUTH_OK:
-		if (client_acl_refresh(client))
+		if (!client_grant_apply(client) || !check_prefix(client) ||
+		    !check_bound(client) || client_acl_refresh(client))
 			break;
 		drop_will_if_denied(client);
 		handler_connect_claim(client);
@@ -302,8 +343,11 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 		refuse_user(client, REASON_CREDENTIALS, "bad user name or password",
 			    "bad user name or password, user");
 		break;
+	case AUTH_UNAVAILABLE:
+		connack_refuse(client, REASON_UNAVAILABLE, "it cannot be found out who it is");
+		break;
 	case AUTH_BUSY:
-		connack_refuse(client, REASON_BUSY, "too many passwords are being checked");
+		connack_refuse(client, REASON_BUSY, "too many clients are being checked");
 		break;
 	default:
 		if (client->username) {
@@ -311,6 +355,7 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 				    "the listener has no password_file for user");
 			break;
 		}
+		note_failure(client, "no user name");
 		connack_refuse(client, REASON_NOT_AUTHORIZED,
 			       "no user name, and anonymous clients are not allowed");
 		break;
@@ -334,6 +379,14 @@ static bool wait_for_store(struct client *client)
 	return true;
 }
 
+/* Client ids are no secrets: who has the wrong name is told. */
+static void refuse_others(struct client *client)
+{
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_NOT_OWNER, .why = "the session is another user's" });
+	connack_refuse(client, REASON_CLIENT_ID, "the session is another user's");
+}
+
 void handler_connect_claim(struct client *client)
 {
 	u64 ticket;
@@ -343,6 +396,10 @@ void handler_connect_claim(struct client *client)
 	if (client->session || wait_for_store(client))
 		return;
 	err = session_claim(client, &ticket);
+	if (err == -EPERM) {
+		refuse_others(client);
+		return;
+	}
 	if (err && err != -EINPROGRESS) {
 		client_close(client, err == -ESTALE ? CLOSE_TAKEN_OVER : CLOSE_NO_MEMORY, NULL);
 		return;
@@ -382,7 +439,9 @@ void handler_connect_finish(struct client *client)
 		return;
 	client->state = CLIENT_CONNECTED;
 	log_connected(client);
+	client_attempt_connected(client);
 	client_keepalive_start(client);
+	client_expiry_start(client);
 	/* In this order: what comes for the session while it becomes a peer comes once. */
 	session_online(client);
 	client_plane_join(client);

@@ -16,12 +16,13 @@
 
 #include "broker.h"
 #include "client.h"
-#include "acl.h"
+#include "client_roles.h"
 #include "handler.h"
 #include "listener.h"
 #include "log.h"
 #include "message.h"
 #include "publish.h"
+#include "security.h"
 #include "session.h"
 #include "stats.h"
 #include "store.h"
@@ -122,7 +123,7 @@ static u8 check(struct client *client, const struct mqtt_publish *pub)
 {
 	u8 code = check_payload(client, pub);
 
-	if (!code && !acl_allows(client->rules, ACL_WRITE, pub->topic, pub->topic_len))
+	if (!code && !client_may(client, ACL_WRITE, pub->topic, pub->topic_len))
 		code = REASON_NOT_AUTHORIZED;
 	return code;
 }
@@ -279,6 +280,10 @@ static void deny(struct client *client, const struct mqtt_publish *pub, u8 code)
 		    "Denied PUBLISH from %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
 		    client_name(client), pub->qos, pub->retain, pub->topic_len, pub->topic,
 		    pub->payload_len, reason_name(code));
+	if (code == REASON_NOT_AUTHORIZED)
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_DENIED, .why = "not allowed", .access = "publish",
+			.topic = pub->topic, .topic_len = pub->topic_len });
 	if (pub->qos && client_take_quota(client))
 		answer(client, pub, code, 0);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client.h"
+#include "client_roles.h"
 #include "handler.h"
 #include "log.h"
 #include "replay.h"
@@ -29,6 +30,18 @@ static bool wants_retained(const struct session_filter *f)
 	}
 }
 
+static void check_permission(struct client *client, struct session_filter *f)
+{
+	size_t topic_len;
+	const u8 *topic;
+
+	if (f->code >= SESSION_SUB_FAILURE)
+		return;
+	subscribe_split(f->filter, f->len, &topic, &topic_len);
+	if (!client_may_subscribe(client, topic, topic_len))
+		f->code = REASON_NOT_AUTHORIZED;
+}
+
 void handle_subscribe(struct client *client, struct packet *packet)
 {
 	struct session_filter *filters;
@@ -43,6 +56,8 @@ void handle_subscribe(struct client *client, struct packet *packet)
 		log_limited(LOG_TYPE_SUBSCRIBE, "%s %u %.*s", client->id,
 			    filters[i].options & FILTER_QOS, (int)filters[i].len,
 			    filters[i].filter);
+	for (i = 0; i < list.n; i++)
+		check_permission(client, &filters[i]);
 	ticket = session_subscribe(client, filters, list.n);
 	handler_ack(client, MQTT_PKT_SUBACK, &list, filters, ticket);
 	for (i = 0; i < list.n && !client->closing; i++)

@@ -13,12 +13,15 @@
 #include <linux/container_of.h>
 
 #include "address.h"
+#include "bans.h"
 #include "broker.h"
 #include "client.h"
 #include "connection_rate.h"
 #include "incidents.h"
 #include "listener.h"
 #include "log.h"
+#include "networks.h"
+#include "security.h"
 #include "timer.h"
 #include "worker.h"
 
@@ -96,6 +99,12 @@ static void pause_accepting(struct listener *listener, int err)
 		worker_unwatch(worker, listener->fd);
 }
 
+bool endpoint_forwards(const struct endpoint *endpoint, const struct sockaddr *address)
+{
+	return endpoint->conf->protocol == PROTOCOL_WEBSOCKETS &&
+	       networks_have(endpoint->trusted, address);
+}
+
 /* Who comes waits in the backlog until others are through. */
 static bool wait_for_handshakes(struct listener *listener)
 {
@@ -142,12 +151,37 @@ struct refusal {
 	const char *what;
 };
 
-static const struct refusal refusals[] = {
-	{ STAT_REFUSED_LISTENER, LOG_TYPE_NOTICE, "max_connections exceeded" },
-	{ STAT_REFUSED_TOTAL, LOG_TYPE_NOTICE, "max_connections_total exceeded" },
-	{ STAT_REFUSED_RATE, LOG_TYPE_NOTICE, "connection_rate exceeded" },
-	{ STAT_REFUSED_MEMORY, LOG_TYPE_ERROR, "no memory" },
+enum {
+	REFUSED_LISTENER,
+	REFUSED_TOTAL,
+	REFUSED_RATE,
+	REFUSED_BANNED,
+	REFUSED_PROXY,
+	REFUSED_MEMORY,
 };
+
+static const struct refusal refusals[] = {
+	[REFUSED_LISTENER] = { STAT_REFUSED_LISTENER, LOG_TYPE_NOTICE, "max_connections exceeded" },
+	[REFUSED_TOTAL] = { STAT_REFUSED_TOTAL, LOG_TYPE_NOTICE,
+			    "max_connections_total exceeded" },
+	[REFUSED_RATE] = { STAT_REFUSED_RATE, LOG_TYPE_NOTICE, "connection_rate exceeded" },
+	[REFUSED_BANNED] = { STAT_REFUSED_BANNED, LOG_TYPE_NOTICE, "the address is banned" },
+	[REFUSED_PROXY] = { STAT_REFUSED_PROXY, LOG_TYPE_NOTICE,
+			    "it is no proxy in proxy_trusted" },
+	[REFUSED_MEMORY] = { STAT_REFUSED_MEMORY, LOG_TYPE_ERROR, "no memory" },
+};
+
+static const struct refusal *refusal_of_rate(const struct worker *worker,
+					     const struct sockaddr *address)
+{
+	const struct broker *broker = worker->broker;
+	uint64_t rate = broker->conf->connection_rate;
+
+	if (rate && address->sa_family != AF_UNIX &&
+	    !connection_rate_allows(broker->listeners->rate, address, rate, worker->now))
+		return &refusals[REFUSED_RATE];
+	return NULL;
+}
 
 static const struct refusal *find_refusal(const struct listener *listener,
 					  const struct sockaddr *address)
@@ -157,16 +191,41 @@ static const struct refusal *find_refusal(const struct listener *listener,
 	const struct config *conf = worker->broker->conf;
 	int64_t max = endpoint->conf->max_connections;
 
+	if (bans_refuse(worker->broker->bans, address))
+		return &refusals[REFUSED_BANNED];
 	if (max >= 0 && __atomic_load_n(&endpoint->connections, __ATOMIC_RELAXED) >= max)
-		return &refusals[0];
+		return &refusals[REFUSED_LISTENER];
 	max = conf->max_connections_total;
 	if (max >= 0 && count_connections(worker->broker) >= max)
-		return &refusals[1];
-	if (conf->connection_rate && address->sa_family != AF_UNIX &&
-	    !connection_rate_allows(listener->all->rate, address, conf->connection_rate,
-				    worker->now))
-		return &refusals[2];
-	return NULL;
+		return &refusals[REFUSED_TOTAL];
+	/* These tell later who they are from. */
+	if (endpoint->conf->proxy_protocol)
+		return networks_have(endpoint->trusted, address) ? NULL : &refusals[REFUSED_PROXY];
+	return endpoint_forwards(endpoint, address) ? NULL : refusal_of_rate(worker, address);
+}
+
+static void count_refusal(struct worker *worker, const struct refusal *refusal,
+			  const char *address)
+{
+	stats_add(&worker->stats, STAT_CONNECTIONS_REFUSED, 1);
+	stats_add(&worker->stats, refusal->stat, 1);
+	if (refusal->stat == STAT_REFUSED_BANNED)
+		security_event(worker->broker->security, &(struct security_event){
+			.kind = SECURITY_BANNED, .why = "refused", .address = address });
+}
+
+const char *listener_refuses(struct worker *worker, const struct sockaddr *address)
+{
+	const struct refusal *refusal = refusal_of_rate(worker, address);
+	char text[ADDRESS_MAX];
+
+	if (bans_refuse(worker->broker->bans, address))
+		refusal = &refusals[REFUSED_BANNED];
+	if (!refusal)
+		return NULL;
+	address_format(text, address);
+	count_refusal(worker, refusal, text);
+	return refusal->what;
 }
 
 static void refuse(struct worker *worker, const struct refusal *refusal,
@@ -176,10 +235,9 @@ static void refuse(struct worker *worker, const struct refusal *refusal,
 	struct log_limit *limit = &limits[refusal - refusals];
 	char text[ADDRESS_MAX];
 
-	stats_add(&worker->stats, STAT_CONNECTIONS_REFUSED, 1);
-	stats_add(&worker->stats, refusal->stat, 1);
-	__atomic_store_n(&limit->what, refusal->what, __ATOMIC_RELAXED);
 	address_format(text, address);
+	count_refusal(worker, refusal, text);
+	__atomic_store_n(&limit->what, refusal->what, __ATOMIC_RELAXED);
 	incidents_note(worker->broker->incidents, NULL, text, refusal->what, NULL);
 	if (log_allowed(limit, refusal->type))
 		log_printf(refusal->type, "Client connection from %s denied: %s.", text,
@@ -199,7 +257,7 @@ static void admit(struct listener *listener, int fd, const struct sockaddr *addr
 		err = client_new(worker, listener->endpoint, fd, address, len);
 		if (!err)
 			return;
-		refusal = &refusals[3];
+		refusal = &refusals[REFUSED_MEMORY];
 	}
 	/* At the end of the broker nobody makes handshakes any more. */
 	if (err != -ESHUTDOWN)

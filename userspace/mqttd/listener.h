@@ -13,6 +13,8 @@
 #include "config.h"
 
 struct broker;
+struct networks;
+struct sockaddr;
 struct tls;
 struct worker;
 
@@ -20,6 +22,7 @@ struct worker;
  * struct endpoint - a listener as configured
  * @conf: settings
  * @tls: what it has for TLS, or NULL
+ * @trusted: proxies that are believed, or NULL
  * @handshakes: connections that are not through with theirs; any thread
  * @connections: open ones; any worker
  * @offloaded: of these, where the kernel has the connection
@@ -29,6 +32,7 @@ struct worker;
 struct endpoint {
 	const struct listener_config *conf;
 	struct tls *tls;
+	struct networks *trusted;
 	uint32_t handshakes;
 	uint32_t connections;
 	uint32_t offloaded;
@@ -51,6 +55,18 @@ int listeners_open(struct broker *broker, struct listeners **listeners);
 
 /* After the workers have ended, or before they have begun. NULL is fine. */
 void listeners_close(struct listeners *listeners);
+
+/* Will who connects from there tell in an HTTP request who it is from? */
+bool endpoint_forwards(const struct endpoint *endpoint, const struct sockaddr *address);
+
+/**
+ * listener_refuses() - may somebody connect from there?
+ * @worker: whose client it is to be
+ * @address: that was not known when the connection was accepted
+ *
+ * Return: NULL, or why not, a constant text; this is counted.
+ */
+const char *listener_refuses(struct worker *worker, const struct sockaddr *address);
 
 /* Below: between listener.c and listener_open.c. */
 

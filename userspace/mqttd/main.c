@@ -2,7 +2,8 @@
 /*
  * From the start to the end of the process.
  *
- * What takes root's privileges comes first: sockets, the pid file, the kernel's
+ * Other processes come first, while there is nothing that they should not have. Then
+ * what takes root's privileges: sockets, the pid file, the kernel's
  * router. What comes after they are dropped has the files that it makes, and sees
  * at the start whether it may read those that a reload is to read again. Threads
  * come last.
@@ -23,6 +24,8 @@
 #include "privileges.h"
 #include "process.h"
 #include "reload.h"
+#include "sandbox.h"
+#include "security.h"
 #include "systemd.h"
 
 static int drop_privileges(struct daemon *daemon)
@@ -42,11 +45,26 @@ static int drop_privileges(struct daemon *daemon)
 				   who.name, strerror(-err));
 			return err;
 		}
+		err = security_give(daemon->broker->security, who.uid, who.gid);
+		if (err) {
+			log_printf(LOG_TYPE_ERROR,
+				   "Error: cannot give the security_log to user '%s': %s.",
+				   who.name, strerror(-err));
+			return err;
+		}
 	}
 	err = daemon_give_control(daemon, &who);
 	if (err)
 		return err;
-	return privileges_drop(&who, broker_wants_kernel(daemon->broker));
+	err = privileges_drop(&who, false);
+	if (err || !conf->seccomp)
+		return err;
+	err = sandbox_daemon(conf->log_dests & LOG_DEST_SYSLOG || daemon->args->daemonise);
+	if (err)
+		log_printf(LOG_TYPE_ERROR,
+			   "Error: no seccomp filter: %s; without one: 'seccomp false'.",
+			   strerror(-err));
+	return err;
 }
 
 /* Everything is open; returns when the process is to end. */
@@ -100,6 +118,7 @@ static int run_unprivileged(struct daemon *daemon, int background)
 static int run(struct config *conf, const struct arguments *args, int background)
 {
 	struct daemon daemon;
+	struct helpers helpers;
 	struct broker broker;
 	int err;
 
@@ -110,9 +129,13 @@ static int run(struct config *conf, const struct arguments *args, int background
 		log_printf(LOG_TYPE_INFORMATION,
 			   "Starting in local only mode. Connections will only be possible from clients running on this machine.");
 	config_check_mosquitto(conf);
-	process_raise_descriptor_limit();
+	config_check_unencrypted(conf);
 	daemon_block_signals();
-	err = broker_open(&broker, conf);
+	err = helpers_fork(&helpers, conf, background >= 0);
+	if (err)
+		return err;
+	process_raise_descriptor_limit();
+	err = broker_open(&broker, conf, &helpers);
 	if (err)
 		return err;
 	rcu_register_thread();
@@ -161,6 +184,7 @@ int main(int argc, char **argv)
 	int err;
 
 	process_keep_memory();
+	process_keep_arguments(argc, argv);
 	arguments_parse(&args, argc, argv);
 	err = reload_config(&conf, &args);
 	if (!err && args.test_config)

@@ -18,7 +18,6 @@
 #include "client_plane.h"
 #include "delivery.h"
 #include "log.h"
-#include "netlink.h"
 #include "port.h"
 #include "port_record.h"
 #include "route.h"
@@ -50,7 +49,7 @@ static void port_event(struct event_source *source, uint32_t events)
 	port_read(container_of(source, struct worker, port_source));
 }
 
-int port_open(struct worker *worker, uint32_t id, int fd, struct mqtt_nl *nl)
+int port_open(struct worker *worker, uint32_t id, int fd)
 {
 	struct port *port = &worker->port;
 	int err;
@@ -67,7 +66,6 @@ int port_open(struct worker *worker, uint32_t id, int fd, struct mqtt_nl *nl)
 	}
 	port->id = id;
 	port->fd = fd;
-	port->nl = nl;
 	return 0;
 }
 
@@ -86,7 +84,6 @@ void port_close(struct worker *worker)
 		return;
 	worker_unwatch(worker, port->fd);
 	close(port->fd);
-	mqtt_nl_close(port->nl);
 	buffer_free(&port->out);
 	hash_clear(&port->peers, leave, NULL);
 	free(port->in);

@@ -23,14 +23,12 @@
 
 struct client;
 struct message;
-struct mqtt_nl;
 struct worker;
 
 /**
  * struct port - embedded in its worker
  * @id: the kernel's number for it, 0 if it is not open
  * @fd: descriptor
- * @nl: for the worker's requests; NULL: they go by the router's owner socket
  * @out: records that are not written yet
  * @in: what was read; @in_size bytes
  * @in_size: room at @in
@@ -41,7 +39,6 @@ struct worker;
 struct port {
 	uint32_t id;
 	int fd;
-	struct mqtt_nl *nl;
 	struct buffer out;
 	uint8_t *in;
 	size_t in_size;
@@ -55,8 +52,8 @@ static inline bool port_is_open(const struct port *port)
 	return port->id;
 }
 
-/* Takes over @fd, and @nl, if it succeeds. Returns 0 or -errno. */
-int port_open(struct worker *worker, uint32_t id, int fd, struct mqtt_nl *nl);
+/* Takes over @fd if it succeeds. Returns 0 or -errno. */
+int port_open(struct worker *worker, uint32_t id, int fd);
 void port_close(struct worker *worker);		/* the clients are not peers any more */
 
 /*

@@ -26,14 +26,17 @@ struct identity {
  */
 int privileges_find(struct identity *who, const char *user);
 
+/* May we make the kernel's router? */
+bool privileges_for_router(void);
+
 /**
  * privileges_drop() - become somebody, with no more power than is needed
  * @who: whom to become
  * @net_admin: CAP_NET_ADMIN stays, if we have it
  *
  * Before there are threads: capabilities are each thread's own. What is run from
- * here on, and we run nothing, cannot gain privileges. Root that stays root keeps
- * its capabilities.
+ * here on, and we run nothing, cannot gain privileges. Root that stays root has what it
+ * takes to use other users' files, and nothing else.
  *
  * Return: 0, or -errno and the log says what is wrong.
  */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -125,6 +126,59 @@ int process_ready(int background)
 		close(null);
 	close(background);
 	return err;
+}
+
+static struct {
+	char *start;
+	size_t size;
+} arguments;
+
+/* They follow each other, as the kernel has put them there. */
+void process_keep_arguments(int argc, char **argv)
+{
+	int i;
+
+	arguments.start = argv[0];
+	for (i = 0; i < argc && argv[i] == arguments.start + arguments.size; i++)
+		arguments.size += strlen(argv[i]) + 1;
+}
+
+void process_name(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+	if (!arguments.size)
+		return;
+	memset(arguments.start, 0, arguments.size);
+	strncpy(arguments.start, name, arguments.size - 1);
+}
+
+/* LeakSanitizer looks into the memory from another process. */
+void process_hide(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	const struct rlimit none = {};
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+int process_forget_files(int fd, bool background)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), err;
+
+	/* Above the three, and out of the way of what is closed */
+	fd = null < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    (background && dup2(null, STDERR_FILENO) < 0)) {
+		err = -errno;
+		close(null);
+		return err;
+	}
+	if ((fd > STDERR_FILENO + 1 && close_range(STDERR_FILENO + 1, fd - 1, 0)) ||
+	    close_range(fd + 1, ~0u, 0))
+		return -errno;
+	return fd;
 }
 
 int process_write_pid(const char *path)

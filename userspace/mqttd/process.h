@@ -5,6 +5,7 @@
 #ifndef MQTTD_PROCESS_H
 #define MQTTD_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Before anything is allocated. */
@@ -33,6 +34,21 @@ int process_to_background(void);
 
 /* All is well: the parent can go, and nobody reads stderr any more. */
 int process_ready(int background);		/* 0 or -errno */
+
+/* Before anything else: what process_name() changes later. */
+void process_keep_arguments(int argc, char **argv);
+
+/* What the process, and this thread, is called, in ps(1). What @argv was is gone. */
+void process_name(const char *name);
+
+/* Others of the same user cannot look into the memory, and there is no core dump. */
+void process_hide(void);
+
+/*
+ * In a child: closes all but @fd, and but standard error if it is not in the background.
+ * Returns its new number, or -errno.
+ */
+int process_forget_files(int fd, bool background);
 
 /* The log says what is wrong. */
 int process_write_pid(const char *path);	/* 0 or -errno */

@@ -42,6 +42,7 @@ static const struct reason_entry {
 	[REASON_USE_ANOTHER]	= { "Use another server", false },
 	[REASON_MOVED]		= { "Server moved", false },
 	[REASON_SHARED]		= { "Shared Subscriptions not supported", false },
+	[REASON_MAX_CONNECT_TIME] = { "Maximum connect time", false },
 	[REASON_SUBSCRIPTION_ID] = { "Subscription Identifiers not supported", false },
 };
 

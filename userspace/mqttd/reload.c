@@ -8,14 +8,16 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "auth.h"
 #include "broker.h"
+#include "certificates.h"
 #include "config.h"
-#include "lines.h"
 #include "listener.h"
 #include "log.h"
 #include "permissions.h"
 #include "process.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "tls.h"
 
 /*
@@ -23,24 +25,25 @@
  * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
-	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
+	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "certificate_warning", "check_retain_source", "connect_timeout", "connection_messages",
+	"connection_rate", "flapping_connects", "max_connect_packet", "max_connections", "max_connections_total",
 	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
 	"max_queued_bytes_total",
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
 	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
 	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
-	"tls_handshake_timeout", "tls_max_handshakes",
+	"tls_handshake_timeout", "tls_max_handshakes", "websockets_headers_size",
 	NULL
 };
 
 /* These are applied to the log, or looked at listener by listener. */
 static const char *const applied[] = {
-	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
+	"acl_file", "allow_anonymous", "allow_unencrypted_passwords", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
-	"psk_file", "psk_hint", "require_certificate", "tls_version",
-	"use_identity_as_username", "use_subject_as_username", "use_username_as_clientid", NULL
+	"psk_file", "psk_hint", "require_certificate", "require_username_as_clientid", "roles",
+	"tls_version", "use_identity_as_username", "use_subject_as_username",
+	"use_username_as_clientid", NULL
 };
 
 /**
@@ -55,8 +58,12 @@ static const struct access_option {
 	int64_t looser;
 } access_options[] = {
 	{ "allow_anonymous", offsetof(struct listener_config, allow_anonymous), true },
+	{ "allow_unencrypted_passwords",
+	  offsetof(struct listener_config, allow_unencrypted), true },
 	{ "allow_zero_length_clientid",
 	  offsetof(struct listener_config, allow_zero_length_clientid), true },
+	{ "require_username_as_clientid",
+	  offsetof(struct listener_config, require_username_as_clientid), false },
 	{ "use_username_as_clientid",
 	  offsetof(struct listener_config, use_username_as_clientid), false },
 };
@@ -92,6 +99,11 @@ int reload_log(const struct config *conf, const struct arguments *args)
 
 	if (args->daemonise && !conf->log_dests_set)
 		log.dests = LOG_DEST_SYSLOG;
+	if (log.dests & LOG_DEST_SYSLOG && sandbox_bars_syslog()) {
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: log_dest syslog takes a restart, as seccomp has not allowed for it.");
+		log.dests &= ~LOG_DEST_SYSLOG;
+	}
 	err = log_configure(&log);
 	if (err)
 		log_printf(LOG_TYPE_ERROR, "Error: cannot open log file %s: %s.", log.file,
@@ -187,12 +199,34 @@ static bool restrictions_differ(const struct listener_config *now,
 		takes_restart("password_file", now);
 		differ = true;
 	}
+	if (strings_differ(now->auth_methods, fresh->auth_methods))
+		differ = true;
+	if (now->roles != fresh->roles) {
+		takes_restart("roles", now);
+		differ = true;
+	}
 	if (strings_differ(now->auto_id_prefix, fresh->auto_id_prefix))
 		takes_restart("auto_id_prefix", now);
 	if (now->dataplane != fresh->dataplane)
 		takes_restart("dataplane", now);
 	return differ || strings_differ(now->mount_point, fresh->mount_point) ||
-	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls);
+	       tls_config_on(&now->tls) != tls_config_on(&fresh->tls) ||
+	       now->proxy_protocol != fresh->proxy_protocol ||
+	       now->proxy_require_tls != fresh->proxy_require_tls ||
+	       strings_differ(now->proxy_trusted, fresh->proxy_trusted) ||
+	       strings_differ(now->websockets_origin, fresh->websockets_origin) ||
+	       strings_differ(now->websockets_path, fresh->websockets_path);
+}
+
+/* Likewise; of options that are not the listener's own something has been said. */
+static bool tokens_differ(const struct config *conf, const struct listener_config *now,
+			  const struct listener_config *fresh)
+{
+	if (jwt_config_same(&now->jwt, &fresh->jwt))
+		return false;
+	if (conf->per_listener_settings)
+		takes_restart("jwt_*", now);
+	return true;
 }
 
 /*
@@ -293,6 +327,7 @@ static void update_listeners(struct broker *broker, struct config *fresh)
 			continue;
 		}
 		restricted = restrictions_differ(listener, other) || prefixes;
+		restricted |= tokens_differ(now, listener, other);
 		update_options(listener, other);
 		update_tls(broker, listener, other, restricted);
 		update_access(listener, other, restricted);
@@ -306,23 +341,9 @@ static void update_listeners(struct broker *broker, struct config *fresh)
 
 int reload_check_files(const struct config *conf)
 {
-	const struct listener_config *listener;
 	struct permissions permissions;
-	struct lines lines;
-	int err;
+	int err = permissions_open(&permissions, conf);
 
-	for (listener = conf->listeners; listener; listener = listener->next) {
-		if (!listener->password_file)
-			continue;
-		err = lines_open(&lines, listener->password_file);
-		if (err) {
-			log_printf(LOG_TYPE_ERROR, "Error: cannot read password_file %s: %s.",
-				   listener->password_file, strerror(-err));
-			return err;
-		}
-		lines_close(&lines);
-	}
-	err = permissions_open(&permissions, conf);
 	if (!err)
 		permissions_close(&permissions);
 	return err;
@@ -379,8 +400,11 @@ void reload(struct broker *broker, const struct arguments *args)
 	if (!err)
 		err = prepare_tls(broker, &fresh);
 	if (!err)
+		err = auth_prepare(broker->auth);
+	if (!err)
 		err = reload_log(&fresh, args);
 	if (err) {
+		auth_cancel(broker->auth);
 		log_printf(LOG_TYPE_ERROR, "Error: the configuration stays as it was.");
 		end_tls(broker, tls_cancel);
 		/* It may have been moved away all the same. */
@@ -392,6 +416,7 @@ void reload(struct broker *broker, const struct arguments *args)
 		config_derive(broker->conf);
 		process_limit_memory(broker->conf->memory_limit);
 		broker_reload(broker);
+		certificates_review(broker);
 		log_printf(LOG_TYPE_INFORMATION, "The configuration is in force.");
 	}
 	config_free(&fresh);

@@ -15,7 +15,7 @@ int reload_config(struct config *conf, const struct arguments *args);	/* 0 or -e
 /* Log lines go where @conf says from now on. */
 int reload_log(const struct config *conf, const struct arguments *args);	/* 0 or -errno */
 
-/* Are the password files and access control lists there, and sound? The log says which not. */
+/* Are the access control lists there, and sound? The log says which not. */
 int reload_check_files(const struct config *conf);	/* 0 or -errno */
 
 /**

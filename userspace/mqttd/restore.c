@@ -10,10 +10,12 @@
 #include <string.h>
 #include <linux/container_of.h>
 
+#include "bans.h"
 #include "broker.h"
 #include "log.h"
 #include "packet_ids.h"
 #include "restore.h"
+#include "roles/load.h"
 #include "session.h"
 #include "session_kept.h"
 #include "session_queue.h"
@@ -190,6 +192,20 @@ static int load_retained(void *ctx, u64 id)
 	return msg ? retained_load(&restore->broker->retained, msg) : -ENOENT;
 }
 
+static int load_ban(void *ctx, const struct store_ban *ban)
+{
+	struct restore *restore = ctx;
+
+	return bans_load(restore->broker->bans, ban);
+}
+
+static int load_access(void *ctx, const struct store_access *row)
+{
+	struct restore *restore = ctx;
+
+	return roles_load(&restore->broker->roles, row);
+}
+
 static const struct store_loader loader = {
 	.message = load_message,
 	.session = load_session,
@@ -197,6 +213,8 @@ static const struct store_loader loader = {
 	.entry = load_entry,
 	.incoming = load_incoming,
 	.retained = load_retained,
+	.ban = load_ban,
+	.access = load_access,
 };
 
 static void drop_loaded(struct hash_node *node, void *ctx)
@@ -260,6 +278,8 @@ int broker_restore(struct broker *broker)
 	if (!store_durable(broker->store))
 		return 0;
 	err = store_load(broker->store, &loader, &restore, why);
+	if (!err)
+		err = roles_load_end(&broker->roles);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		hash_visit(&restore.messages, keep_in_store, NULL);

@@ -11,7 +11,9 @@
 #include <linux/types.h>
 
 struct acl_rules;
+struct client_roles;
 struct broker;
+struct endpoint;
 struct stored;
 
 /**
@@ -19,7 +21,10 @@ struct stored;
  * @client_id: who that was; NULL: nobody
  * @username: likewise, NULL if it had none
  * @generation: of the permissions
+ * @roles_generation: likewise, of roles
+ * @broker: whose
  * @rules: by endpoint
+ * @roles: likewise
  * @n: how many
  *
  * All zero is an empty one.
@@ -28,9 +33,19 @@ struct retain_source {
 	char *client_id;
 	char *username;
 	u32 generation;
+	u32 roles_generation;
+	struct broker *broker;
 	struct acl_rules **rules;
+	struct client_roles **roles;
 	unsigned int n;
 };
+
+/*
+ * May who has left a message still publish it, as @by, the listener's it came by, has it?
+ * NULL: not known any more, one that lets it is enough. Without memory the answer is no.
+ */
+bool publisher_allowed(struct broker *broker, const struct endpoint *by,
+		       const struct stored *msg);
 
 /*
  * Which listener the publisher has come by is not known any more: one that lets it is

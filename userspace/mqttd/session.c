@@ -115,6 +115,7 @@ static u64 put_row(struct session *session)
 		.username = session->username,
 		.expiry = session->expiry,
 		.protocol = session->protocol,
+		.owned = session->owned,
 	};
 
 	if (!session->key)
@@ -175,7 +176,7 @@ static void session_finish(struct worker *worker, struct session *session)
 	session_unkeep(session);
 	session_unsubscribe_all(session);
 	if (session->will)
-		session_will_publish(worker, session->will, session);
+		session_will_publish_late(worker, session->will, session);
 	hand_on(worker, session);
 	call_rcu(&session->rcu, session_free_rcu);
 }
@@ -216,6 +217,7 @@ static void take_terms(struct client *client, struct session *session, char *use
 	session->protocol = client->protocol;
 	free(session->username);
 	session->username = username;
+	session->owned = true;
 	session->will = client->will;
 	client->will = NULL;
 }
@@ -243,6 +245,26 @@ static bool is_over(const struct session *session)
 	return session->ends && session->ends <= timer_now();
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Its connection is ending, and it with that. */
+static bool is_leaving(const struct session *session)
+{
+	return session->owner && !session->expiry &&
+	       __atomic_load_n(&session->owner->closing, __ATOMIC_RELAXED);
+}
+
+/* With a clean start, too: that would end what is another one's. */
+static bool is_others(const struct client *client, const struct session *session)
+{
+	return session->owned && !session->doomed && !is_over(session) && !is_leaving(session) &&
+	       client->worker->broker->conf->session_takeover == TAKEOVER_SAME_USER &&
+	       !same_text(client->username, session->username);
+}
+
 /* *@ended: a session that is to be finished. */
 static int claim_locked(struct client *client, struct session **ended, u64 *change)
 {
@@ -251,6 +273,10 @@ static int claim_locked(struct client *client, struct session **ended, u64 *chan
 
 	if (client->username && !username)
 		return -ENOMEM;
+	if (session && is_others(client, session)) {
+		free(username);
+		return -EPERM;
+	}
 	if (session && (is_older(client, session->owner) || is_older(client, session->heir))) {
 		free(username);
 		return -ESTALE;
@@ -483,7 +509,7 @@ static bool run_one(struct worker *worker)
 	more = take_due(&broker->sessions, worker->now, &due);
 	pthread_mutex_unlock(&broker->sessions.lock);
 	if (due.will)
-		session_will_publish(worker, due.will, NULL);
+		session_will_publish_late(worker, due.will, NULL);
 	session_will_free(due.will);
 	if (due.session) {
 		log_limited(LOG_TYPE_NOTICE, "The session of client %s %s.", due.session->id,
@@ -514,7 +540,14 @@ struct session *session_revive(struct broker *broker, u64 key, const struct stor
 	session->key = key;
 	session->expiry = row->expiry;
 	session->protocol = row->protocol;
-	if (row->username)
-		session->username = strdup(row->username);
+	session->owned = row->owned;
+	if (!row->username)
+		return session;
+	session->username = strdup(row->username);
+	if (!session->username) {
+		session_del(&broker->sessions, session);
+		session_free(session);
+		return NULL;
+	}
 	return session;
 }

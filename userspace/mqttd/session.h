@@ -63,9 +63,11 @@ enum sub_kind {
  *	a connection
  * @delay: seconds between the connection's end and publishing
  * @retain: it is to be retained
+ * @endpoint: the listener that its client came by; NULL: not known any more
  */
 struct session_will {
 	struct stored *msg;
+	const struct endpoint *endpoint;
 	u64 at;
 	u32 delay;
 	bool retain;
@@ -123,6 +125,7 @@ struct session_history {
  * @history: with the registry locked
  * @dead: it has ended; under @lock, and read by who can do without
  * @doomed: it ends with its connection, whatever its expiry interval
+ * @owned: it is @username's, or NULL's who is anonymous; with the registry locked
  * @kept: the agent has its subscriptions, see session_kept.h
  * @rcu: frees it after readers of the trie are done
  * @stamps: by worker: its number among those who get a message, see route.c
@@ -151,6 +154,7 @@ struct session {
 	u8 protocol;
 	bool dead;
 	bool doomed;
+	bool owned;
 	bool kept;
 	struct rcu_head rcu;
 	u64 stamps[];
@@ -166,7 +170,8 @@ struct session {
  * session_leave() is to be called in the end; the will is the session's then.
  *
  * Return: 0; -EINPROGRESS if @client is to claim it again when NOTICE_READY
- * comes; -ESTALE: a connection with a later CONNECT was faster; -ENOMEM.
+ * comes; -ESTALE: a connection with a later CONNECT was faster; -EPERM: the session is
+ * somebody else's; -ENOMEM.
  */
 int session_claim(struct client *client, u64 *ticket);
 

@@ -2,17 +2,22 @@
 /*
  * Wills: kept as messages, published anew when their time comes.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/minmax.h>
 
 #include "acl.h"
+#include "broker.h"
 #include "client.h"
+#include "client_roles.h"
 #include "listener.h"
 #include "log.h"
 #include "packet.h"
 #include "publish.h"
 #include "reason.h"
+#include "retain_source.h"
+#include "security.h"
 #include "session.h"
 #include "session_will.h"
 #include "store.h"
@@ -77,6 +82,7 @@ struct session_will *session_will_new(const struct client *client,
 
 	if (!will)
 		return NULL;
+	will->endpoint = client->endpoint;
 	will->retain = connect->will_retain;
 	will->delay = cut_number(props, MQTT_PROP_WILL_DELAY_INTERVAL,
 				 MQTT_PROP_MESSAGE_EXPIRY_INTERVAL);
@@ -95,6 +101,20 @@ struct session_will *session_will_new(const struct client *client,
 	return NULL;
 }
 
+int session_will_rename(struct session_will *will, const struct client *client)
+{
+	struct stored msg = *will->msg, *fresh;
+
+	msg.client_id = client->id;
+	msg.username = client->username;
+	fresh = stored_new(&msg, msg.blob);
+	if (!fresh)
+		return -ENOMEM;
+	stored_put(will->msg);
+	will->msg = fresh;
+	return 0;
+}
+
 void session_will_free(struct session_will *will)
 {
 	if (!will)
@@ -103,15 +123,18 @@ void session_will_free(struct session_will *will)
 	free(will);
 }
 
-bool session_will_allowed(const struct client *client, const struct session_will *will)
+bool session_will_allowed(struct client *client, const struct session_will *will)
 {
 	const struct stored *msg = will->msg;
 
-	if (acl_allows(client->rules, ACL_WRITE, msg->topic, msg->topic_len))
+	if (client_may(client, ACL_WRITE, msg->topic, msg->topic_len))
 		return true;
 	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, r%u, '%.*s', ... (%u bytes)): %s.",
 		    client_name(client), msg->qos, will->retain, msg->topic_len, msg->topic,
 		    msg->payload_len, reason_name(REASON_NOT_AUTHORIZED));
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_DENIED, .why = "not allowed", .access = "will",
+		.topic = msg->topic, .topic_len = msg->topic_len });
 	return false;
 }
 
@@ -132,6 +155,26 @@ void session_will_publish(struct worker *worker, const struct session_will *will
 		log_limited(LOG_TYPE_ERROR, "Error: the will of client %s is lost: out of memory.",
 			    now.client_id);
 	stored_put(msg);
+}
+
+static void deny_late(struct worker *worker, const struct stored *msg)
+{
+	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, '%.*s', ... (%u bytes)): %s.",
+		    msg->client_id, msg->qos, msg->topic_len, msg->topic, msg->payload_len,
+		    reason_name(REASON_NOT_AUTHORIZED));
+	security_event(worker->broker->security, &(struct security_event){
+		.kind = SECURITY_DENIED, .why = "not allowed any more", .access = "will",
+		.client_id = msg->client_id, .username = msg->username,
+		.topic = msg->topic, .topic_len = msg->topic_len });
+}
+
+void session_will_publish_late(struct worker *worker, const struct session_will *will,
+			       const struct session *from)
+{
+	if (publisher_allowed(worker->broker, will->endpoint, will->msg))
+		session_will_publish(worker, will, from);
+	else
+		deny_late(worker, will->msg);
 }
 
 u64 session_will_time(const struct session_will *will)

@@ -23,11 +23,14 @@ struct session_will *session_will_new(const struct client *client,
 				      struct packet_connect *connect);
 void session_will_free(struct session_will *will);	/* NULL is fine */
 
+/* @client is somebody else now. 0 or -ENOMEM. */
+int session_will_rename(struct session_will *will, const struct client *client);
+
 /*
  * As in mosquitto a client has no will that it might not publish itself: asked when it is
  * let in, and when it ends, with its permissions then. If not the log says so.
  */
-bool session_will_allowed(const struct client *client, const struct session_will *will);
+bool session_will_allowed(struct client *client, const struct session_will *will);
 
 /*
  * Publishes it; it stays the caller's. @from: the session whose it is, or NULL if
@@ -35,6 +38,10 @@ bool session_will_allowed(const struct client *client, const struct session_will
  */
 void session_will_publish(struct worker *worker, const struct session_will *will,
 			  const struct session *from);
+
+/* Likewise, after its delay, if who has left it may publish it now. */
+void session_will_publish_late(struct worker *worker, const struct session_will *will,
+			       const struct session *from);
 
 /*
  * What the store is told for "when": milliseconds of CLOCK_REALTIME, or while

@@ -36,8 +36,11 @@ enum stat {
 	STAT_REFUSED_LISTENER,		/* max_connections of the listener */
 	STAT_REFUSED_TOTAL,		/* max_connections_total */
 	STAT_REFUSED_RATE,		/* connection_rate */
+	STAT_REFUSED_BANNED,		/* the address is */
 	STAT_REFUSED_MEMORY,		/* there is none */
 	STAT_REFUSED_TLS,		/* the handshake has failed */
+	STAT_REFUSED_PROXY,		/* no proxy, or no good PROXY header */
+	STAT_REFUSED_UPGRADE,		/* no good request for a WebSocket */
 	STAT_TLS_HANDSHAKES,		/* that were done */
 	STAT_TLS_RESUMED,		/* of these by a ticket */
 	STAT_TLS_WAITS,			/* times that a listener waited: tls_max_handshakes */

@@ -57,6 +57,7 @@ struct store_config {
  * @will_at: when it is published, milliseconds of CLOCK_REALTIME
  * @will_retain: it is to be retained
  * @protocol: enum mqtt_protocol
+ * @owned: it belongs to who is @username, be it nobody; else to the first who resumes it
  */
 struct store_session {
 	const char *client_id;
@@ -67,6 +68,7 @@ struct store_session {
 	u32 expiry;
 	bool will_retain;
 	u8 protocol;
+	bool owned;
 };
 
 /**
@@ -102,6 +104,60 @@ struct store_sub {
 	u32 id;			/* subscription identifier, 0: none */
 };
 
+enum store_access_op {
+	STORE_ACCESS_PUT,
+	STORE_ACCESS_DEL,
+	STORE_ACCESS_CLEAR,	/* all of this kind and name */
+};
+
+/* What rows are about, and in which order they are loaded. */
+enum store_access_kind {
+	STORE_ROLE = 1,		/* name; priority */
+	STORE_GROUP,		/* name */
+	STORE_USER,		/* name */
+	STORE_GRANT,		/* role's name, other: filter, access; action, priority */
+	STORE_GROUP_ROLE,	/* name, other: the role's */
+	STORE_USER_ROLE,	/* likewise */
+	STORE_USER_GROUP,	/* name, other: the group's */
+	STORE_DEFAULT,		/* name: of the access, access; action */
+};
+
+/**
+ * struct store_access - something about who may do what, see roles/roles.h
+ * @op: enum store_access_op
+ * @kind: enum store_access_kind
+ * @access: see there
+ * @action: likewise
+ * @priority: likewise
+ * @name: terminated
+ * @other: likewise, or NULL
+ *
+ * Kind, name, other and access are the key.
+ */
+struct store_access {
+	u8 op;
+	u8 kind;
+	u8 access;
+	u8 action;
+	u32 priority;
+	const char *name;
+	const char *other;
+};
+
+/**
+ * struct store_ban - an address that is not let in
+ * @network: "192.0.2.0/24", terminated; its key
+ * @why: terminated
+ * @since: milliseconds of CLOCK_REALTIME
+ * @until: likewise, 0: for ever
+ */
+struct store_ban {
+	const char *network;
+	const char *why;
+	u64 since;
+	u64 until;
+};
+
 /**
  * store_open() - open or make the database
  * @store: result
@@ -121,8 +177,9 @@ int store_open(struct store **store, const struct store_config *config, char *wh
  *
  * Each returns 0, or -errno, which ends the loading. Pointers are valid during
  * the call. Messages come first, then sessions, each followed by what it has;
- * entries in the order of their numbers; retained messages last. A long
- * payload is in a @blob, to be shared and not copied.
+ * entries in the order of their numbers; then retained messages, bans, and permissions in
+ * the order of their kinds and names. A long payload is in a @blob, to be shared and not
+ * copied.
  */
 struct store_loader {
 	int (*message)(void *ctx, u64 id, const struct stored *msg);
@@ -131,6 +188,8 @@ struct store_loader {
 	int (*entry)(void *ctx, u64 key, const struct store_entry *entry);
 	int (*incoming)(void *ctx, u64 key, u16 packet_id);
 	int (*retained)(void *ctx, u64 message);
+	int (*ban)(void *ctx, const struct store_ban *ban);
+	int (*access)(void *ctx, const struct store_access *row);
 };
 
 /* Before anything is changed. Messages that nothing refers to are deleted then. */
@@ -188,6 +247,11 @@ u64 store_incoming_clear(struct store *store, u64 key);
 /* The retained message of its topic, in place of another one; @msg is in the store. */
 u64 store_retained_put(struct store *store, const struct stored *msg);
 u64 store_retained_del(struct store *store, const u8 *topic, size_t len);
+u64 store_ban_put(struct store *store, const struct store_ban *ban);
+u64 store_ban_del(struct store *store, const char *network);
+
+/* All of them, or nothing. */
+u64 store_access(struct store *store, const struct store_access *rows, size_t n);
 
 /* New numbers for sessions, above all that were loaded. */
 u64 store_new_key(struct store *store);

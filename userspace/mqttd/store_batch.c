@@ -113,6 +113,9 @@ static enum store_op kind(enum store_op op)
 		[STORE_INCOMING_CLEAR]	= STORE_INCOMING_CLEAR,
 		[STORE_RETAINED_PUT]	= STORE_RETAINED_PUT,
 		[STORE_RETAINED_DEL]	= STORE_RETAINED_PUT,
+		[STORE_BAN_PUT]		= STORE_BAN_PUT,
+		[STORE_BAN_DEL]		= STORE_BAN_PUT,
+		[STORE_ACCESS]		= STORE_ACCESS,
 	};
 
 	return kinds[op];
@@ -229,7 +232,8 @@ static void settle(struct store_batch *batch, struct store_record *rec, const si
 	u64 hash;
 
 	if (kind(rec->op) == STORE_SUB_PUT || kind(rec->op) == STORE_SUB_DEL ||
-	    kind(rec->op) == STORE_INCOMING_CLEAR)
+	    kind(rec->op) == STORE_INCOMING_CLEAR || kind(rec->op) == STORE_BAN_PUT ||
+	    kind(rec->op) == STORE_ACCESS)
 		return;
 	hash = record_hash(rec, key);
 	put = find(batch, rec, hash);

@@ -318,3 +318,59 @@ u64 store_retained_del(struct store *store, const u8 *topic, size_t len)
 {
 	return change_retained(store, STORE_RETAINED_DEL, topic, len, 0);
 }
+
+static u64 change_ban(struct store *store, enum store_op op, const struct store_ban *ban)
+{
+	struct store_record_ban *rec;
+	u8 *tail;
+
+	if (!store->db)
+		return 1;
+	rec = change_begin(store, op,
+			   sizeof(*rec) + text_size(ban->network) + text_size(ban->why));
+	if (!rec)
+		return 0;
+	tail = (u8 *)(rec + 1);
+	rec->ban = *ban;
+	rec->ban.network = copy(&tail, ban->network, text_size(ban->network));
+	rec->ban.why = copy(&tail, ban->why, text_size(ban->why));
+	return change_end(store);
+}
+
+u64 store_ban_put(struct store *store, const struct store_ban *ban)
+{
+	return change_ban(store, STORE_BAN_PUT, ban);
+}
+
+u64 store_ban_del(struct store *store, const char *network)
+{
+	const struct store_ban ban = { .network = network };
+
+	return change_ban(store, STORE_BAN_DEL, &ban);
+}
+
+u64 store_access(struct store *store, const struct store_access *rows, size_t n)
+{
+	struct store_record_access *rec;
+	size_t size = n * sizeof(*rows), i;
+	struct store_access *to;
+	u8 *tail;
+
+	if (!store->db)
+		return 1;
+	for (i = 0; i < n; i++)
+		size += text_size(rows[i].name) + text_size(rows[i].other);
+	rec = change_begin(store, STORE_ACCESS, sizeof(*rec) + size);
+	if (!rec)
+		return 0;
+	to = (struct store_access *)(rec + 1);
+	tail = (u8 *)(to + n);
+	rec->n = n;
+	rec->rows = to;
+	for (i = 0; i < n; i++, to++) {
+		*to = rows[i];
+		to->name = copy(&tail, rows[i].name, text_size(rows[i].name));
+		to->other = copy(&tail, rows[i].other, text_size(rows[i].other));
+	}
+	return change_end(store);
+}

@@ -21,7 +21,7 @@
 
 /* "mqtd", at byte 68 of the file */
 #define SCHEMA_APPLICATION_ID	0x6d717464
-#define SCHEMA_VERSION		1
+#define SCHEMA_VERSION		3
 
 /* Payloads above are written and read piece by piece. */
 #define PAYLOAD_PIECE	(1 << 20)
@@ -48,6 +48,11 @@ enum store_statement {
 	STMT_INCOMING_CLEAR,
 	STMT_RETAINED_PUT,
 	STMT_RETAINED_DEL,
+	STMT_BAN_PUT,
+	STMT_BAN_DEL,
+	STMT_ACCESS_PUT,
+	STMT_ACCESS_DEL,
+	STMT_ACCESS_CLEAR,
 	STMTS,
 };
 

@@ -144,6 +144,7 @@ static int apply_session(struct store_db *db, const struct store_record *rec)
 	bind_number(&b, session->protocol);
 	bind_number(&b, session->expiry);
 	bind_number(&b, session->expires);
+	bind_number(&b, session->owned);
 	ret = step(db, STMT_SESSION_PUT, &b);
 	return ret ? ret : apply_will(db, rec->key, session);
 }
@@ -249,6 +250,55 @@ static int apply_retained(struct store_db *db, const struct store_record *rec)
 	return step(db, which, &b);
 }
 
+static int apply_ban(struct store_db *db, const struct store_record *rec)
+{
+	const struct store_ban *ban = &((const struct store_record_ban *)rec)->ban;
+	enum store_statement which = rec->op == STORE_BAN_PUT ? STMT_BAN_PUT : STMT_BAN_DEL;
+	struct binding b = bind(db, which);
+
+	bind_text(&b, ban->network);
+	if (which == STMT_BAN_PUT) {
+		bind_number(&b, ban->since);
+		bind_number(&b, ban->until);
+		bind_text(&b, ban->why);
+	}
+	return step(db, which, &b);
+}
+
+static int apply_access_row(struct store_db *db, const struct store_access *row)
+{
+	static const enum store_statement statements[] = {
+		[STORE_ACCESS_PUT]	= STMT_ACCESS_PUT,
+		[STORE_ACCESS_DEL]	= STMT_ACCESS_DEL,
+		[STORE_ACCESS_CLEAR]	= STMT_ACCESS_CLEAR,
+	};
+	enum store_statement which = statements[row->op];
+	struct binding b = bind(db, which);
+
+	bind_number(&b, row->kind);
+	bind_text(&b, row->name);
+	if (which != STMT_ACCESS_CLEAR) {
+		bind_text(&b, row->other ? row->other : "");
+		bind_number(&b, row->access);
+	}
+	if (which == STMT_ACCESS_PUT) {
+		bind_number(&b, row->action);
+		bind_number(&b, row->priority);
+	}
+	return step(db, which, &b);
+}
+
+static int apply_access(struct store_db *db, const struct store_record *rec)
+{
+	const struct store_record_access *r = (const struct store_record_access *)rec;
+	int ret = SQLITE_OK;
+	size_t i;
+
+	for (i = 0; i < r->n && !ret; i++)
+		ret = apply_access_row(db, &r->rows[i]);
+	return ret;
+}
+
 int store_db_apply(struct store_db *db, const struct store_record *rec)
 {
 	switch ((enum store_op)rec->op) {
@@ -279,6 +329,11 @@ int store_db_apply(struct store_db *db, const struct store_record *rec)
 	case STORE_RETAINED_PUT:
 	case STORE_RETAINED_DEL:
 		return apply_retained(db, rec);
+	case STORE_BAN_PUT:
+	case STORE_BAN_DEL:
+		return apply_ban(db, rec);
+	case STORE_ACCESS:
+		return apply_access(db, rec);
 	case STORE_OPS:
 		break;
 	}

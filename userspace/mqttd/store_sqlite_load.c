@@ -328,6 +328,7 @@ static int each_session(struct load *load, struct row *row)
 	session.protocol = row_number(row, UINT8_MAX);
 	session.expiry = row_number(row, UINT32_MAX);
 	session.expires = row_number(row, INT64_MAX);
+	session.owned = row_number(row, 1);
 	if (!session.client_id)
 		row->bad = true;
 	err = session_will(load, row, &session, &will);
@@ -352,6 +353,38 @@ static int each_retained(struct load *load, struct row *row)
 	int err = check(load, row, "retained message");
 
 	return err ? err : told(load, load->loader->retained(load->ctx, id), "retained message");
+}
+
+static int each_ban(struct load *load, struct row *row)
+{
+	struct store_ban ban = {};
+	int err;
+
+	ban.network = row_text(row);
+	ban.since = row_number(row, INT64_MAX);
+	ban.until = row_number(row, INT64_MAX);
+	ban.why = row_text(row);
+	if (!ban.network || !ban.why)
+		row->bad = true;
+	err = check(load, row, "ban");
+	return err ? err : told(load, load->loader->ban(load->ctx, &ban), "ban");
+}
+
+static int each_access(struct load *load, struct row *row)
+{
+	struct store_access access = {};
+	int err;
+
+	access.kind = row_number(row, STORE_DEFAULT);
+	access.name = row_text(row);
+	access.other = row_text(row);
+	access.access = row_number(row, UINT8_MAX);
+	access.action = row_number(row, UINT8_MAX);
+	access.priority = row_number(row, UINT32_MAX);
+	if (!access.name || !access.other)
+		row->bad = true;
+	err = check(load, row, "permission");
+	return err ? err : told(load, load->loader->access(load->ctx, &access), "permission");
 }
 
 /* --- all of it ------------------------------------------------------------ */
@@ -390,12 +423,17 @@ static int load_all(struct load *load)
 		   PAYLOAD_COLUMNS " FROM message ORDER BY id", each_message, 0);
 	if (!err)
 		err = each(load, "SELECT key, s.client_id, s.username, protocol, expiry, s.expires,"
-			   " at, retain, w.expires, qos, w.client_id, w.username, topic,"
+			   " owned, at, retain, w.expires, qos, w.client_id, w.username, topic,"
 			   " properties, " PAYLOAD_COLUMNS " FROM session AS s"
 			   " LEFT JOIN will AS w ON w.session = s.key ORDER BY key",
 			   each_session, 0);
 	if (!err)
 		err = each(load, "SELECT message FROM retained", each_retained, 0);
+	if (!err)
+		err = each(load, "SELECT network, since, until, why FROM ban", each_ban, 0);
+	if (!err)
+		err = each(load, "SELECT kind, name, other, access, action, priority"
+			   " FROM access ORDER BY kind, name", each_access, 0);
 	return err;
 }
 

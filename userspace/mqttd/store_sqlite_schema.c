@@ -75,6 +75,27 @@ static const char *const steps[SCHEMA_VERSION] = {
 	"  topic TEXT PRIMARY KEY,"
 	"  message INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;",
+
+	/* Whoever had no user name then may have one now */
+	"ALTER TABLE session ADD COLUMN owned INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE session SET owned = 1 WHERE username IS NOT NULL;"
+	"CREATE TABLE ban ("
+	"  network TEXT PRIMARY KEY,"
+	"  since INTEGER NOT NULL,"
+	"  until INTEGER NOT NULL,"
+	"  why TEXT NOT NULL"
+	") STRICT, WITHOUT ROWID;",
+
+	/* Roles: what a kind's columns are is in store.h */
+	"CREATE TABLE access ("
+	"  kind INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  other TEXT NOT NULL,"
+	"  access INTEGER NOT NULL,"
+	"  action INTEGER NOT NULL,"
+	"  priority INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, name, other, access)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 static const char *const statements[STMTS] = {
@@ -82,8 +103,8 @@ static const char *const statements[STMTS] = {
 	[STMT_COMMIT]		= "COMMIT",
 	[STMT_ROLLBACK]		= "ROLLBACK",
 	[STMT_SESSION_PUT]	= "REPLACE INTO session"
-				  " (key, client_id, username, protocol, expiry, expires)"
-				  " VALUES (?, ?, ?, ?, ?, ?)",
+				  " (key, client_id, username, protocol, expiry, expires, owned)"
+				  " VALUES (?, ?, ?, ?, ?, ?, ?)",
 	[STMT_SESSION_DEL]	= "DELETE FROM session WHERE key = ?",
 	[STMT_WILL_PUT]		= "REPLACE INTO will (session, at, retain, expires, qos,"
 				  " client_id, username, topic, properties, payload)"
@@ -108,6 +129,14 @@ static const char *const statements[STMTS] = {
 	[STMT_INCOMING_CLEAR]	= "DELETE FROM incoming WHERE session = ?",
 	[STMT_RETAINED_PUT]	= "REPLACE INTO retained (topic, message) VALUES (?, ?)",
 	[STMT_RETAINED_DEL]	= "DELETE FROM retained WHERE topic = ?",
+	[STMT_BAN_PUT]		= "REPLACE INTO ban (network, since, until, why)"
+				  " VALUES (?, ?, ?, ?)",
+	[STMT_BAN_DEL]		= "DELETE FROM ban WHERE network = ?",
+	[STMT_ACCESS_PUT]	= "REPLACE INTO access (kind, name, other, access, action, priority)"
+				  " VALUES (?, ?, ?, ?, ?, ?)",
+	[STMT_ACCESS_DEL]	= "DELETE FROM access"
+				  " WHERE kind = ? AND name = ? AND other = ? AND access = ?",
+	[STMT_ACCESS_CLEAR]	= "DELETE FROM access WHERE kind = ? AND name = ?",
 };
 
 int store_db_number(struct store_db *db, const char *query, u64 *number)

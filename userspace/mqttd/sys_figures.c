@@ -100,6 +100,14 @@ static void get_heap(u64 *value)
 	value[SYS_HEAP_MAXIMUM] = max_t(u64, value[SYS_HEAP_MAXIMUM], value[SYS_HEAP_CURRENT]);
 }
 
+static void get_security(const struct security *security, u64 *value)
+{
+	int i;
+
+	for (i = 0; i < SECURITY_KINDS; i++)
+		value[SYS_SECURITY + i] = security_count(security, i);
+}
+
 void sys_figures_update(struct worker *worker, struct sys_figures *figures)
 {
 	struct broker *broker = worker->broker;
@@ -109,6 +117,7 @@ void sys_figures_update(struct worker *worker, struct sys_figures *figures)
 	get_clients(&broker->sessions, value);
 	get_subscriptions(&broker->routes, value);
 	get_heap(value);
+	get_security(broker->security, value);
 	value[SYS_RETAINED_COUNT] = READ_ONCE(broker->retained.count);
 	stored_count(&value[SYS_STORED_COUNT], &value[SYS_STORED_BYTES]);
 }

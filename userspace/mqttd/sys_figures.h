@@ -7,6 +7,8 @@
 
 #include <linux/types.h>
 
+#include "security.h"
+
 struct worker;
 
 enum sys_figure {
@@ -43,7 +45,8 @@ enum sys_figure {
 	SYS_TLS_FAILED,			/* handshakes */
 	SYS_TLS_HANDSHAKES,
 	SYS_TLS_RESUMED,
-	SYS_FIGURES
+	SYS_SECURITY,			/* events, by enum security_kind from here on */
+	SYS_FIGURES = SYS_SECURITY + SECURITY_KINDS
 };
 
 struct sys_figures {

@@ -95,6 +95,7 @@ struct text {
  * @last: the last time, milliseconds
  * @figures: as they are now
  * @figure_texts: as published, by their place in the table
+ * @security_texts: likewise, by enum security_kind
  * @loads: averages, by their place in the table
  * @load_texts: as published
  * @uptime: as published
@@ -107,6 +108,7 @@ struct sys_topics {
 	u64 last;
 	struct sys_figures figures;
 	struct text figure_texts[FIGURES];
+	struct text security_texts[SECURITY_KINDS];
 	struct sys_load loads[LOADS];
 	struct text load_texts[LOADS][SYS_AVERAGES];
 	struct text uptime;
@@ -146,6 +148,18 @@ static void publish_figures(struct sys_topics *sys)
 	}
 }
 
+static void publish_security(struct sys_topics *sys)
+{
+	char name[TEXT_MAX], value[TEXT_MAX];
+	int i;
+
+	for (i = 0; i < SECURITY_KINDS; i++) {
+		snprintf(name, sizeof(name), "security/%s", security_kind_name(i));
+		snprintf(value, sizeof(value), "%llu", sys->figures.value[SYS_SECURITY + i]);
+		publish(sys, name, value, &sys->security_texts[i]);
+	}
+}
+
 static void publish_loads(struct sys_topics *sys, u64 now)
 {
 	static const char *const spans[SYS_AVERAGES] = { "1min", "5min", "15min" };
@@ -181,6 +195,7 @@ static void publish_all(struct sys_topics *sys)
 	snprintf(value, sizeof(value), "%llu seconds", (now - sys->started) / 1000);
 	publish(sys, "uptime", value, &sys->uptime);
 	publish_figures(sys);
+	publish_security(sys);
 	publish_loads(sys, now);
 	store_end(store);
 }

@@ -99,16 +99,19 @@ static int no_passphrase(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
-/* MQTT's name, if the client has names at all; otherwise it wants something else. */
+/* What clients ask for, if they have names at all; otherwise they want something else. */
+static const unsigned char *const alpn_names[] = {
+	[PROTOCOL_MQTT] = (const unsigned char *)"\x04mqtt",
+	[PROTOCOL_WEBSOCKETS] = (const unsigned char *)"\x08http/1.1",
+};
+
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 			   const unsigned char *in, unsigned int inlen, void *arg)
 {
-	static const unsigned char ours[] = "\x04mqtt";
+	const unsigned char *ours = arg;
 
 	(void)ssl;
-	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)out, outlen, ours, sizeof(ours) - 1, in,
-				  inlen) == OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)out, outlen, ours, 1 + *ours, in, inlen) == OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_OK;
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -139,7 +142,6 @@ static void set_manners(SSL_CTX *ctx)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 1);
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 }
 
 static int set_dh(SSL_CTX *ctx, const char *path, const char *place)
@@ -254,6 +256,7 @@ static int context_new(SSL_CTX **result, const struct listener_config *listener,
 	ctx = SSL_CTX_new(TLS_server_method());
 	if (!ctx)
 		return -ENOMEM;
+	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, (void *)alpn_names[listener->protocol]);
 	err = context_fill(ctx, &listener->tls, before, config_listener_name(listener, place));
 	if (err) {
 		SSL_CTX_free(ctx);
@@ -325,4 +328,9 @@ SSL *tls_session(struct tls *tls)
 	if (ssl)
 		SSL_set_accept_state(ssl);
 	return ssl;
+}
+
+int64_t tls_own_expires(const struct tls *tls, char subject[TLS_SUBJECT_MAX])
+{
+	return tls_expires(SSL_CTX_get0_certificate(tls->now), subject);
 }

@@ -15,6 +15,7 @@
 struct conn;
 struct tls;
 struct tls_conn;
+struct websocket;
 
 /**
  * struct transport - one kind of connection
@@ -46,8 +47,10 @@ struct transport {
  * @transport: its kind
  * @fd: socket
  * @peer: the kernel's number for it, if it is offloaded
- * @heard: when the last bytes were received, in milliseconds, of a Unix socket
- * @tls: state of TLS, from the beginning of the handshake on
+ * @heard: when the last bytes were received, in milliseconds, of a Unix socket or a WebSocket
+ * @tls: state of TLS, from the beginning of the handshake on; with frames on top its
+ *	owner is the connection below
+ * @websocket: state of frames, see websocket.h, or NULL
  * @more: recv() may have something that epoll does not know of: it was not called until
  *	it had nothing
  * @unsent: sendv() has kept bytes, which the socket did not take
@@ -58,6 +61,7 @@ struct conn {
 	uint32_t peer;
 	uint64_t heard;
 	struct tls_conn *tls;
+	struct websocket *websocket;
 	bool more;
 	bool unsent;
 };
@@ -66,6 +70,7 @@ extern const struct transport transport_plain;
 extern const struct transport transport_offloaded;
 extern const struct transport transport_unix;
 extern const struct transport transport_tls;
+extern const struct transport transport_websocket;
 
 static inline void conn_close(struct conn *conn)
 {
@@ -101,5 +106,8 @@ bool transport_tls_resumed(const struct conn *conn);
 
 /* See tls_identity(). */
 bool transport_tls_identity(const struct conn *conn, char **name);
+
+/* See tls_peer_expires(). */
+int64_t transport_tls_peer_expires(const struct conn *conn, char *subject);
 
 #endif /* MQTTD_TRANSPORT_H */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * Retained messages that have expired are not given to anybody; here their memory is
- * given back.
+ * given back. Bans end.
  */
 #include <linux/container_of.h>
 
+#include "bans.h"
 #include "broker.h"
 #include "log.h"
 #include "upkeep.h"
@@ -20,6 +21,7 @@ static void fire(struct timer *timer)
 	struct worker *worker = &upkeep->broker->workers[0];
 	bool more = retained_expire(&upkeep->broker->retained);
 
+	bans_expire(upkeep->broker->bans);
 	if (timer_set(&worker->timers, timer, worker->now + (more ? SOON_MS : EVERY_MS)))
 		log_printf(LOG_TYPE_ERROR,
 			   "Error: out of memory, retained messages that expire are not deleted any more.");

@@ -18,6 +18,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_ban.h"
 #include "client_pause.h"
 #include "client_plane.h"
 #include "farewell.h"
@@ -251,6 +252,7 @@ int worker_round(struct worker *worker, int wait)
 	n = epoll_wait(worker->epoll_fd, events, EVENTS_PER_ROUND, wait);
 	worker->now = timer_now();
 	client_acl_review(worker);
+	client_ban_review(worker);
 	client_pause_run(worker);
 	for (i = 0; i < n; i++) {
 		struct event_source *source = events[i].data.ptr;

@@ -66,6 +66,8 @@ struct worker_moves {
  * @settle_request: number of the last request for that
  * @settling: there is more of that to do
  * @permissions: generation of those that its clients have
+ * @bans: generation of those that its clients were looked at for
+ * @roles_seen: number of the last event about roles that its clients know of
  * @clients: all, in a list
  * @attaching: some whose CONNACK has left, for the kernel to take
  * @dirty: clients that have something to send
@@ -106,6 +108,8 @@ struct worker {
 	unsigned int settle_request;
 	bool settling;
 	uint32_t permissions;
+	unsigned int bans;
+	uint32_t roles_seen;
 	struct client *clients;
 	struct client *attaching;
 	struct client *dirty;

@@ -2,12 +2,13 @@
 /*
  * A way to find out who somebody is: a password file, tokens.
  *
- * A listener has an ordered chain of methods. Each one is asked until one does not pass:
- * what it says is the answer. If all pass the client is anonymous if it gave neither user
- * name nor password, and is refused otherwise.
+ * A listener has an ordered chain of methods (see chain.h). Each one is asked until one
+ * does not pass: what it says is the answer. If all pass the client is refused. Who gave
+ * neither user name nor password is anonymous, and no method is asked.
  *
- * Methods run in the process that holds what is secret, by one of its threads, several at
- * a time. They may take long, and must end: whoever asks waits for a bounded time only.
+ * Methods run in the process that holds what is secret, mqttd-auth, by one of its threads,
+ * several at a time. They may take long, and must end: whoever asks waits for a bounded
+ * time only.
  */
 #ifndef MQTTD_AUTH_METHOD_H
 #define MQTTD_AUTH_METHOD_H
@@ -31,6 +32,8 @@ struct listener_config;
  * @password: bytes, or NULL
  * @password_len: bytes at @password
  * @address: as text, for the log
+ *
+ * There is a user name or a password.
  */
 struct auth_request {
 	const char *client_id;
@@ -75,22 +78,37 @@ enum auth_verdict {
 /**
  * struct auth_method - one of them
  * @name: as auth_methods has it
+ * @configured: has the listener what it takes?
+ * @network: does it open connections? Without a method that does the process cannot; NULL: no
  * @open: makes @state for a listener that has the method in its chain, from what is in
- *	files; the log says what is wrong. 0 or -errno
+ *	files; the log says what is wrong. It does not wait for the network. 0 or -errno
+ * @start: begins what it does by itself, threads that fetch something: only in mqttd-auth,
+ *	before the first @check; NULL: nothing. 0 or -errno
  * @check: asks it; @why, for the log, says a constant or static text when the answer is no
  * @close: the state's end, when nobody asks any more; NULL is fine
  *
- * A reload opens a second state and closes the first one.
+ * A reload opens a second state and closes the first one. The configuration is what it
+ * was when the daemon began: what files are called does not change, what is in them does.
+ * The files are read as the user that mqttd-auth runs as.
  */
 struct auth_method {
 	const char *name;
+	bool (*configured)(const struct listener_config *listener);
+	bool (*network)(const struct listener_config *listener);
 	int (*open)(void **state, const struct config *conf,
 		    const struct listener_config *listener);
+	int (*start)(void *state);
 	enum auth_verdict (*check)(void *state, const struct auth_request *request,
 				   struct auth_grant *grant, const char **why);
 	void (*close)(void *state);
 };
 
+/* All there are, ended by NULL, in the order in which they are asked by default: methods.c */
+extern const struct auth_method *const auth_methods[];
+extern const struct auth_method auth_jwt_method;
+extern const struct auth_method auth_password_method;
+
+/* Leaves it empty. */
 void auth_grant_clear(struct auth_grant *grant);
 
 #endif /* MQTTD_AUTH_METHOD_H */
