@@ -30,7 +30,7 @@ def let_in(address, password, user=None, client_id=None, level=5):
     client_id = client_id or f'id{next(numbers)}'
     with Client(address, level) as client:
         try:
-            client.connected(client_id, user=user, password=password).ping().leave()
+            client.connected(client_id, user=user, password=password).ping()
         except Exception:
             if client.connack is None:
                 raise
