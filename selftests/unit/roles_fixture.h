@@ -110,7 +110,7 @@ static inline int teardown(void **state)
 }
 
 static inline int grant(const char *role, u8 action, u8 access, const char *filter, u32 priority,
-		 bool replace)
+			bool replace)
 {
 	struct role_grant one = {
 		.filter = filter, .len = strlen(filter), .priority = priority, .access = access,
@@ -138,7 +138,7 @@ static inline void refused(int got, int wanted, const char *why)
 }
 
 static inline int step_one(bool add, enum role_holder_kind kind, const char *name, bool group,
-		    bool take, const char *what)
+			   bool take, const char *what)
 {
 	struct role_step step = { .group = group, .take = take, .name = what };
 

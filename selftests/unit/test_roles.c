@@ -166,7 +166,7 @@ static void test_order(void **state)
 
 static void test_token_roles(void **state)
 {
-	char *named[] = { "t", "unknown", "t", "zz" };
+	static char * const named[] = { "t", "unknown", "t", "zz" };
 	struct role_profile *profile;
 
 	(void)state;
@@ -289,7 +289,8 @@ static void test_random(void **state)
 				wanted = ask_model(&models[i], access, topics[k]);
 			says = ask("ann", access, topics[k]);
 			if (says != wanted)
-				fail_msg("round %u: %s: %u, not %u", round, topics[k], says, wanted);
+				fail_msg("round %u: %s: %u, not %u", round, topics[k], says,
+					 wanted);
 			seen[says]++;
 		}
 		for (i = 0; i < 3; i++) {

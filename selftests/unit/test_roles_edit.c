@@ -28,7 +28,8 @@ static void test_edits(void **state)
 	refused(grant("x", ALLOW, ROLE_PUBLISH, "a", 0, false), -ENOENT, "there is no role 'x'");
 	refused(grant("r", ALLOW, ROLE_PUBLISH, "a/#/b", 0, false), -EINVAL,
 		"'a/#/b' is not a topic filter");
-	refused(grant("r", ALLOW, ROLE_PUBLISH, "a", 0, true), -ENOENT, "says nothing about publish");
+	refused(grant("r", ALLOW, ROLE_PUBLISH, "a", 0, true), -ENOENT,
+		"says nothing about publish");
 	must(grant("r", ALLOW, ROLE_PUBLISH, "a", 0, false));
 	refused(grant("r", DENY, ROLE_PUBLISH, "a", 0, false), -EEXIST, "'grant set' changes it");
 	must(grant("r", DENY, ROLE_PUBLISH, "a", 7, true));

@@ -126,8 +126,10 @@ int acl_main(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{ "show", acl_show, "[ ID ]" },
-		{ "test", acl_test, "{ CLIENT-ID | [ --user NAME ] [ --client-id ID ] [ --roles NAME,... ] }"
-		  " { publish | receive | subscribe } TOPIC [ port PORT ] [ claim NAME VALUE ]..." },
+		{ "test", acl_test,
+		  "{ CLIENT-ID | [ --user NAME ] [ --client-id ID ] [ --roles NAME,... ] }"
+		  " { publish | receive | subscribe } TOPIC"
+		  " [ port PORT ] [ claim NAME VALUE ]..." },
 		{ 0 }
 	};
 

@@ -100,7 +100,7 @@ int acl_test(struct ctl *ctl, int argc, char **argv)
 	size_t i;
 
 	if (argc < 3 - described)
-		return ctl_usage("'acl test' needs who it is, publish, receive or subscribe, and a topic");
+		return ctl_usage("'acl test' needs who it is, an access and a topic");
 	argc -= !described;
 	argv += !described;
 	for (i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++)

@@ -186,6 +186,7 @@ void audit_failed(unsigned long number, const char *sentence)
 		return;
 	if (write_line(json_pack("{s:o, s:I, s:s}", "time", now(), "number", (json_int_t)number,
 				 "failed", sentence), &cannot))
-		log_limited(LOG_TYPE_ERROR, "Error: audit_log %s: that change %lu failed cannot %s.",
+		log_limited(LOG_TYPE_ERROR,
+			    "Error: audit_log %s: that change %lu failed cannot %s.",
 			    audit.path, number, cannot);
 }

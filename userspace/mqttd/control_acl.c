@@ -126,6 +126,7 @@ static void ask_rule(void *ctx, const u8 *filter, size_t len, bool deny, unsigne
 {
 	struct question *question = ctx;
 	const char *result = "no-match";
+	json_t *rule;
 
 	if (question->decided ||
 	    !(access & (question->access == ROLE_PUBLISH ? ACL_WRITE : ACL_READ)))
@@ -136,11 +137,11 @@ static void ask_rule(void *ctx, const u8 *filter, size_t len, bool deny, unsigne
 	}
 	if (question->n++ >= RULES_LISTED && !question->decided)
 		return;
-	json_array_append_new(question->rules, json_pack(
-		"{s:s, s:s, s:s, s:s%, s:s}", "file", question->conf->acl_file,
-		"action", deny ? "deny" : "allow",
-		"access", role_access_name(question->access),
-		"filter", (const char *)filter, len, "result", result));
+	rule = json_pack("{s:s, s:s, s:s, s:s%, s:s}", "file", question->conf->acl_file,
+			 "action", deny ? "deny" : "allow",
+			 "access", role_access_name(question->access),
+			 "filter", (const char *)filter, len, "result", result);
+	json_array_append_new(question->rules, rule);
 }
 
 /* Returns false without memory. */
@@ -226,6 +227,8 @@ static bool ask_all(struct broker *broker, struct question *question)
 
 static void answer(struct control_request *request, struct question *question)
 {
+	const struct role_who *who = &question->person.who;
+	json_t *result;
 	char *mounted;
 
 	question->rules = json_array();
@@ -236,12 +239,12 @@ static void answer(struct control_request *request, struct question *question)
 		return;
 	}
 	free(mounted);
-	control_answer(request, json_pack(
-		"{s:s, s:s, s:s*, s:s*, s:I, s:o}", "decision",
-		question->allowed ? "allow" : "deny", "because", question->because,
-		"client-id", question->person.who.client_id,
-		"username", question->person.who.username,
-		"port", (json_int_t)question->conf->port, "rules", question->rules));
+	result = json_pack("{s:s, s:s, s:s*, s:s*, s:I, s:o}",
+			   "decision", question->allowed ? "allow" : "deny",
+			   "because", question->because, "client-id", who->client_id,
+			   "username", who->username, "port", (json_int_t)question->conf->port,
+			   "rules", question->rules);
+	control_answer(request, result);
 }
 
 /* --- who -------------------------------------------------------------------------- */
@@ -337,7 +340,8 @@ static const struct listener_config *find_listener(struct control_request *reque
 
 	for (i = 0; i < broker->n_endpoints; i++) {
 		conf = broker->endpoints[i].conf;
-		if (port ? conf->port == json_integer_value(port) : !found || conf->roles > found->roles)
+		if (port ? conf->port == json_integer_value(port) :
+			   !found || conf->roles > found->roles)
 			found = conf;
 	}
 	if (!found)

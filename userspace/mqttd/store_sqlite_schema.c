@@ -132,7 +132,8 @@ static const char *const statements[STMTS] = {
 	[STMT_BAN_PUT]		= "REPLACE INTO ban (network, since, until, why)"
 				  " VALUES (?, ?, ?, ?)",
 	[STMT_BAN_DEL]		= "DELETE FROM ban WHERE network = ?",
-	[STMT_ACCESS_PUT]	= "REPLACE INTO access (kind, name, other, access, action, priority)"
+	[STMT_ACCESS_PUT]	= "REPLACE INTO access"
+				  " (kind, name, other, access, action, priority)"
 				  " VALUES (?, ?, ?, ?, ?, ?)",
 	[STMT_ACCESS_DEL]	= "DELETE FROM access"
 				  " WHERE kind = ? AND name = ? AND other = ? AND access = ?",

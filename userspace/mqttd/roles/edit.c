@@ -206,6 +206,7 @@ static void replace(struct roles *roles, struct role_edit *edit, struct role *ro
 		    struct role_version *version)
 {
 	struct role_version *old = role->version;
+	struct role_event event = { .kind = ROLE_EVENT_ROLE, .role = role->id };
 	bool tell = false;
 
 	roles->bytes += version->bytes - old->bytes;
@@ -216,8 +217,7 @@ static void replace(struct roles *roles, struct role_edit *edit, struct role *ro
 		rcu_assign_pointer(role->version, version);
 	role_version_retire(old);
 	if (tell)
-		role_tell(roles, edit, (struct role_event){ .kind = ROLE_EVENT_ROLE,
-							     .role = role->id });
+		role_tell(roles, edit, event);
 }
 
 /* The version with @grant in place of number @at, or as another one; or without @at. */

@@ -66,9 +66,10 @@ static int load_grant(struct roles *roles, const struct store_access *row)
 	int err = 0;
 
 	if (!loading)
-		loading = roles->loading = calloc(1, sizeof(*loading));
+		loading = calloc(1, sizeof(*loading));
 	if (!loading)
 		return -ENOMEM;
+	roles->loading = loading;
 	if (!role || !row->other ||
 	    !grant_filter_valid(row->other, strlen(row->other), &varies, &why) ||
 	    !row->access || row->access > ROLE_SUBSCRIBE || row->access & (row->access - 1) ||

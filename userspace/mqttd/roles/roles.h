@@ -141,8 +141,8 @@ struct store_access;
  *	changed; NULL: nothing is kept
  * @store_arg: for @store
  * @changed: puts a version in a role's place, and the router's in the place of what it
- *	has of it; without a role the same for the defaults. Returns whether clients that have the role are to be told. NULL: there is
- *	no router
+ *	has of it; without a role the same for the defaults. Returns whether clients that
+ *	have the role are to be told. NULL: there is no router
  * @changed_arg: for @changed
  * @loading: grants of the role that is being loaded, for roles/load.c
  */
