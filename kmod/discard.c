@@ -9,8 +9,9 @@
  * nothing can fail. Until it is freed the router's memory-limit counts it; who has its
  * queue discarded again and again gets no more memory by that.
  *
- * The order in which queues are freed does not matter, and there is one list for all.
- * What waits in it holds its router, and that the module.
+ * The order in which queues are freed does not matter. Each router has a list of its own,
+ * so that none waits for another one's queues. Nothing in the list has a reference to the
+ * router: who finds it empty has one, and gives the work another.
  */
 #include <linux/build_bug.h>
 #include <linux/llist.h>
@@ -24,13 +25,10 @@
 /* In the place of a chunk */
 struct mqtt_discarded {
 	struct llist_node list;
-	struct mqtt_router *router;	/* held */
 	struct mqtt_queue queue;
 };
 
 static_assert(sizeof(struct mqtt_discarded) <= sizeof(struct mqtt_queue_chunk));
-
-static LLIST_HEAD(mqtt_discarded);
 
 static void mqtt_discard_free(struct mqtt_discarded *discarded)
 {
@@ -41,20 +39,29 @@ static void mqtt_discard_free(struct mqtt_discarded *discarded)
 		cond_resched();
 	}
 	mqtt_queue_purge(&discarded->queue);
-	mqtt_router_put(discarded->router);
 	kfree(discarded);
 }
 
 static void mqtt_discard_work(struct work_struct *work)
 {
-	struct llist_node *list = llist_del_all(&mqtt_discarded);
+	struct mqtt_router *router = container_of(work, struct mqtt_router, discard_work);
+	struct llist_node *list = llist_del_all(&router->discarded);
 	struct mqtt_discarded *discarded, *next;
 
 	llist_for_each_entry_safe(discarded, next, list, list)
 		mqtt_discard_free(discarded);
+	mqtt_router_put(router);
 }
 
-static DECLARE_WORK(mqtt_discard_worker, mqtt_discard_work);
+/**
+ * mqtt_discard_init() - a new router has discarded nothing
+ * @router: router
+ */
+void mqtt_discard_init(struct mqtt_router *router)
+{
+	init_llist_head(&router->discarded);
+	INIT_WORK(&router->discard_work, mqtt_discard_work);
+}
 
 /**
  * mqtt_discard() - empty a queue, most of it later
@@ -75,10 +82,11 @@ u32 mqtt_discard(struct mqtt_router *router, struct mqtt_queue *queue)
 		mqtt_queue_purge(queue);
 		return packets;
 	}
-	refcount_inc(&router->refs);
-	discarded->router = router;
 	mqtt_queue_take(&discarded->queue, queue);
-	if (llist_add(&discarded->list, &mqtt_discarded))
-		queue_work(mqtt_free_wq, &mqtt_discard_worker);
+	if (llist_add(&discarded->list, &router->discarded)) {
+		refcount_inc(&router->refs);
+		if (!queue_work(mqtt_free_wq, &router->discard_work))
+			mqtt_router_put(router);
+	}
 	return packets;
 }

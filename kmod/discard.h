@@ -10,6 +10,7 @@
 struct mqtt_queue;
 struct mqtt_router;
 
+void mqtt_discard_init(struct mqtt_router *router);
 u32 mqtt_discard(struct mqtt_router *router, struct mqtt_queue *queue);
 
 #endif /* _MQTT_DISCARD_H */

@@ -114,5 +114,8 @@ void mqtt_event_peer(const struct mqtt_peer *peer, enum mqtt_event_type type)
 		trace_mqtt_attach(peer);
 	else if (type == MQTT_EVENT_TYPE_PEER_DETACH || type == MQTT_EVENT_TYPE_PEER_CLOSE)
 		trace_mqtt_detach(peer, type);
+	/* Listeners have been told, and its id may be that of another router's. */
+	if (READ_ONCE(peer->router->ended))
+		return;
 	mqtt_event_send(peer->router->net, type, peer);
 }

@@ -161,10 +161,13 @@ static int mqtt_peer_offload_to(struct mqtt_peer *peer, struct socket *sock,
 				const struct mqtt_peer_params *params,
 				struct netlink_ext_ack *extack)
 {
+	long left = MQTT_SOCKET_WAIT;
 	struct mqtt_hook hook;
 	int err;
 
-	lock_sock(sock->sk);
+	err = mqtt_socket_lock(sock->sk, &left, extack);
+	if (err)
+		return err;
 	err = mqtt_socket_prepare(&hook, sock, params, extack);
 	if (!err) {
 		err = mqtt_peer_offload_hook(peer, &hook, extack);
@@ -185,10 +188,10 @@ static int mqtt_peer_offload_to(struct mqtt_peer *peer, struct socket *sock,
  * @params: what the daemon says of the connection
  * @extack: is told what is wrong
  *
- * Context: may sleep; waits for the socket's owner.
+ * Context: may sleep; waits for the socket's owner, MQTT_SOCKET_WAIT at most.
  * Return: 0; -ENOENT; -EBUSY if the peer is offloaded already or something is
- * left of its former connection; what mqtt_socket_prepare() returns. On an error
- * the peer is hosted as before.
+ * left of its former connection; what mqtt_socket_lock() and mqtt_socket_prepare()
+ * return. On an error the peer is hosted as before.
  */
 int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
 		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
@@ -239,10 +242,10 @@ static int mqtt_peer_move(struct mqtt_peer *peer, u32 port_id, struct netlink_ex
  *
  * A packet that is half sent is ended first.
  *
- * Context: may sleep; waits for the socket's owner.
+ * Context: may sleep; waits for the socket's owner, MQTT_SOCKET_WAIT at most.
  * Return: 0; -ESRCH if there is no such peer; -ENOENT if there is no such port;
- * -EBUSY if the peer is hosted; -ENOBUFS if the packet could not be ended, and the
- * peer is as before.
+ * -EBUSY if the peer is hosted; -ENOBUFS if the packet could not be ended; what
+ * mqtt_socket_lock() returns. On an error the peer is as before.
  */
 int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
 		   struct netlink_ext_ack *extack)
@@ -251,9 +254,9 @@ int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
 	struct sock *sk;
 	int err;
 
-	peer = mqtt_peer_lock(router, id, &sk, extack);
+	peer = mqtt_peer_lock(router, id, MQTT_SOCKET_WAIT, &sk, extack);
 	if (IS_ERR(peer))
-		return -ESRCH;
+		return peer == ERR_PTR(-ENOENT) ? -ESRCH : PTR_ERR(peer);
 	err = mqtt_peer_move(peer, port_id, extack);
 	mqtt_peer_unlock(router, sk);
 	return err;

@@ -231,7 +231,7 @@ static int mqtt_nl_router_new(struct sk_buff *skb, struct genl_info *info)
 	}
 	err = mqtt_nl_router_params(router, info);
 	if (err)
-		mqtt_router_end(genl_info_net(info), info->snd_portid);
+		mqtt_router_end(genl_info_net(info), info->snd_portid, NULL);
 	mqtt_router_put(router);
 	return err;
 }
@@ -325,7 +325,7 @@ static int mqtt_nl_router_del(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(router);
 	portid = router->owner_portid;
 	mqtt_router_put(router);
-	mqtt_router_end(genl_info_net(info), portid);
+	mqtt_router_end(genl_info_net(info), portid, info->extack);
 	return 0;
 }
 

@@ -276,7 +276,10 @@ int mqtt_nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 		goto out;
 	}
 	err = mqtt_nl_reply_end(reply, hdr, info, mqtt_nl_put_id(reply, id));
-	/* Whoever does not learn the id cannot detach; who has named it knows it. */
+	/*
+	 * Whoever does not learn the id cannot detach; who has named it knows it. If somebody
+	 * has the socket just then the peer stays, and ends with it.
+	 */
 	if (err && tb[MQTT_A_PEER_ID])
 		err = 0;
 	if (err)

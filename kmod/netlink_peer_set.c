@@ -7,6 +7,7 @@
 #include "netlink_acl.h"
 #include "peer.h"
 #include "router.h"
+#include "socket.h"
 
 static const struct nla_policy mqtt_nl_peer_set_nest[MQTT_A_PEER_MAX + 1] = {
 	[MQTT_A_PEER_ID] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -61,7 +62,7 @@ static int mqtt_nl_peer_change(struct mqtt_peer *peer, const struct sock *sk, st
 	return 0;
 }
 
-/* What concerns a socket waits for its owner, the rest does not. */
+/* What concerns a socket waits for its owner a while, the rest does not. */
 static int mqtt_nl_peer_set_as(struct mqtt_router *router, struct nlattr **tb,
 			       struct genl_info *info)
 {
@@ -71,7 +72,7 @@ static int mqtt_nl_peer_set_as(struct mqtt_router *router, struct nlattr **tb,
 	int err;
 
 	if (tb[MQTT_A_PEER_TX_HOLD] || tb[MQTT_A_PEER_KEEP_ALIVE]) {
-		peer = mqtt_peer_lock(router, id, &sk, info->extack);
+		peer = mqtt_peer_lock(router, id, MQTT_SOCKET_WAIT, &sk, info->extack);
 		if (IS_ERR(peer))
 			return PTR_ERR(peer);
 	} else {

@@ -10,8 +10,8 @@
  * the references that the list and the socket had. Memory stays for a grace
  * period, for readers of the table and of sk_user_data.
  *
- * A socket's lock is its owner's for as long as it likes: it may be asleep, in a page
- * fault that another process answers. So the router's lock is taken inside a
+ * A socket's lock is its owner's for as long as it likes: see socket_lock.c. So nobody
+ * waits for it for ever, and the router's lock is taken inside a
  * socket's, never the other way round. Whoever needs both looks the peer up, takes a
  * reference to its socket, lets go of the router, locks the socket, and then looks
  * whether the peer is still there and has this socket: mqtt_peer_lock(). To list and
@@ -179,11 +179,10 @@ void mqtt_peer_set_limits(struct mqtt_peer *peer, const struct mqtt_limits *limi
 		mqtt_rx_kick(peer);
 }
 
-/* Returns false if somebody else has done it. */
+/* Returns false if somebody else has done it. Who has done it ends the subscriptions. */
 static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 {
 	struct mqtt_router *router = peer->router;
-	struct mqtt_peer_sub *sub, *next;
 
 	lockdep_assert_held(&router->lock);
 	if (!peer->listed)
@@ -197,10 +196,6 @@ static bool mqtt_peer_unlist(struct mqtt_peer *peer)
 	xa_erase(&router->peers, peer->id);
 	router->nr_peers--;
 	mqtt_acl_chain_count(rcu_dereference_protected(peer->acls, true), -1);
-	list_for_each_entry_safe(sub, next, &peer->subs, list) {
-		mqtt_peer_sub_free(sub);
-		cond_resched();
-	}
 	return true;
 }
 
@@ -212,6 +207,7 @@ void mqtt_peer_end(struct mqtt_peer *peer)
 {
 	if (!mqtt_peer_unlist(peer))
 		return;
+	mqtt_peer_subs_end_locked(peer);
 	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_CLOSE);
 	mqtt_peer_put(peer);
 }
@@ -245,17 +241,18 @@ static void mqtt_peer_sock_put(struct sock *sk)
  * mqtt_peer_lock() - look a peer up and lock its socket
  * @router: router, not locked
  * @id: the peer's number
- * @sk: result: its socket, locked by lock_sock(), or NULL if the peer is hosted
+ * @wait: how long to wait for the socket's owner, jiffies
+ * @sk: result: its socket, locked by mqtt_socket_lock(), or NULL if the peer is hosted
  * @extack: is told what is wrong
  *
- * A socket's owner may be asleep in memory of its own for as long as it likes. So it is
- * waited for without the router's lock, and then the peer is looked up again.
+ * A socket's owner is waited for without the router's lock, and then the peer is looked
+ * up again.
  *
  * Context: may sleep.
  * Return: the peer, and the router's lock is held, until mqtt_peer_unlock();
- * ERR_PTR(-ENOENT), and nothing is locked.
+ * ERR_PTR(-ENOENT) or what mqtt_socket_lock() returns, and nothing is locked.
  */
-struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, struct sock **sk,
+struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, long wait, struct sock **sk,
 				 struct netlink_ext_ack *extack)
 {
 	struct mqtt_peer *peer;
@@ -266,7 +263,11 @@ struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, struct sock
 		if (err)
 			return ERR_PTR(err);
 		if (*sk)
-			lock_sock(*sk);
+			err = mqtt_socket_lock(*sk, &wait, extack);
+		if (err) {
+			sock_put(*sk);
+			return ERR_PTR(err);
+		}
 		mutex_lock(&router->lock);
 		peer = mqtt_peer_find(router, id, extack);
 		/* Held, so no other socket is where it is. */
@@ -322,19 +323,22 @@ static struct mqtt_peer *mqtt_peer_attach_hook(struct mqtt_router *router,
  * @id: result, the peer's number
  * @extack: is told what is wrong
  *
- * Context: may sleep; waits for the socket's owner.
- * Return: 0; -ENODEV if the router has ended; what mqtt_socket_prepare() and
- * mqtt_peer_new() return.
+ * Context: may sleep; waits for the socket's owner, MQTT_SOCKET_WAIT at most.
+ * Return: 0; -ENODEV if the router has ended; what mqtt_socket_lock(),
+ * mqtt_socket_prepare() and mqtt_peer_new() return.
  */
 int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 		     const struct mqtt_peer_params *params, u32 *id,
 		     struct netlink_ext_ack *extack)
 {
+	long left = MQTT_SOCKET_WAIT;
 	struct mqtt_peer *peer;
 	struct mqtt_hook hook;
 	int err;
 
-	lock_sock(sock->sk);
+	err = mqtt_socket_lock(sock->sk, &left, extack);
+	if (err)
+		return err;
 	err = mqtt_socket_prepare(&hook, sock, params, extack);
 	if (err)
 		goto out;
@@ -354,11 +358,17 @@ out:
 	return err;
 }
 
-/* Of a peer that is listed and hooked; its socket is locked. */
-static void mqtt_peer_give_back(struct mqtt_peer *peer)
+/* Of one that mqtt_peer_lock() has found. */
+static void mqtt_peer_leave(struct mqtt_peer *peer, struct sock *sk)
 {
-	mqtt_socket_unhook_locked(peer);
-	mqtt_tx_close(peer);
+	if (sk) {
+		mqtt_socket_unhook_locked(peer);
+		mqtt_tx_close(peer);
+	}
+	mqtt_peer_unlist(peer);
+	/* Whoever hears of it and attaches the socket again waits for that. */
+	if (sk)
+		queue_rcu_work(mqtt_forget_wq, &peer->forget);
 }
 
 /**
@@ -372,9 +382,9 @@ static void mqtt_peer_give_back(struct mqtt_peer *peer)
  * on the socket goes a grace period later, for which nobody waits but who wants to
  * attach the socket again: one is enough for many detaches.
  *
- * Context: may sleep; waits for the socket's owner.
- * Return: 0; -ENOENT; -ENOBUFS if the packet could not be ended, and the peer
- * is as before.
+ * Context: may sleep; waits for the socket's owner, MQTT_SOCKET_WAIT at most.
+ * Return: 0; -ENOENT; -ENOBUFS if the packet could not be ended; what
+ * mqtt_socket_lock() returns. On an error the peer is as before.
  */
 int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack *extack)
 {
@@ -382,18 +392,13 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 	struct sock *sk;
 	int err = 0;
 
-	peer = mqtt_peer_lock(router, id, &sk, extack);
+	peer = mqtt_peer_lock(router, id, MQTT_SOCKET_WAIT, &sk, extack);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	if (sk)
 		err = mqtt_tx_finish(peer);
 	if (!err) {
-		if (sk)
-			mqtt_peer_give_back(peer);
-		mqtt_peer_unlist(peer);
-		/* Whoever hears of it and attaches the socket again waits for that. */
-		if (sk)
-			queue_rcu_work(mqtt_forget_wq, &peer->forget);
+		mqtt_peer_leave(peer, sk);
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_DETACH);
 	}
 	mqtt_peer_unlock(router, sk);
@@ -402,6 +407,7 @@ int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack 
 		NL_SET_ERR_MSG(extack, "no memory to end a packet that is half sent; try again");
 		return err;
 	}
+	mqtt_peer_subs_end(peer);
 	mqtt_peer_put(peer);
 	return 0;
 }
@@ -425,81 +431,65 @@ void mqtt_peer_close(struct mqtt_peer *peer)
 	if (mqtt_socket_unhook(peer))
 		mqtt_socket_forget(peer);
 	if (listed) {
+		mqtt_peer_subs_end(peer);
 		mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_CLOSE);
 		mqtt_peer_put(peer);
 	}
 }
 
-/* Those that a router has had, linked by @subs, which are gone. */
-struct mqtt_peer_ended {
-	struct list_head hooked;	/* until now */
-	struct list_head hosted;
-};
-
-static void mqtt_peer_end_one(struct mqtt_router *router, u32 id, struct mqtt_peer_ended *ended)
+/* Returns false if it is not its time yet. */
+static bool mqtt_peer_end_one(struct mqtt_router *router, u32 id)
 {
-	bool abort = false;
 	struct mqtt_peer *peer;
 	struct sock *sk;
 
-	peer = mqtt_peer_lock(router, id, &sk, NULL);
+	peer = mqtt_peer_lock(router, id, 0, &sk, NULL);
 	if (IS_ERR(peer))
-		return;
-	if (sk) {
-		abort = mqtt_tx_finish(peer);
-		mqtt_peer_give_back(peer);
+		return peer == ERR_PTR(-ENOENT);
+	if (sk && mqtt_tx_finish(peer)) {
+		mqtt_peer_unlock(router, sk);
+		return false;
 	}
-	mqtt_peer_unlist(peer);
+	mqtt_peer_leave(peer, sk);
 	trace_mqtt_detach(peer, MQTT_EVENT_TYPE_ROUTER_END);
-	list_add(&peer->subs, sk ? &ended->hooked : &ended->hosted);
 	mqtt_peer_unlock(router, sk);
-	if (abort)
-		peer->sk->sk_prot->diag_destroy(peer->sk, ECONNABORTED);
+	mqtt_peer_subs_end(peer);
+	mqtt_peer_put(peer);
+	return true;
 }
 
-/* From @id on. Who does not want to wait is not told of those whose socket has an owner. */
-static bool mqtt_peer_next(struct mqtt_router *router, bool wait, unsigned long *id)
+/* From @id on */
+static bool mqtt_peer_next(struct mqtt_router *router, unsigned long *id)
 {
-	struct mqtt_peer *peer;
+	bool found;
 
 	mutex_lock(&router->lock);
-	xa_for_each_start(&router->peers, *id, peer, *id)
-		if (wait || mqtt_peer_is_hosted(peer) || !mqtt_socket_is_owned(peer->sk))
-			break;
+	found = xa_find(&router->peers, id, ULONG_MAX, XA_PRESENT);
 	mutex_unlock(&router->lock);
-	return peer;
+	return found;
 }
 
 /**
- * mqtt_peer_end_all() - give all sockets of a router back
+ * mqtt_peer_end_all() - give all sockets of a router back that can be
  * @router: router; dead, so that no peer is added
  *
- * Whose socket has an owner, who may be asleep, comes last.
+ * No peer waits for another one. Those stay as they are whose socket has an owner, who may
+ * be asleep, and who have a packet half sent that there is no memory to end.
  *
- * Context: may sleep; waits for the sockets' owners.
+ * Context: may sleep; waits for no socket.
+ * Return: true if no peer is left.
  */
-void mqtt_peer_end_all(struct mqtt_router *router)
+bool mqtt_peer_end_all(struct mqtt_router *router)
 {
-	struct mqtt_peer *peer, *next;
-	struct mqtt_peer_ended ended;
+	bool all = true;
 	unsigned long id;
-	int wait;
 
-	INIT_LIST_HEAD(&ended.hooked);
-	INIT_LIST_HEAD(&ended.hosted);
-	for (wait = 0; wait <= 1; wait++)
-		for (id = 0; mqtt_peer_next(router, wait, &id); id++) {
-			mqtt_peer_end_one(router, id, &ended);
-			cond_resched();
-		}
-
-	synchronize_rcu();
-	list_for_each_entry_safe(peer, next, &ended.hooked, subs) {
-		mqtt_socket_forget(peer);
-		mqtt_peer_put(peer);
+	for (id = 0; mqtt_peer_next(router, &id); id++) {
+		if (!mqtt_peer_end_one(router, id))
+			all = false;
+		cond_resched();
 	}
-	list_for_each_entry_safe(peer, next, &ended.hosted, subs)
-		mqtt_peer_put(peer);
+	return all;
 }
 
 /**

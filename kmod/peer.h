@@ -135,14 +135,14 @@ int mqtt_peer_attach(struct mqtt_router *router, struct socket *sock,
 		     const struct mqtt_peer_params *params, u32 *id,
 		     struct netlink_ext_ack *extack);
 int mqtt_peer_detach(struct mqtt_router *router, u32 id, struct netlink_ext_ack *extack);
-struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, struct sock **sk,
+struct mqtt_peer *mqtt_peer_lock(struct mqtt_router *router, u32 id, long wait, struct sock **sk,
 				 struct netlink_ext_ack *extack);
 void mqtt_peer_unlock(struct mqtt_router *router, struct sock *sk);
 struct mqtt_peer *mqtt_peer_find(struct mqtt_router *router, u32 id,
 				 struct netlink_ext_ack *extack);
 void mqtt_peer_close(struct mqtt_peer *peer);
 void mqtt_peer_end(struct mqtt_peer *peer);
-void mqtt_peer_end_all(struct mqtt_router *router);
+bool mqtt_peer_end_all(struct mqtt_router *router);
 void mqtt_peer_free(struct mqtt_peer *peer);
 int mqtt_peer_module_init(void);
 void mqtt_peer_module_exit(void);

@@ -44,6 +44,21 @@ void mqtt_rate_init(struct mqtt_rate *rate)
 	mqtt_bucket_init(&rate->bytes);
 }
 
+/**
+ * mqtt_rate_start() - a peer's stream begins, perhaps not its first one
+ * @rate: its account
+ *
+ * The debts stay, nothing of the packet that waited last: it became the daemon's.
+ *
+ * Context: the socket is locked.
+ */
+void mqtt_rate_start(struct mqtt_rate *rate)
+{
+	rate->paid = false;
+	rate->need = 0;
+	rate->ended = 0;
+}
+
 static void mqtt_rate_fill(struct mqtt_rate *rate, u64 now)
 {
 	if (rate->packet_rate)

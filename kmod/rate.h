@@ -47,6 +47,7 @@ struct mqtt_rate {
 };
 
 void mqtt_rate_init(struct mqtt_rate *rate);
+void mqtt_rate_start(struct mqtt_rate *rate);
 void mqtt_rate_begin(struct mqtt_peer *peer);
 bool mqtt_rate_lets(const struct mqtt_rate *rate, u32 len);
 bool mqtt_rate_take(struct mqtt_rate *rate, u32 len);

@@ -5,15 +5,22 @@
  */
 #include <linux/module.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 
+#include "discard.h"
 #include "event.h"
 #include "group.h"
 #include "peer.h"
 #include "port.h"
 #include "router.h"
+#include "socket.h"
+
+/* Between two looks at the sockets of a router that ends; twice as long each time. */
+#define MQTT_END_RETRY_MIN	1
+#define MQTT_END_RETRY_MAX	HZ
 
 struct workqueue_struct *mqtt_wq;
 struct workqueue_struct *mqtt_forget_wq;
@@ -49,22 +56,40 @@ static void mqtt_router_free_work(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
-/* The end of a router that no request finds any more; takes the reference. */
-static void mqtt_router_finish(struct mqtt_router *router)
+/* No request finds it any more. */
+static void mqtt_router_die(struct mqtt_router *router)
 {
 	mutex_lock(&router->lock);
 	router->dead = true;
 	mqtt_port_end_all(router);
 	mutex_unlock(&router->lock);
-	mqtt_peer_end_all(router);
+}
+
+/*
+ * Goes on with the end of a router that is dead: one at a time does. Takes the
+ * namespace's reference when it returns true; otherwise it is to be called again.
+ */
+static bool mqtt_router_finish(struct mqtt_router *router)
+{
+	if (!mqtt_peer_end_all(router)) {
+		router->end_retry = min_t(unsigned long, 2 * router->end_retry,
+					  MQTT_END_RETRY_MAX);
+		return false;
+	}
 	mqtt_acl_end_all(router);
-	mqtt_event_router(router->net, MQTT_EVENT_TYPE_ROUTER_END);
 	mqtt_router_put(router);
+	return true;
 }
 
 static void mqtt_router_end_work(struct work_struct *work)
 {
-	mqtt_router_finish(container_of(work, struct mqtt_router, end_work));
+	struct mqtt_router *router = container_of(to_delayed_work(work), struct mqtt_router,
+						  end_work);
+
+	if (!router->dead)
+		mqtt_router_die(router);
+	if (!mqtt_router_finish(router))
+		queue_delayed_work(mqtt_end_wq, &router->end_work, router->end_retry);
 }
 
 static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock *owner,
@@ -91,10 +116,12 @@ static struct mqtt_router *mqtt_router_alloc(struct net *net, const struct sock 
 	xa_init_flags(&router->peers, XA_FLAGS_ALLOC1);
 	xa_init_flags(&router->ports, XA_FLAGS_ALLOC1);
 	mqtt_acl_init(&router->acls);
-	INIT_WORK(&router->end_work, mqtt_router_end_work);
+	INIT_DELAYED_WORK(&router->end_work, mqtt_router_end_work);
+	router->end_retry = MQTT_END_RETRY_MIN;
 	INIT_WORK(&router->free_work, mqtt_router_free_work);
 	router->queue_limit = MQTT_QUEUE_LIMIT_DEFAULT;
 	mqtt_memory_init(&router->memory);
+	mqtt_discard_init(router);
 	router->offload_max_packet = MQTT_OFFLOAD_MAX_PACKET_DEFAULT;
 	/* Other routers' groups have others, most likely. */
 	router->next_group = get_random_u32();
@@ -137,13 +164,12 @@ struct mqtt_router *mqtt_router_new(struct net *net, const struct sock *owner, u
 		if (router) {
 			refcount_inc(&router->refs);
 			mn->router = router;
+			mqtt_event_router(net, MQTT_EVENT_TYPE_ROUTER_NEW);
 		} else {
 			router = ERR_PTR(-ENOMEM);
 		}
 	}
 	mutex_unlock(&mn->lock);
-	if (!IS_ERR(router))
-		mqtt_event_router(net, MQTT_EVENT_TYPE_ROUTER_NEW);
 	return router;
 }
 
@@ -179,7 +205,7 @@ void mqtt_router_put(struct mqtt_router *router)
 		queue_work(mqtt_wq, &router->free_work);
 }
 
-/* Take a namespace's router away from it. */
+/* Take a namespace's router away from it. Events keep the order of routers. */
 static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 {
 	struct mqtt_net *mn = mqtt_net(net);
@@ -192,6 +218,7 @@ static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
 	if (router) {
 		mn->router = NULL;
 		WRITE_ONCE(router->ended, true);
+		mqtt_event_router(net, MQTT_EVENT_TYPE_ROUTER_END);
 	}
 	mutex_unlock(&mn->lock);
 	return router;
@@ -201,18 +228,32 @@ static struct mqtt_router *mqtt_router_take(struct net *net, u32 portid)
  * mqtt_router_end() - end a namespace's router
  * @net: namespace
  * @portid: only if this socket owns it
+ * @extack: is told what is left
  *
- * Its peers' sockets go back to the daemon. Nothing happens if there is no
- * such router.
+ * Its peers' sockets go back to the daemon. Those that have an owner are waited for, all
+ * together for MQTT_SOCKET_WAIT at most; then a worker goes on with them. Nothing happens
+ * if there is no such router.
  *
- * Context: may sleep, for a grace period and for the peers' sockets.
+ * Context: may sleep.
  */
-void mqtt_router_end(struct net *net, u32 portid)
+void mqtt_router_end(struct net *net, u32 portid, struct netlink_ext_ack *extack)
 {
 	struct mqtt_router *router = mqtt_router_take(net, portid);
+	unsigned long until;
 
-	if (router)
-		mqtt_router_finish(router);
+	if (!router)
+		return;
+	mqtt_router_die(router);
+	until = jiffies + MQTT_SOCKET_WAIT;
+	while (!mqtt_router_finish(router)) {
+		if (time_before(jiffies, until) && !fatal_signal_pending(current)) {
+			schedule_timeout_killable(router->end_retry);
+			continue;
+		}
+		NL_SET_ERR_MSG(extack, "some sockets are given back when their owners leave them");
+		queue_delayed_work(mqtt_end_wq, &router->end_work, router->end_retry);
+		break;
+	}
 }
 
 /**
@@ -227,7 +268,7 @@ void mqtt_router_end_later(struct net *net, u32 portid)
 	struct mqtt_router *router = mqtt_router_take(net, portid);
 
 	if (router)
-		queue_work(mqtt_end_wq, &router->end_work);
+		queue_delayed_work(mqtt_end_wq, &router->end_work, 0);
 }
 
 static int __net_init mqtt_net_init(struct net *net)

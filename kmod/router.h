@@ -5,6 +5,7 @@
 #ifndef _MQTT_ROUTER_H
 #define _MQTT_ROUTER_H
 
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
@@ -17,6 +18,7 @@
 #include "stats.h"
 
 struct net;
+struct netlink_ext_ack;
 struct mqtt_peer;
 struct sock;
 
@@ -55,7 +57,10 @@ struct sock;
  * @owner_portid: netlink socket that created it
  * @owner: the same, to be compared only: its portid is given away before the
  *	router hears of its death
- * @end_work: ends it in process context
+ * @end_work: ends it in process context, when no request does
+ * @end_retry: how long to wait before looking again at the sockets that are left, jiffies
+ * @discarded: queues to be emptied, see discard.c
+ * @discard_work: does that; has a reference while it is pending
  * @stats: counters
  * @free_work: frees it in process context
  */
@@ -82,21 +87,24 @@ struct mqtt_router {
 	u32 owner_portid;
 	const struct sock *owner;
 	struct mqtt_stats __percpu *stats;
-	struct work_struct end_work;
+	struct delayed_work end_work;
+	unsigned long end_retry;
+	struct llist_head discarded;
+	struct work_struct discard_work;
 	struct work_struct free_work;
 };
 
 struct mqtt_router *mqtt_router_new(struct net *net, const struct sock *owner, u32 portid);
 struct mqtt_router *mqtt_router_get(struct net *net);
 void mqtt_router_put(struct mqtt_router *router);
-void mqtt_router_end(struct net *net, u32 portid);
+void mqtt_router_end(struct net *net, u32 portid, struct netlink_ext_ack *extack);
 void mqtt_router_end_later(struct net *net, u32 portid);
 
 /* Runs what packets' handlers put off; no work waits for a socket. */
 extern struct workqueue_struct *mqtt_wq;
 /* mqtt_socket_forget(), after a grace period */
 extern struct workqueue_struct *mqtt_forget_wq;
-/* Ends of routers, which may have to wait for sockets */
+/* Ends of routers; none waits for a socket there */
 extern struct workqueue_struct *mqtt_end_wq;
 /* Frees what may be very much, and waits for nothing. */
 extern struct workqueue_struct *mqtt_free_wq;

@@ -203,57 +203,6 @@ static void mqtt_rx_commit(struct mqtt_peer *peer, const struct mqtt_rx_run *run
 	WRITE_ONCE(peer->rx.end, run->end);
 }
 
-/*
- * As tcp_set_rcvlowat() does, let the buffer grow: to twice what is needed,
- * because a packet that arrives in small segments takes more than its bytes.
- */
-static void mqtt_rx_grow(struct sock *sk, u32 len)
-{
-	struct tcp_sock *tp = tcp_sk(sk);
-	int space;
-
-	len *= 2;
-	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK || tcp_full_space(sk) >= len)
-		return;
-	space = mqtt_space_from_win(sk, len);
-	if (space <= sk->sk_rcvbuf || space > READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]))
-		return;
-	WRITE_ONCE(sk->sk_rcvbuf, space);
-	if (tp->window_clamp && tp->window_clamp < len)
-		WRITE_ONCE(tp->window_clamp, len);
-}
-
-/* Will TCP, as __tcp_select_window() sees it, open a window at all? */
-static bool mqtt_rx_has_space(const struct sock *sk, int full)
-{
-	int mss = min_t(int, inet_csk(sk)->icsk_ack.rcv_mss, full);
-	int space = round_down(tcp_space(sk), 1 << tcp_sk(sk)->rx_opt.rcv_wscale);
-
-	return space >= full / 2 || (space >= full / 16 && space >= mss);
-}
-
-/*
- * Will a packet of @len bytes, of which some are in the queue and nothing
- * else is, become whole? If the window is about to close on it the sender
- * would wait for us, and we for the sender.
- */
-static bool mqtt_rx_will_fit(struct sock *sk, u32 len)
-{
-	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 have = tp->rcv_nxt - tp->copied_seq;
-	int full;
-
-	mqtt_rx_grow(sk, len);
-	full = tcp_full_space(sk);
-	if (full < len)
-		return false;
-	/* What is in the backlog counts as used, and will be looked at soon. */
-	if (READ_ONCE(sk->sk_backlog.tail) || sk->sk_shutdown & RCV_SHUTDOWN)
-		return true;
-	return tcp_receive_window(tp) >= len - min(have, len) ||
-	       mqtt_rx_has_space(sk, full) || mqtt_rxq_compact(sk);
-}
-
 /* The packet that is waited for cannot become whole in the queue. */
 static void mqtt_rx_no_buffer(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 {
@@ -268,31 +217,38 @@ static void mqtt_rx_no_buffer(struct mqtt_peer *peer, struct mqtt_rx_run *run)
 	WRITE_ONCE(peer->rx.end, run->end);
 }
 
-/* Have the peer looked at so many jiffies from now, or before. */
+/* Have the peer looked at so many jiffies from now, whatever was planned before. */
 static void mqtt_rx_schedule(struct mqtt_peer *peer, unsigned long delay)
 {
-	bool queued;
-
 	mqtt_peer_hold(peer);
-	if (delay)
-		queued = queue_delayed_work(mqtt_wq, &peer->rx.work, delay);
-	else
-		queued = !mod_delayed_work(mqtt_wq, &peer->rx.work, 0);
-	if (!queued)
+	if (mod_delayed_work(mqtt_wq, &peer->rx.work, delay))
 		mqtt_peer_put(peer);
 }
 
-/* Is what holds the peer up still there? Then it is looked at again later. */
+/* How long is what holds the peer up to stay there? In jiffies. */
+static unsigned long mqtt_rx_left(struct mqtt_peer *peer)
+{
+	return peer->rx.wait == MQTT_RX_WAIT_RATE ? mqtt_rate_left(peer) : mqtt_pause_left(peer);
+}
+
+/*
+ * Is what holds the peer up still there? Then it is looked at again later. That may
+ * take the place of a look which somebody else wants at once, for a reason that has come
+ * before it: see mqtt_rx_kick(). So the reasons are looked at behind it.
+ */
 static bool mqtt_rx_still_waits(struct mqtt_peer *peer)
 {
-	unsigned long left = peer->rx.wait == MQTT_RX_WAIT_RATE ? mqtt_rate_left(peer) :
-								  mqtt_pause_left(peer);
+	unsigned long left = mqtt_rx_left(peer), later;
 
-	if (left)
+	while (left) {
 		mqtt_rx_schedule(peer, left);
-	else
-		WRITE_ONCE(peer->rx.wait, MQTT_RX_WAIT_NONE);
-	return left;
+		later = left;
+		left = mqtt_rx_left(peer);
+		if (left >= later)
+			return true;
+	}
+	WRITE_ONCE(peer->rx.wait, MQTT_RX_WAIT_NONE);
+	return false;
 }
 
 /*
@@ -566,6 +522,7 @@ void mqtt_rx_start(struct mqtt_peer *peer, u32 skip)
 {
 	/* While it was hosted the client may have told others. */
 	mqtt_alias_forget(&peer->aliases);
+	mqtt_rate_start(&peer->rx.rate);
 	WRITE_ONCE(peer->rx.end, tcp_sk(peer->sk)->copied_seq + skip);
 	WRITE_ONCE(peer->rx.state, skip ? MQTT_PEER_STATE_BARRIER : MQTT_PEER_STATE_FAST);
 }

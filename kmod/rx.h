@@ -14,6 +14,7 @@
 #include "rate.h"
 
 struct mqtt_peer;
+struct sock;
 
 /* What holds up a publisher whose stream the kernel could frame. */
 enum mqtt_rx_wait {
@@ -73,5 +74,8 @@ void mqtt_rx_data_ready(struct mqtt_peer *peer);
 size_t mqtt_rx_user_bytes(struct mqtt_peer *peer, int flags);
 void mqtt_rx_user_done(struct mqtt_peer *peer);
 void mqtt_rx_release_cb(struct mqtt_peer *peer);
+
+/* rx_window.c */
+bool mqtt_rx_will_fit(struct sock *sk, u32 len);
 
 #endif /* _MQTT_RX_H */

@@ -204,7 +204,7 @@ static const struct tcp_ulp_ops mqtt_socket_ulp = {
  * @params: what the daemon says of the stream; may go when this returns
  * @extack: is told what is wrong
  *
- * Context: process; the socket locked by lock_sock(), until it is hooked.
+ * Context: process; the socket locked by mqtt_socket_lock(), until it is hooked.
  * Return: 0; -ENOTCONN, -EBUSY or -EINVAL if the socket is in a state that is
  * refused; -ERANGE for a residue that was not received; -ENOMEM, -ENOBUFS.
  */
@@ -275,7 +275,7 @@ static void mqtt_socket_take(struct mqtt_peer *peer, const struct mqtt_hook *hoo
  * A hosted peer is not hosted any more if this succeeds. What has arrived already is
  * looked at when the caller calls mqtt_rx_data_ready(), without the router's lock.
  *
- * Context: process; the socket locked by lock_sock(), and the router's lock is held.
+ * Context: process; the socket locked by mqtt_socket_lock(), and the router's lock is held.
  * Return: 0, and the socket holds a reference to @peer, and @peer to the socket;
  * -ENOMEM, and nothing has changed.
  */
@@ -303,24 +303,6 @@ int mqtt_socket_hook(struct mqtt_peer *peer, struct mqtt_hook *hook)
 	/* Before anything can happen to it. */
 	mqtt_event_peer(peer, MQTT_EVENT_TYPE_PEER_ATTACH);
 	return 0;
-}
-
-/**
- * mqtt_socket_is_owned() - would lock_sock() have to wait?
- * @sk: socket
- *
- * Context: process; then the answer may be old as soon as it is given.
- */
-bool mqtt_socket_is_owned(struct sock *sk)
-{
-	bool owned;
-
-	local_bh_disable();
-	bh_lock_sock(sk);
-	owned = sock_owned_by_user(sk);
-	bh_unlock_sock(sk);
-	local_bh_enable();
-	return owned;
 }
 
 /**

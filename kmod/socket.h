@@ -46,6 +46,9 @@ struct mqtt_hook {
 	bool tx_hold;
 };
 
+/* How long a request waits for a socket's owner, jiffies */
+#define MQTT_SOCKET_WAIT	HZ
+
 bool mqtt_socket_attached(const struct sock *sk);
 int mqtt_socket_check(struct socket *sock, const struct net *net,
 		      struct netlink_ext_ack *extack);
@@ -53,11 +56,13 @@ int mqtt_socket_prepare(struct mqtt_hook *hook, struct socket *sock,
 			const struct mqtt_peer_params *params, struct netlink_ext_ack *extack);
 void mqtt_socket_cancel(struct mqtt_hook *hook);
 int mqtt_socket_hook(struct mqtt_peer *peer, struct mqtt_hook *hook);
-bool mqtt_socket_is_owned(struct sock *sk);
 bool mqtt_socket_unhook(struct mqtt_peer *peer);
 void mqtt_socket_unhook_locked(struct mqtt_peer *peer);
 void mqtt_socket_forget(struct mqtt_peer *peer);
 struct mqtt_peer *mqtt_socket_peer(struct sock *sk);
+
+/* socket_lock.c */
+int mqtt_socket_lock(struct sock *sk, long *left, struct netlink_ext_ack *extack);
 
 void mqtt_socket_module_exit(void);
 

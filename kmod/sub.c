@@ -8,6 +8,9 @@
 #include "peer.h"
 #include "router.h"
 
+/* Subscriptions that end while others wait for the router's lock */
+#define MQTT_SUBS_END_BATCH	64
+
 /* What the hot path has to know of the peer before it looks at its subscriptions. */
 static void mqtt_peer_special(struct mqtt_peer *peer)
 {
@@ -30,13 +33,8 @@ static void mqtt_peer_count(struct mqtt_peer *peer, u32 how, int n)
 		peer->nr_raps += n;
 }
 
-/**
- * mqtt_peer_sub_free() - end a subscription
- * @sub: subscription
- *
- * Context: may sleep, its router's lock is held.
- */
-void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)
+/* The router's lock is held. */
+static void mqtt_peer_sub_free(struct mqtt_peer_sub *sub)
 {
 	struct mqtt_peer *peer = sub->peer;
 
@@ -230,6 +228,47 @@ void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq)
 		if (sub->seq <= seq)
 			break;
 		mqtt_peer_sub_free(sub);
+		cond_resched();
+	}
+}
+
+/**
+ * mqtt_peer_subs_end_locked() - end all subscriptions of a peer
+ * @peer: peer, unlisted by the caller; its router's lock is held
+ *
+ * Context: may sleep.
+ */
+void mqtt_peer_subs_end_locked(struct mqtt_peer *peer)
+{
+	struct mqtt_peer_sub *sub, *next;
+
+	list_for_each_entry_safe(sub, next, &peer->subs, list) {
+		mqtt_peer_sub_free(sub);
+		cond_resched();
+	}
+}
+
+/**
+ * mqtt_peer_subs_end() - end all subscriptions of a peer, a few at a time
+ * @peer: peer, unlisted by the caller, who has a reference; its router is not locked
+ *
+ * Nobody else looks at the list of one that is not listed. Until they have ended, messages
+ * that match find a closed queue.
+ *
+ * Context: may sleep.
+ */
+void mqtt_peer_subs_end(struct mqtt_peer *peer)
+{
+	struct mqtt_peer_sub *sub;
+	unsigned int i;
+
+	while (!list_empty(&peer->subs)) {
+		mutex_lock(&peer->router->lock);
+		for (i = 0; i < MQTT_SUBS_END_BATCH && !list_empty(&peer->subs); i++) {
+			sub = list_first_entry(&peer->subs, struct mqtt_peer_sub, list);
+			mqtt_peer_sub_free(sub);
+		}
+		mutex_unlock(&peer->router->lock);
 		cond_resched();
 	}
 }

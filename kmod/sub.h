@@ -97,6 +97,7 @@ int mqtt_peer_sub_del(struct mqtt_peer *peer, const struct mqtt_sub_desc *desc);
 void mqtt_peer_subs_renumber(struct mqtt_peer *peer);
 void mqtt_peer_sub_undo(struct mqtt_peer *peer, u32 seq);
 bool mqtt_peer_sub_exists(struct mqtt_peer *peer, const struct mqtt_sub_desc *desc);
-void mqtt_peer_sub_free(struct mqtt_peer_sub *sub);
+void mqtt_peer_subs_end_locked(struct mqtt_peer *peer);
+void mqtt_peer_subs_end(struct mqtt_peer *peer);
 
 #endif /* _MQTT_SUB_H */

@@ -117,4 +117,16 @@ static inline int mqtt_tcp_send_pages_locked(struct sock *sk, struct msghdr *msg
 #endif
 }
 
+/* Tell the sender of the window as it is now. 6.12 got flags with a stable release. */
+static inline void mqtt_tcp_send_ack(struct sock *sk)
+{
+	void (*ack_flags)(struct sock *sk, u32 rcv_nxt, u16 flags) = (void *)__tcp_send_ack;
+	void (*ack)(struct sock *sk, u32 rcv_nxt) = (void *)__tcp_send_ack;
+
+	if (__builtin_types_compatible_p(typeof(__tcp_send_ack), typeof(*ack)))
+		ack(sk, tcp_sk(sk)->rcv_nxt);
+	else
+		ack_flags(sk, tcp_sk(sk)->rcv_nxt, 0);
+}
+
 #endif /* _MQTT_COMPAT_H */

@@ -38,7 +38,7 @@ static void fixture_exit(struct kunit *test)
 {
 	if (!test->priv)
 		return;
-	mqtt_router_end(&init_net, PORTID);
+	mqtt_router_end(&init_net, PORTID, NULL);
 	mqtt_router_put(test->priv);
 }
 
@@ -75,7 +75,7 @@ static void router_has_ended(struct kunit *test)
 	struct mqtt_router *router = test->priv;
 
 	KUNIT_EXPECT_EQ(test, install(test, 1), 0);
-	mqtt_router_end(&init_net, PORTID);
+	mqtt_router_end(&init_net, PORTID, NULL);
 	KUNIT_EXPECT_EQ(test, install(test, 1), -ENODEV);
 	KUNIT_EXPECT_EQ(test, install(test, 2), -ENODEV);
 	KUNIT_EXPECT_EQ(test, router->acls.nr, 0);
@@ -125,7 +125,7 @@ static void parts_at_the_end(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, stage(test, &sender, 1), 0);
 	KUNIT_EXPECT_EQ(test, stage(test, &other, 2), 0);
-	mqtt_router_end(&init_net, PORTID);
+	mqtt_router_end(&init_net, PORTID, NULL);
 	KUNIT_EXPECT_EQ(test, router->acls.nr_stages, 0);
 	KUNIT_EXPECT_EQ(test, stage_end(test, &sender, 1, 1), -EINVAL);
 	/* and what comes still is dropped with the router's last reference */

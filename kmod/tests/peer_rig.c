@@ -132,7 +132,7 @@ void mqtt_peers_exit(struct kunit *test)
 
 	if (!f || IS_ERR_OR_NULL(f->router))
 		return;
-	mqtt_router_end(&init_net, PORTID);
+	mqtt_router_end(&init_net, PORTID, NULL);
 	mqtt_router_put(f->router);
 	pair_close(&f->pub);
 	pair_close(&f->sub);

@@ -173,7 +173,7 @@ static void end_of_the_router(struct kunit *test)
 
 	mqtt_peers_start(test, f);
 	mqtt_peers_forward(test, f);
-	mqtt_router_end(&init_net, MQTT_PEERS_PORTID);
+	mqtt_router_end(&init_net, MQTT_PEERS_PORTID, NULL);
 	KUNIT_EXPECT_EQ(test, f->router->nr_peers, 0);
 	PUT(f->pub.client, MESSAGE_3);
 	EXPECT(f->pub.here, MESSAGE_3);

@@ -3,6 +3,7 @@
 
 #include <mqtt/wire.h>
 
+#include "../discard.h"
 #include "../msg.h"
 #include "../policy.h"
 #include "../tx.h"
@@ -21,6 +22,7 @@ int mqtt_rig_init(struct kunit *test)
 	if (!rig->router.stats)
 		return -ENOMEM;
 	mqtt_memory_init(&rig->router.memory);
+	mqtt_discard_init(&rig->router);
 	rig->peer.router = &rig->router;
 	rig->peer.id = 1;
 	rig->peer.limits.queue_bytes = U32_MAX;

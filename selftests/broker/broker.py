@@ -14,6 +14,7 @@ from connection import FRAMED, PATIENCE, SECURE
 from wire import Failure
 
 SETTINGS = '''allow_anonymous true
+auth_delay 0
 max_packet_size 100000
 log_type all
 workers 2

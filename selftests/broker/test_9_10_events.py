@@ -9,6 +9,8 @@ from connection import LEVELS, Client
 from test_9_1_options import hashed
 from test_9_3_access import until
 from test_9_3_sys import Tree
+from test_9_5_certificates import MUTUAL
+from test_9_5_tls import Secure
 from wire import check
 
 
@@ -106,3 +108,44 @@ def own_events_reopened(broker):
             client.refused('after', 0x87)
         event, = wait_for(b, event='auth-failed', client='after')
         check(len(events(b, 'old')), 3, 'lines of the old file')
+
+
+@daemon_only
+def own_events_flapping(broker):
+    """flapping_connects: a client identifier that comes again and again, told of each time that it
+    has come so often."""
+    with broker('security_log DIR/events\nflapping_connects 10\n') as b:
+        for i in range(25):
+            Client(b.address, LEVELS[i % 3]).connected('flap').leave()
+            Client(b.address, 5).connected(f'calm{i}').leave()
+        with Client(b.address, 5).connected('a'), Client(b.address, 5) as second:
+            second.connected('a')
+            wait_for(b, event='taken-over')
+        check([(e['client'], e['count']) for e in events(b) if e['event'] == 'flapping'],
+              [('flap', 10), ('flap', 10)], 'events')
+
+
+@daemon_only
+def own_events_certificates(broker):
+    """certificate_warning: the listeners' own at the start and after a reload, clients' when they
+    come; and handshakes that fail."""
+    with Secure(broker, MUTUAL, MUTUAL.replace('server', 'long'),
+                settings='security_log DIR/events\n', names=('server', 'short', 'long'),
+                options={'long': ('-enddate', '20900101000000Z')}) as s:
+        b = s.broker
+        event, = wait_for(b, event='certificate', why="a listener's certificate expires")
+        check((event['listener'], event['subject']), (s.ports[0], '/CN=server'), 'event')
+        s.said(f'the certificate of listener {s.ports[0]} 127.0.0.1 expires in ')
+        check(f'listener {s.ports[1]} 127.0.0.1 expires' in b.text(), False, 'the other one')
+        with s.client(name='long') as client, s.client(name='short') as short:
+            client.connected('long')
+            short.connected('short')
+        event, = wait_for(b, event='certificate', client='short')
+        check((event['subject'], event['why']), ('/CN=short', "a client's certificate expires"),
+              'event')
+        s.refused(s.context(), 'peer did not return a certificate')
+        wait_for(b, event='tls-failed', why='peer did not return a certificate')
+        s.reload()
+        wait_for(b, 2, event='certificate', listener=s.ports[0], subject='/CN=server')
+        check([e['client'] for e in events(b) if 'client' in e and e['event'] == 'certificate'],
+              ['short'], 'clients')

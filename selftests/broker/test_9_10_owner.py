@@ -8,6 +8,8 @@ from broker import daemon_only
 from connection import LEVELS, Client, forget, session
 from test_9_10_events import wait_for
 from test_9_1_options import hashed
+from test_9_5_certificates import MUTUAL
+from test_9_5_tls import Secure
 from wire import check
 
 USERS = ''.join(f'{name}:{hashed(7, name.encode())}\n' for name in ('ann', 'bob'))
@@ -114,3 +116,15 @@ def own_client_id_bound(broker):
         with Client(b.address, 5) as client:
             client.refused('', 0x85, **as_user('ann'))
         wait_for(b, event='not-owner', why='the client identifier is not the user name')
+
+
+@daemon_only
+def own_client_id_certificate(broker):
+    """Likewise, with a certificate's common name for the user name, whatever CONNECT says."""
+    with Secure(broker, MUTUAL + 'use_identity_as_username true\n'
+                        'require_username_as_clientid true\n', names=('server', 'ann')) as s:
+        for level in LEVELS:
+            with s.client(level, name='ann') as client:
+                client.connected('ann')
+            with s.client(level, name='ann') as client:
+                client.refused('bob', no(level), user='bob', password=b'bob')

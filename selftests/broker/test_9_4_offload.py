@@ -9,11 +9,11 @@ from connection import PATIENCE, Client
 from wire import SUBSCRIPTION_ID, check
 
 
-def asked(broker, client_id):
+def asked(broker, client_id, command='session-show'):
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(PATIENCE)
         sock.connect(os.path.join(broker.dir.name, 'control'))
-        sock.sendall(json.dumps({'command': 'session-show', 'client-id': client_id}).encode() +
+        sock.sendall(json.dumps({'command': command, 'client-id': client_id}).encode() +
                      b'\n')
         with sock.makefile() as lines:
             return json.loads(lines.readline())['result']

@@ -23,9 +23,11 @@ SERVER = 'certfile DIR/server.pem\nkeyfile DIR/server.key\n'
 class Secure:
     """A broker with a plain listener and others with TLS: @listeners are their options."""
 
-    def __init__(self, broker, *listeners, settings='', names=('server',), files=()):
+    def __init__(self, broker, *listeners, settings='', names=('server',), files=(),
+                 options=()):
         self.ports = [free_port() for _ in listeners]
         self.names, self.files, self.ca = names, files, None
+        self.options = dict(options)
         self.broker = broker(settings + ''.join(
             f'listener {port} 127.0.0.1\n{options}\n'
             for port, options in zip(self.ports, listeners)), self._prepare)
@@ -33,7 +35,7 @@ class Secure:
     def _prepare(self, directory):
         self.ca = Authority(directory)
         for name in self.names:
-            self.ca.issue(name)
+            self.ca.issue(name, options=self.options.get(name, ()))
         for name, text in dict(self.files).items():
             with open(self.ca.path(name), 'w', encoding='utf-8') as f:
                 f.write(text)

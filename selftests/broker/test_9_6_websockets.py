@@ -371,5 +371,5 @@ def own_ws_reload(broker):
         b.process.send_signal(signal.SIGHUP)
         until('the size', lambda: asks(address, request('/', X_Long='x' * 2000,
                                                         Sec_WebSocket_Key=None))[0] == 400)
-        check("option 'websockets_path'" in b.text(), True, 'a warning')
+        until('a warning', lambda: "option 'websockets_path'" in b.text())
         Client(address, 5, **NEW).connected('c').leave()

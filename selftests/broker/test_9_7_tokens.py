@@ -26,7 +26,7 @@ def let_in(address, password, user=None, client_id='id', level=5):
     """The code of CONNACK."""
     with Client(address, level) as client:
         try:
-            client.connected(client_id, user=user, password=password).ping()
+            client.connected(client_id, user=user, password=password).ping().leave()
         except Exception:
             if client.connack is None:
                 raise

@@ -105,8 +105,7 @@ static void router_contents(void)
 	CHECK_EQ(n[3], 262144);
 	rig_close(&sub);
 	rig_detach(&pub);
-	WAIT_UNTIL(!mqtt_nl_router_get(rig_nl, take_router, n) && n[0] == 0);
-	CHECK_EQ(n[1], 0);
+	WAIT_UNTIL(!mqtt_nl_router_get(rig_nl, take_router, n) && n[0] == 0 && n[1] == 0);
 	CHECK_EQ(n[4], nodes);
 }
 
@@ -194,6 +193,31 @@ static void thousands_of_subscriptions(void)
 	add_many(rig_nl, sub.id, "s", n, false);
 	CHECK_EQ(rig_peer_get(&sub, MQTT_A_PEER_SUBSCRIPTIONS), 0);
 	check_sub_dump(&sub, 0, 0);
+}
+
+/* All of a peer's go with it: what is left is what others have. */
+static void subscriptions_end_with_peers(void)
+{
+	unsigned int before[5], n[5], nr = ksft_scale(10000, 1000);
+
+	rig_start();
+	rig_open(&pub);
+	add_many(rig_nl, pub.id, "s", 10, true);
+	rig_sub_group(&pub, "g", "in/group", 0);
+	CHECK(!mqtt_nl_router_get(rig_nl, take_router, before));
+	rig_open(&sub);
+	add_many(rig_nl, sub.id, "s", nr, true);
+	rig_sub_group(&sub, "g", "in/group", 0);
+	rig_detach(&sub);
+	CHECK(!mqtt_nl_router_get(rig_nl, take_router, n));
+	CHECK_EQ(n[1], before[1]);
+	CHECK_EQ(n[4], before[4]);
+	rig_attach(&sub);
+	add_many(rig_nl, sub.id, "s", nr, true);
+	rig_close(&sub);
+	WAIT_UNTIL(!mqtt_nl_router_get(rig_nl, take_router, n) && n[1] == before[1]);
+	CHECK_EQ(n[4], before[4]);
+	check_sub_dump(&pub, 10, 0);
 }
 
 /* With a first filter of any length the messages end in any place of those that follow. */
@@ -329,6 +353,7 @@ static const struct ksft_case cases[] = {
 	{ "peer_contents", peer_contents },
 	{ "router_contents", router_contents },
 	{ "thousands_of_subscriptions", thousands_of_subscriptions },
+	{ "subscriptions_end_with_peers", subscriptions_end_with_peers },
 	{ "cut_anywhere", cut_anywhere },
 	{ "dump_during_churn", dump_during_churn },
 	{ "peers_during_churn", peers_during_churn },

@@ -14,6 +14,7 @@
 #include "events.h"
 #include "lib/port.h"
 #include "lib/rig.h"
+#include "lib/stuck.h"
 
 static struct mqtt_events *events;
 static struct rig_peer pub, sub;
@@ -126,6 +127,26 @@ static void router(void)
 	expect_event(MQTT_EVENT_TYPE_ROUTER_NEW, 0);
 	mqtt_nl_close(rig_nl);
 	expect_event(MQTT_EVENT_TYPE_ROUTER_END, 0);
+	expect_nothing();
+}
+
+/* The events of one router come before those of the next one. */
+static void router_that_goes_on_ending(void)
+{
+	struct stuck s = { .len = 2, .sends = true };
+
+	start();
+	s.fd = pub.fd;
+	stuck_start(&s);
+	mqtt_nl_close(rig_nl);
+	expect_event(MQTT_EVENT_TYPE_ROUTER_END, 0);
+	rig_start();
+	expect_event(MQTT_EVENT_TYPE_ROUTER_NEW, 0);
+	stuck_end(&s, "\xd0\x00", 2);
+	close(pub.fd);
+	pub.id = 0;
+	rig_open(&sub);
+	expect_event(MQTT_EVENT_TYPE_PEER_ATTACH, sub.id);
 	expect_nothing();
 }
 
@@ -489,6 +510,7 @@ static void monitor_lost(void)
 
 static const struct ksft_case cases[] = {
 	{ "router", router },
+	{ "router_that_goes_on_ending", router_that_goes_on_ending },
 	{ "attach_detach_close", attach_detach_close },
 	{ "protocols", protocols },
 	{ "hosted", hosted },

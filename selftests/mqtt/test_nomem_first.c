@@ -8,7 +8,7 @@
 #include "lib/acl.h"
 #include "lib/fault.h"
 #include "lib/op.h"
-#include "lib/rig.h"
+#include "lib/port.h"
 #include "lib/sites.h"
 
 static struct rig_peer peer;
@@ -22,14 +22,6 @@ static int count(struct nlattr **attrs, void *arg)
 	return 0;
 }
 
-static int ports(void)
-{
-	int n = 0;
-
-	CHECK_EQ(mqtt_nl_port_dump(rig_nl, count, &n), 0);
-	return n;
-}
-
 static int sets(void)
 {
 	int n = 0;
@@ -40,11 +32,7 @@ static int sets(void)
 
 static int attach_run(void)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = peer.fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "first",
-	};
-
-	return mqtt_nl_peer_attach(rig_nl, &attach, &peer.id);
+	return rig_try_attach(&peer, "first");
 }
 
 static void attach_failed(void)
@@ -64,12 +52,12 @@ static int port_run(void)
 
 static void port_failed(void)
 {
-	CHECK_EQ(ports(), 0);
+	CHECK_EQ(rig_port_count(rig_nl), 0);
 }
 
 static void port_undo(void)
 {
-	CHECK_EQ(ports(), 1);
+	CHECK_EQ(rig_port_count(rig_nl), 1);
 	close(port_fd);
 }
 

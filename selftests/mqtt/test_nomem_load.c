@@ -44,11 +44,7 @@ static void loading(void)
 
 static int attach_run(void)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = peer.fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "first",
-	};
-
-	return mqtt_nl_peer_attach(rig_nl, &attach, &peer.id);
+	return rig_try_attach(&peer, "first");
 }
 
 static void attach_failed(void)

@@ -77,21 +77,6 @@ static void join_undo(void)
 
 enum { NEW_SET = 7, OLD_SET };
 
-static int count_rules(struct nlattr **attrs, void *arg)
-{
-	(void)attrs;
-	(*(unsigned int *)arg)++;
-	return 0;
-}
-
-static unsigned int rules_of(unsigned int id)
-{
-	unsigned int n = 0;
-
-	CHECK_EQ(mqtt_nl_acl_dump(rig_nl, id, NULL, count_rules, &n), 0);
-	return n;
-}
-
 /* Too long for one request all together */
 static struct mqtt_nl_acl_rule rules[8];
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * A socket whose owner sleeps: a thread is inside send(), in a page fault that is not
- * answered. Who needs that socket waits, and nobody else.
+ * answered. Who needs that socket waits, not for ever, and nobody else does.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/port.h"
@@ -17,23 +21,34 @@ static struct rig_port port;
 
 static struct stuck stuck;
 
-/* From here on until fault_end() somebody has the socket. */
-static void fault_begin(int fd)
+/* From here on until the end somebody has the socket. */
+static void fault_begin_of(struct stuck *s, int fd)
 {
-	stuck = (struct stuck){ .fd = fd, .len = 2, .sends = true };
-	stuck_start(&stuck);
+	*s = (struct stuck){ .fd = fd, .len = 2, .sends = true };
+	stuck_start(s);
 }
 
 /* What was sent is a PINGRESP. */
+static void fault_end_of(struct stuck *s)
+{
+	stuck_end(s, "\xd0\x00", 2);
+}
+
+static void fault_begin(int fd)
+{
+	fault_begin_of(&stuck, fd);
+}
+
 static void fault_end(void)
 {
-	stuck_end(&stuck, "\xd0\x00", 2);
+	fault_end_of(&stuck);
 }
 
 /* Things that are done on the side, so that it is seen when they do not end */
 
 struct job {
 	int (*run)(struct mqtt_nl *nl);
+	bool once;		/* or again while the socket's owner is the reason */
 	pthread_t thread;
 	int tid;
 	int ret;
@@ -47,16 +62,30 @@ static void *job_main(void *arg)
 
 	__atomic_store_n(&job->tid, gettid(), __ATOMIC_RELEASE);
 	CHECK(!mqtt_nl_open(&nl));
-	job->ret = job->run(nl);
+	do {
+		job->ret = job->run(nl);
+		CHECK(job->ret != -EAGAIN || strstr(mqtt_nl_error(nl), "owner"));
+	} while (job->ret == -EAGAIN && !job->once);
 	mqtt_nl_close(nl);
 	ksft_flag_set(&job->done);
 	return NULL;
 }
 
+static void job_start(struct job *job)
+{
+	CHECK(!pthread_create(&job->thread, NULL, job_main, job));
+}
+
 static void job_begin(struct job *job, int (*run)(struct mqtt_nl *nl))
 {
 	*job = (struct job){ .run = run };
-	CHECK(!pthread_create(&job->thread, NULL, job_main, job));
+	job_start(job);
+}
+
+static void job_begin_once(struct job *job, int (*run)(struct mqtt_nl *nl))
+{
+	*job = (struct job){ .run = run, .once = true };
+	job_start(job);
 }
 
 static int job_end(struct job *job)
@@ -66,17 +95,14 @@ static int job_end(struct job *job)
 	return job->ret;
 }
 
-/* Does a thread sleep in the kernel, and no signal wakes it? */
-static bool is_stuck(const struct job *job)
+/* Does a thread sleep in the kernel, and an ordinary signal does not wake it? */
+static bool waits(int tid)
 {
-	int tid = __atomic_load_n(&job->tid, __ATOMIC_ACQUIRE);
 	char path[64], text[256], *p;
 	ssize_t n;
 	int fd;
 
-	if (!tid)
-		return false;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
 	fd = CHECK_SYS(open(path, O_RDONLY));
 	n = CHECK_SYS(read(fd, text, sizeof(text) - 1));
 	close(fd);
@@ -84,6 +110,13 @@ static bool is_stuck(const struct job *job)
 	p = strrchr(text, ')');
 	CHECK(p);
 	return p[2] == 'D';
+}
+
+static bool is_stuck(const struct job *job)
+{
+	int tid = __atomic_load_n(&job->tid, __ATOMIC_ACQUIRE);
+
+	return tid && waits(tid);
 }
 
 /* What others want meanwhile: requests of each kind, a message, and the end of a peer */
@@ -144,7 +177,7 @@ static int do_keep_alive(struct mqtt_nl *nl)
 				});
 }
 
-static struct rig_peer fresh;
+static struct rig_peer fresh, moving;
 
 static int do_attach(struct mqtt_nl *nl)
 {
@@ -157,10 +190,21 @@ static int do_attach(struct mqtt_nl *nl)
 
 static int do_offload(struct mqtt_nl *nl)
 {
-	struct mqtt_nl_attach attach = { .fd = fresh.fd, .id = fresh.id };
+	struct mqtt_nl_attach attach = { .fd = moving.fd, .id = moving.id };
 	uint32_t id;
 
 	return mqtt_nl_peer_attach(nl, &attach, &id);
+}
+
+/* Who else offloads it is not to be the end of that. */
+static int do_offload_patiently(struct mqtt_nl *nl)
+{
+	int ret;
+
+	do {
+		ret = do_offload(nl);
+	} while (ret == -EBUSY);
+	return ret;
 }
 
 static void start(void)
@@ -228,12 +272,12 @@ static void attach(void)
 static void offload(void)
 {
 	start();
-	rig_connect(&fresh, NULL);
-	rig_attach_hosted(&fresh, &port);
-	one_waits(do_offload, fresh.fd, fresh.client);
-	rig_sub(&fresh, "t/u");
+	rig_connect(&moving, NULL);
+	rig_attach_hosted(&moving, &port);
+	one_waits(do_offload, moving.fd, moving.client);
+	rig_sub(&moving, "t/u");
 	rig_say(&pub, "t/u", "two");
-	rig_hear(&fresh, "t/u", "two");
+	rig_hear(&moving, "t/u", "two");
 }
 
 /* Its port is closed while it waits for the socket: the peer has gone. */
@@ -242,17 +286,17 @@ static void offload_without_port(void)
 	struct job job;
 
 	start();
-	rig_connect(&fresh, NULL);
-	rig_attach_hosted(&fresh, &port);
-	fault_begin(fresh.fd);
-	job_begin(&job, do_offload);
+	rig_connect(&moving, NULL);
+	rig_attach_hosted(&moving, &port);
+	fault_begin(moving.fd);
+	job_begin(&job, do_offload_patiently);
 	WAIT_UNTIL(is_stuck(&job));
-	CHECK_EQ(do_offload(rig_nl), -EBUSY);
+	WAIT_UNTIL(do_offload(rig_nl) == -EBUSY);
 	close(port.fd);
 	WAIT_UNTIL(rig_peer_count() == 3);
 	fault_end();
 	CHECK_EQ(job_end(&job), -ENOENT);
-	rig_attach(&fresh);
+	rig_attach(&moving);
 }
 
 /* Two want the same, and who comes second finds it done. */
@@ -270,6 +314,191 @@ static void detach_twice(void)
 	a = job_end(&first);
 	b = job_end(&second);
 	CHECK((!a && b == -ENOENT) || (a == -ENOENT && !b));
+}
+
+/* None of them has to do with others' being done; all together they take a second. */
+static void refused(void)
+{
+	static int (*const requests[])(struct mqtt_nl *nl) = {
+		do_detach, do_host, do_hold, do_keep_alive, do_attach, do_offload,
+	};
+	struct job jobs[ARRAY_LEN(requests)];
+	struct stuck others[2];
+	unsigned int i;
+
+	start();
+	rig_connect(&fresh, NULL);
+	rig_connect(&moving, NULL);
+	rig_attach_hosted(&moving, &port);
+	fault_begin(owned.fd);
+	fault_begin_of(&others[0], fresh.fd);
+	fault_begin_of(&others[1], moving.fd);
+	for (i = 0; i < ARRAY_LEN(jobs); i++)
+		job_begin_once(&jobs[i], requests[i]);
+	for (i = 0; i < ARRAY_LEN(jobs); i++)
+		CHECK_EQ(job_end(&jobs[i]), -EAGAIN);
+	CHECK_EQ(rig_peer_count(), 4);
+	CHECK_EQ(rig_peer_get(&owned, MQTT_A_PEER_STATE), MQTT_PEER_STATE_FAST);
+	CHECK_EQ(rig_peer_get(&owned, MQTT_A_PEER_TX_HOLD), 0);
+	CHECK_EQ(rig_peer_get(&owned, MQTT_A_PEER_KEEP_ALIVE), 0);
+	CHECK_EQ(rig_peer_get(&moving, MQTT_A_PEER_STATE), MQTT_PEER_STATE_HOSTED);
+	fault_end();
+	fault_end_of(&others[0]);
+	fault_end_of(&others[1]);
+	CHECK_EQ(do_host(rig_nl), 0);
+	CHECK_EQ(do_attach(rig_nl), 0);
+	CHECK_EQ(do_offload(rig_nl), 0);
+}
+
+/* A process that asks for a detach until it is killed */
+static pid_t detacher(void)
+{
+	pid_t pid = CHECK_SYS(fork());
+	struct mqtt_nl *nl;
+
+	if (pid)
+		return pid;
+	CHECK(!mqtt_nl_open(&nl));
+	while (do_detach(nl) == -EAGAIN)
+		;
+	_exit(1);
+}
+
+/*
+ * A request that began earlier would end earlier, if it were not for the signal. Both take
+ * a second at most, in which this may not be done; then it is tried again.
+ */
+static bool killed_first(void)
+{
+	struct job first;
+	int status;
+	bool was;
+	pid_t pid;
+
+	job_begin_once(&first, do_detach);
+	WAIT_UNTIL(is_stuck(&first) || ksft_flag(&first.done));
+	pid = detacher();
+	WAIT_UNTIL(waits(pid));
+	CHECK_SYS(kill(pid, SIGKILL));
+	CHECK_SYS(waitpid(pid, &status, 0));
+	CHECK(WIFSIGNALED(status));
+	was = !ksft_flag(&first.done);
+	CHECK_EQ(job_end(&first), -EAGAIN);
+	return was;
+}
+
+static void killed(void)
+{
+	start();
+	fault_begin(owned.fd);
+	WAIT_UNTIL(killed_first());
+	fault_end();
+	CHECK_EQ(do_detach(rig_nl), 0);
+}
+
+/* Returns false if it cannot be done. */
+static bool modprobe(const char *option)
+{
+	pid_t pid = CHECK_SYS(fork());
+	int status;
+
+	if (!pid) {
+		execlp("modprobe", "modprobe", "-q", option, "psample", NULL);
+		_exit(127);
+	}
+	WAIT_UNTIL(waitpid(pid, &status, WNOHANG) == pid);
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/*
+ * Registering a family keeps all of generic netlink waiting as long as a request is not
+ * answered. Requests here wait all the time, but none for long.
+ */
+static void another_family(void)
+{
+	struct job job;
+
+	start();
+	fault_begin(owned.fd);
+	job_begin(&job, do_detach);
+	WAIT_UNTIL(is_stuck(&job));
+	if (!modprobe("--first-time"))
+		ksft_skip("no module psample, or it is there already");
+	expect_others_go_on();
+	CHECK(modprobe("--remove"));
+	CHECK(!ksft_flag(&job.done));
+	fault_end();
+	CHECK_EQ(job_end(&job), 0);
+}
+
+/* Is a worker of the system's at work in the queue of ends? */
+static bool worker_ends_routers(void)
+{
+	char path[300], name[64];
+	struct dirent *entry;
+	bool found = false;
+	FILE *f;
+	DIR *dir;
+
+	dir = opendir("/proc");
+	CHECK(dir);
+	while (!found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		f = atoi(entry->d_name) ? fopen(path, "r") : NULL;
+		if (!f)
+			continue;
+		found = fgets(name, sizeof(name), f) && strstr(name, "+mqtt_end");
+		fclose(f);
+	}
+	closedir(dir);
+	return found;
+}
+
+static void attach_again(struct rig_peer *p)
+{
+	const struct mqtt_nl_attach attach = {
+		.fd = p->fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "again",
+	};
+
+	WAIT_UNTIL(!mqtt_nl_peer_attach(rig_nl, &attach, &p->id));
+}
+
+/* A request for the end of a router is answered. What is left ends by itself. */
+static void router_del(void)
+{
+	start();
+	fault_begin(owned.fd);
+	CHECK_EQ(mqtt_nl_router_del(rig_nl), 0);
+	CHECK_EQ(mqtt_nl_router_new(rig_nl, &(struct mqtt_nl_router){ 0 }), 0);
+	rig_attach(&pub);
+	rig_attach(&sub);
+	rig_sub(&sub, "t/u");
+	rig_say(&pub, "t/u", "two");
+	rig_hear(&sub, "t/u", "two");
+	WAIT_UNTIL(!worker_ends_routers());
+	fault_end();
+	attach_again(&owned);
+}
+
+/* Who comes later among the peers does not wait for who comes first. */
+static void router_ends_for_each(void)
+{
+	struct stuck other;
+
+	start();
+	fault_begin(owned.fd);
+	fault_begin_of(&other, pub.fd);
+	mqtt_nl_close(rig_nl);
+	close(port.fd);
+	rig_start();
+	attach_again(&sub);
+	rig_sub(&sub, "t/u");
+	fault_end_of(&other);
+	attach_again(&pub);
+	rig_say(&pub, "t/u", "two");
+	rig_hear(&sub, "t/u", "two");
+	fault_end();
+	attach_again(&owned);
 }
 
 /* All other sockets come back, and can be closed, and another router begins. */
@@ -294,10 +523,9 @@ static void router_ends(void)
 	rig_open_sub(&sub, "t/u");
 	rig_say(&pub, "t/u", "two");
 	rig_hear(&sub, "t/u", "two");
+	WAIT_UNTIL(!worker_ends_routers());
 	fault_end();
-	WAIT_UNTIL(!mqtt_nl_peer_attach(rig_nl, &(struct mqtt_nl_attach){
-			.fd = owned.fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "again",
-		}, &owned.id));
+	attach_again(&owned);
 }
 
 static const struct ksft_case cases[] = {
@@ -308,6 +536,11 @@ static const struct ksft_case cases[] = {
 	{ "offload", offload },
 	{ "offload_without_port", offload_without_port },
 	{ "detach_twice", detach_twice },
+	{ "refused", refused },
+	{ "killed", killed },
+	{ "another_family", another_family },
+	{ "router_del", router_del },
+	{ "router_ends_for_each", router_ends_for_each },
 	{ "router_ends", router_ends },
 };
 

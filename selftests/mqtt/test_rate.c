@@ -299,6 +299,23 @@ static void end_of_stream_after_all(void)
 	CHECK_EQ(rig_stat(MQTT_A_STATS_MATCHED) + rig_stat(MQTT_A_STATS_DROP_RATE), n + 1);
 }
 
+/* Also if it has begun to wait for longer than that before. */
+static void end_of_stream_while_waiting(void)
+{
+	start_with(&(struct mqtt_nl_limits){ 0 });
+	rig_close(&pub);
+	open_pub(&(struct mqtt_nl_limits){ .rate_bytes = 1 }, 1);
+	rig_send_bytes(&pub, &debt);
+	tcp_expect(sub.client, debt.p, debt.len);
+	rig_send_bytes(&pub, &fast);
+	check_waiting(fast.len);
+	CHECK_SYS(shutdown(pub.client, SHUT_WR));
+	CHECK(tcp_wait(pub.fd, POLLIN) & POLLIN);
+	tcp_expect_eof(pub.fd);
+	CHECK_EQ(rig_peer_stat(&pub, MQTT_A_PEER_STATS_DROP_RATE), 1);
+	rig_fence(&sub);
+}
+
 static void reset(void)
 {
 	struct linger linger = { .l_onoff = 1 };
@@ -510,6 +527,7 @@ static const struct ksft_case cases[] = {
 	{ "end_of_stream", end_of_stream },
 	{ "end_of_stream_wakes_poll", end_of_stream_wakes_poll },
 	{ "end_of_stream_after_all", end_of_stream_after_all },
+	{ "end_of_stream_while_waiting", end_of_stream_while_waiting },
 	{ "reset", reset },
 	{ "detached", detached },
 	{ "blocked_reader_is_detached", blocked_reader_is_detached },

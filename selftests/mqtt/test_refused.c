@@ -151,17 +151,10 @@ static int new_port(uint32_t *id, int *fd)
 	return mqtt_nl_port_add(rig_nl, 0, id, fd);
 }
 
-static int count_port(struct nlattr **attrs, void *arg)
-{
-	(void)attrs;
-	++*(int *)arg;
-	return 0;
-}
-
 static void too_many_ports(void)
 {
 	struct rlimit limit = { 2 * PORTS_MAX, 2 * PORTS_MAX };
-	int fd[PORTS_MAX], one, i, seen = 0;
+	int fd[PORTS_MAX], one, i;
 	uint32_t id;
 
 	start();
@@ -174,8 +167,7 @@ static void too_many_ports(void)
 	CHECK_EQ(new_port(&id, &fd[500]), 0);
 	CHECK_EQ(new_port(&id, &one), -ENOSPC);
 	/* and they are shown, in as many messages as it takes */
-	CHECK_EQ(mqtt_nl_port_dump(rig_nl, count_port, &seen), 0);
-	CHECK_EQ(seen, PORTS_MAX);
+	CHECK_EQ(rig_port_count(rig_nl), PORTS_MAX);
 }
 
 static void no_descriptor(void)
@@ -219,7 +211,6 @@ static void call_and_go(void)
 /* Who is not told the number of what it has made does not get it. */
 static void nobody_to_tell(void)
 {
-	int ports = 0;
 	size_t nest;
 
 	start();
@@ -237,8 +228,7 @@ static void nobody_to_tell(void)
 
 	rawnl_begin(&raw, &req, MQTT_CMD_PORT_ADD, 0);
 	call_and_go();
-	CHECK_EQ(mqtt_nl_port_dump(rig_nl, count_port, &ports), 0);
-	CHECK_EQ(ports, 1);
+	CHECK_EQ(rig_port_count(rig_nl), 1);
 
 	/* Whose number it has said itself is offloaded. */
 	rawnl_begin(&raw, &req, MQTT_CMD_PEER_ATTACH, 0);
@@ -262,7 +252,7 @@ static void *ender_main(void *nl)
 {
 	pthread_barrier_wait(&both);
 	while (delay--)
-		CHECK_EQ(mqtt_nl_port_dump(nl, count_port, &(int){ 0 }), 0);
+		rig_port_count(nl);
 	CHECK_EQ(mqtt_nl_router_del(nl), 0);
 	return NULL;
 }
@@ -316,11 +306,7 @@ static void attach_prepare(void)
 
 static int attach_request(void)
 {
-	struct mqtt_nl_attach attach = {
-		.fd = peer.fd, .protocol = MQTT_PROTOCOL_V311, .client_id = "late",
-	};
-
-	return mqtt_nl_peer_attach(rig_nl, &attach, &peer.id);
+	return rig_try_attach(&peer, "late");
 }
 
 static void router_ends_in_attach(void)

@@ -214,6 +214,25 @@ u64 store_retained_del(struct store *store, const u8 *topic, size_t len)
 	return changed(store, &store->sessions, 0);
 }
 
+u64 store_ban_put(struct store *store, const struct store_ban *ban)
+{
+	(void)ban;
+	return store->last;
+}
+
+u64 store_ban_del(struct store *store, const char *network)
+{
+	(void)network;
+	return store->last;
+}
+
+u64 store_access(struct store *store, const struct store_access *rows, size_t n)
+{
+	(void)rows;
+	(void)n;
+	return store->last;
+}
+
 u64 store_new_key(struct store *store)
 {
 	return ++store->keys;

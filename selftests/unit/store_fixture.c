@@ -191,11 +191,18 @@ static int load_ban(void *ctx, const struct store_ban *ban)
 	return 0;
 }
 
+static int load_access(void *ctx, const struct store_access *row)
+{
+	fprintf(ctx, "access %d %s/%s/%d %d %u\n", row->kind, row->name, row->other, row->access,
+		row->action, row->priority);
+	return 0;
+}
+
 char *store_loaded_text(struct store *store)
 {
 	static const struct store_loader loader = {
 		load_message, load_session, load_sub, load_entry, load_incoming, load_retained,
-		load_ban,
+		load_ban, load_access,
 	};
 	char *text = NULL;
 	size_t len;

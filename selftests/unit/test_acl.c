@@ -63,7 +63,8 @@ static void test_mosquitto(void **state)
 		{ NULL, "d1", "dev/d1", true },
 		{ NULL, "d1", "dev/d2/x", false },
 		{ NULL, "d1", "free/x", true },
-		{ NULL, "a/b", "dev/a/b/x", true },
+		/* mosquitto allows this, and the other one with a slash */
+		{ NULL, "a/b", "dev/a/b/x", false },
 		{ NULL, "a/b", "free/x", true },
 		{ NULL, "a+", "free/x", false },
 		{ NULL, "a+", "dev/a+/x", false },
@@ -89,7 +90,7 @@ static void test_mosquitto(void **state)
 		{ "carol", "d1", "anon/x", false },
 		{ "carol", "d1", "free/x", true },
 		{ "#", "d1", "free/x", false },
-		{ "a/b", "d1", "usr/a/b/x", true },
+		{ "a/b", "d1", "usr/a/b/x", false },
 	};
 	struct acl *acl = load(text);
 	size_t i;
@@ -157,6 +158,30 @@ static void test_names(void **state)
 	assert_true(ask(acl, "id", "me", ACL_READ, "me"));
 	assert_false(ask(acl, "id", "", ACL_READ, "me"));
 	acl_put(acl);
+}
+
+/* Names that are more than one level: they allow nothing, and deny what they did. */
+static void test_slashes(void **state)
+{
+	struct acl *acl = load("pattern c/%c/#\npattern u/%u/#\npattern all/#\n"
+			       "pattern deny all/%c/no\npattern deny all/%u/no\n"
+			       "user a/b\ntopic own/#\n");
+
+	(void)state;
+	assert_true(ask(acl, "x", "y", ACL_WRITE, "c/x/1"));
+	assert_false(ask(acl, "x/y", "y", ACL_WRITE, "c/x/y/1"));
+	assert_true(ask(acl, "x/y", "y", ACL_WRITE, "u/y/1"));
+	assert_true(ask(acl, "x/y", "y", ACL_WRITE, "all/1"));
+	assert_true(ask(acl, "/", "a/b", ACL_WRITE, "own/1"));
+	assert_false(ask(acl, "x", "a/b", ACL_WRITE, "u/a/b/1"));
+	assert_true(ask(acl, "x", "a/b", ACL_WRITE, "c/x/1"));
+	assert_false(ask(acl, "x/y", "a/b", ACL_WRITE, "all/x/y/no"));
+	assert_false(ask(acl, "x/y", "a/b", ACL_WRITE, "all/a/b/no"));
+	acl_put(acl);
+	assert_true(acl_name_is_plain("a b$%"));
+	assert_false(acl_name_is_plain("a/b"));
+	assert_false(acl_name_is_plain("+"));
+	assert_false(acl_name_is_plain("b#"));
 }
 
 static const struct {
@@ -420,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_mosquitto),
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_slashes),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_grammar),
 		cmocka_unit_test(test_random),

@@ -136,10 +136,11 @@ static struct mqtt_acl_rules *kernel[SETS_MAX];
 static unsigned int uploads, deletions;
 static uint32_t busy;		/* a peer has this one */
 static int refusal;
+static uint32_t single;		/* this one may change */
 static struct broker broker;
 
-int __wrap_dataplane_acl_set(struct broker *b, uint32_t id, const struct mqtt_nl_acl_rule *rules,
-			     size_t n)
+int __wrap_dataplane_acl_set(struct broker *b, uint32_t id, uint8_t fallback,
+			     const struct mqtt_nl_acl_rule *rules, size_t n)
 {
 	size_t i;
 
@@ -147,6 +148,12 @@ int __wrap_dataplane_acl_set(struct broker *b, uint32_t id, const struct mqtt_nl
 	if (refusal)
 		return refusal;
 	assert_true(id && id < SETS_MAX);
+	/* Only what is somebody's alone changes */
+	if (kernel[id] && id == single) {
+		mqtt_acl_rules_clear(kernel[id]);
+		free(kernel[id]);
+		kernel[id] = NULL;
+	}
 	assert_null(kernel[id]);
 	uploads++;
 	kernel[id] = calloc(1, sizeof(*kernel[id]));
@@ -156,7 +163,7 @@ int __wrap_dataplane_acl_set(struct broker *b, uint32_t id, const struct mqtt_nl
 		assert_int_equal(mqtt_acl_rules_add(kernel[id], rules[i].filter, rules[i].len,
 						    rules[i].action, rules[i].access), 0);
 	}
-	kernel[id]->fallback = MQTT_ACL_ACTION_PASS;
+	kernel[id]->fallback = fallback;
 	assert_int_equal(mqtt_acl_rules_finish(kernel[id]), 0);
 	return 0;
 }
@@ -208,6 +215,7 @@ static int setup(void **state)
 	deletions = 0;
 	busy = 0;
 	refusal = 0;
+	single = 0;
 	return 0;
 }
 
@@ -479,6 +487,106 @@ static void test_refused(void **state)
 	acl_put(acl);
 }
 
+/* --- sets that change ------------------------------------------------------------- */
+
+static unsigned int single_rules;
+
+static void visit_single(void *arg, void (*rule)(void *ctx, const u8 *filter, size_t len, bool deny,
+						 unsigned int access), void *ctx)
+{
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < single_rules; i++)
+		rule(ctx, (const u8 *)&"abcdefgh"[i], 1, i % 2, ACL_WRITE);
+}
+
+static bool allows(const uint32_t *ids, const char *topic)
+{
+	return kernel_allows(ids, MQTT_ACL_ACCESS_PUBLISH, topic, strlen(topic));
+}
+
+static void test_single(void **state)
+{
+	struct acl_slot slots[2] = {};
+	struct acl_piece pieces[2] = {
+		{ .slot = &slots[0], .visit = visit_single, .single = true,
+		  .fallback = MQTT_ACL_ACTION_PASS },
+		{ .slot = &slots[1], .visit = visit_single, .single = true,
+		  .fallback = MQTT_ACL_ACTION_ALLOW },
+	};
+	uint32_t ids[MQTT_PEER_ACLS_MAX], again[MQTT_PEER_ACLS_MAX], former;
+
+	(void)state;
+	/* Those that say the same are two all the same, as each may change */
+	single_rules = 2;
+	acl_sets_begin(&broker, ids);
+	assert_int_equal(acl_sets_change(&broker, &pieces[0]), 0);
+	assert_int_equal(uploads, 0);
+	assert_int_equal(acl_sets_add(&broker, &pieces[0], ids), 0);
+	assert_int_equal(acl_sets_add(&broker, &pieces[1], ids), 0);
+	assert_int_equal(acl_sets_add(&broker, &pieces[0], ids), 0);
+	acl_sets_end(&broker);
+	assert_true(ids[0] != ids[1] && !ids[2]);
+	assert_true(allows(ids, "a") && !allows(ids, "b") && allows(ids, "z"));
+
+	/* In place */
+	single = ids[0];
+	single_rules = 0;
+	acl_sets_begin(&broker, again);
+	assert_int_equal(acl_sets_change(&broker, &pieces[0]), 0);
+	acl_sets_end(&broker);
+	assert_true(allows(ids, "a") && !allows(ids, "b"));
+	single = ids[1];
+	acl_sets_begin(&broker, again);
+	assert_int_equal(acl_sets_change(&broker, &pieces[1]), 0);
+	acl_sets_end(&broker);
+	assert_true(allows(ids, "b"));
+
+	/* What the router refuses is another set from then on */
+	former = ids[0];
+	refusal = -ENOMEM;
+	acl_sets_begin(&broker, ids);
+	assert_int_equal(acl_sets_change(&broker, &pieces[0]), -ENOMEM);
+	assert_null(slots[0].kept);
+	refusal = 0;
+	assert_int_equal(acl_sets_add(&broker, &pieces[0], ids), 0);
+	acl_sets_end(&broker);
+	assert_int_not_equal(ids[0], former);
+
+	/* A router that is another one */
+	acl_sets_forget(&broker.acl_sets);
+	kernel_end();
+	acl_sets_begin(&broker, ids);
+	assert_int_equal(acl_sets_change(&broker, &pieces[1]), 0);
+	assert_int_equal(acl_sets_add(&broker, &pieces[1], ids), 0);
+	assert_int_equal(ids[0], 1);
+	acl_sets_drop(&broker, &slots[0]);
+	acl_sets_drop(&broker, &slots[1]);
+	acl_sets_end(&broker);
+}
+
+/* More than a client can have, and no set for nothing. */
+static void test_too_many(void **state)
+{
+	struct acl_slot slots[MQTT_PEER_ACLS_MAX + 1] = {};
+	struct acl_piece piece = { .visit = visit_single, .single = true };
+	uint32_t ids[MQTT_PEER_ACLS_MAX];
+	unsigned int i;
+
+	(void)state;
+	single_rules = 1;
+	acl_sets_begin(&broker, ids);
+	for (i = 0; i <= MQTT_PEER_ACLS_MAX; i++) {
+		piece.slot = &slots[i];
+		assert_int_equal(acl_sets_add(&broker, &piece, ids),
+				 i < MQTT_PEER_ACLS_MAX ? 0 : -E2BIG);
+	}
+	for (i = 0; i <= MQTT_PEER_ACLS_MAX; i++)
+		acl_sets_drop(&broker, &slots[i]);
+	acl_sets_end(&broker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +598,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_single, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
 	};
 	int fd, failed;
 

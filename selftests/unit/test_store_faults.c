@@ -82,6 +82,21 @@ static void delete_messages(struct store *store, int n)
 	store_entry_state(store, 2, n - 1, n, 2);
 }
 
+/* Two rows that come together, and one that goes. */
+static void put_access(struct store *store, int n)
+{
+	char name[2] = { 'a' + n % 4 }, filter[16];
+	struct store_access rows[] = {
+		{ .op = n % 3 == 2 ? STORE_ACCESS_CLEAR : STORE_ACCESS_PUT, .kind = STORE_GRANT,
+		  .name = name, .other = filter, .access = 1, .action = n % 2, .priority = n },
+		{ .kind = STORE_ROLE, .name = name, .priority = n },
+		{ .op = STORE_ACCESS_DEL, .kind = STORE_ROLE, .name = n % 2 ? "b" : "c" },
+	};
+
+	snprintf(filter, sizeof(filter), "t/%d", n);
+	store_access(store, rows, 3);
+}
+
 /* A transaction; the last one ends a session. */
 static u64 make_group(struct store *store, int n)
 {
@@ -89,6 +104,7 @@ static u64 make_group(struct store *store, int n)
 	if (n < 3)
 		put_sessions(store, n);
 	put_messages(store, n);
+	put_access(store, n);
 	if (n > 5)
 		delete_messages(store, n);
 	if (n == GROUPS - 1)

@@ -126,11 +126,11 @@ static void test_versions(void **state)
 {
 	(void)state;
 	fill();
-	exec_sql("PRAGMA user_version = 3");
-	assert_refused(-EINVAL, "version 3");
+	exec_sql("PRAGMA user_version = 4");
+	assert_refused(-EINVAL, "version 4");
 	exec_sql("PRAGMA user_version = 0");
 	assert_refused(-EINVAL, "version 0");
-	exec_sql("PRAGMA user_version = 2");
+	exec_sql("PRAGMA user_version = 3");
 	free(store_text());
 	assert_int_equal(store_error, 0);
 	/* Ours by its numbers, but not with our tables */
@@ -390,12 +390,40 @@ static void test_from_first(void **state)
 	session = (struct store_session){ .client_id = "anonymous", .owned = true };
 	store_session_put(store, 2, &session);
 	store_close(store);
-	exec_sql("ALTER TABLE session DROP COLUMN owned; DROP TABLE ban; PRAGMA user_version = 1");
+	exec_sql("ALTER TABLE session DROP COLUMN owned; DROP TABLE ban; DROP TABLE access;"
+		 "PRAGMA user_version = 1");
 	text = store_text();
 	assert_non_null(text);
 	assert_string_equal(text, "session 1 named user u owned expiry 0 expires 0 protocol 0\n"
 			    "session 2 anonymous user - expiry 0 expires 0 protocol 0\n");
 	free(text);
+}
+
+/* What was there before permissions were stays, and they can be kept. */
+static void test_from_second(void **state)
+{
+	const struct store_access row = { .kind = STORE_GRANT, .name = "r", .other = "a/#",
+					  .access = 4, .action = 1, .priority = 7 };
+	struct store *store;
+	char *text;
+
+	(void)state;
+	fill();
+	exec_sql("DROP TABLE access; PRAGMA user_version = 2");
+	store = store_must_open();
+	assert_int_not_equal(store_access(store, &row, 1), 0);
+	store_close(store);
+	text = store_text();
+	assert_non_null(text);
+	assert_non_null(strstr(text, "session 40 client"));
+	assert_non_null(strstr(text, "\naccess 4 r/a/#/4 1 7\n"));
+	free(text);
+	exec_sql("UPDATE access SET kind = 9");
+	assert_null(store_text());
+	assert_non_null(strstr(store_why, "a permission makes no sense"));
+	exec_sql("UPDATE access SET kind = 4, priority = -1");
+	assert_null(store_text());
+	assert_non_null(strstr(store_why, "a permission makes no sense"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_directory, store_directory_remove)
@@ -412,6 +440,7 @@ int main(void)
 		TEST(test_in_use),
 		TEST(test_migration),
 		TEST(test_from_first),
+		TEST(test_from_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,19 @@ bool address_equal(const struct sockaddr *a, const struct sockaddr *b)
 	       IN6_ARE_ADDR_EQUAL(&in6(a)->sin6_addr, &in6(b)->sin6_addr);
 }
 
+bool address_is_loopback(const struct sockaddr *address)
+{
+	const struct in6_addr *in;
+
+	if (address->sa_family == AF_INET)
+		return ntohl(in4(address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (address->sa_family != AF_INET6)
+		return false;
+	in = &in6(address)->sin6_addr;
+	return IN6_IS_ADDR_LOOPBACK(in) ||
+	       (IN6_IS_ADDR_V4MAPPED(in) && in->s6_addr[12] == IN_LOOPBACKNET);
+}
+
 bool address_is_any6(const struct sockaddr *address)
 {
 	return address->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6(address)->sin6_addr);

@@ -26,6 +26,9 @@ void address_network(struct network *network, const struct sockaddr *address);
 /* The same address and port? */
 bool address_equal(const struct sockaddr *a, const struct sockaddr *b);
 
+/* 127.0.0.0/8 or ::1? */
+bool address_is_loopback(const struct sockaddr *address);
+
 /* IPv6 on all addresses? */
 bool address_is_any6(const struct sockaddr *address);
 

@@ -231,6 +231,21 @@ static char *make_out(const char *filter, const char *client_id, const char *use
 	return text;
 }
 
+bool acl_name_is_plain(const char *name)
+{
+	return !strpbrk(name, "+#/");
+}
+
+/* Would it allow something on levels that a name brings along? */
+static bool is_wider(const struct acl_pattern *pattern, const char *client_id,
+		     const char *username)
+{
+	if (pattern->bits & ACL_DENY)
+		return false;
+	return (strstr(pattern->filter, "%c") && !acl_name_is_plain(client_id)) ||
+	       (pattern->by_user && !acl_name_is_plain(username));
+}
+
 static int add_own(struct acl_rules *rules, const struct acl_pattern *pattern,
 		   const char *client_id, const char *username)
 {
@@ -238,7 +253,7 @@ static int add_own(struct acl_rules *rules, const struct acl_pattern *pattern,
 	size_t len;
 	int err = 0;
 
-	if (pattern->by_user && !username)
+	if ((pattern->by_user && !username) || is_wider(pattern, client_id, username))
 		return 0;
 	filter = make_out(pattern->filter, client_id, username);
 	if (!filter)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <linux/rcupdate.h>
 
+#include "attempts.h"
 #include "audit.h"
 #include "auth.h"
 #include "bans.h"
@@ -241,6 +242,33 @@ static void close_store(struct broker *broker)
 	store_close(broker->store);
 }
 
+static void close_guards(struct broker *broker)
+{
+	attempts_free(broker->attempts);
+	bans_close(broker->bans);
+	security_close(broker->security);
+}
+
+/* What watches over who comes. */
+static int open_guards(struct broker *broker)
+{
+	const struct config *conf = broker->conf;
+	int err;
+
+	err = security_open(&broker->security, conf->security_log);
+	if (!err)
+		err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
+	if (err)
+		goto fail;
+	broker->attempts = attempts_new();
+	if (broker->attempts)
+		return 0;
+	err = -ENOMEM;
+fail:
+	close_guards(broker);
+	return err;
+}
+
 int broker_open(struct broker *broker, struct config *conf, const struct helpers *helpers)
 {
 	int err;
@@ -249,12 +277,9 @@ int broker_open(struct broker *broker, struct config *conf, const struct helpers
 	broker->incidents = incidents_new();
 	if (!broker->incidents)
 		return -ENOMEM;
-	err = security_open(&broker->security, conf->security_log);
+	err = open_guards(broker);
 	if (err)
-		goto fail_security;
-	err = bans_open(&broker->bans, conf->ban_exempt, broker->security);
-	if (err)
-		goto fail_bans;
+		goto fail_guards;
 	rendezvous_init(&broker->rendezvous);
 	session_registry_init(&broker->sessions);
 	err = switchover_init(&broker->switchover, broker);
@@ -310,10 +335,8 @@ fail_roles:
 fail_switchover:
 	session_registry_destroy(&broker->sessions);
 	rendezvous_destroy(&broker->rendezvous);
-	bans_close(broker->bans);
-fail_bans:
-	security_close(broker->security);
-fail_security:
+	close_guards(broker);
+fail_guards:
 	incidents_free(broker->incidents);
 	return err;
 }
@@ -426,8 +449,7 @@ void broker_close(struct broker *broker)
 	audit_close();
 	acl_sets_destroy(&broker->acl_sets);
 	auth_close(broker->auth);
-	bans_close(broker->bans);
-	security_close(broker->security);
+	close_guards(broker);
 	incidents_free(broker->incidents);
 }
 

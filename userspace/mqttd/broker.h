@@ -22,6 +22,7 @@
 #include "switchover.h"
 #include "upkeep.h"
 
+struct attempts;
 struct auth;
 struct bans;
 struct control_edits;
@@ -71,6 +72,7 @@ struct worker;
  * @log_topic: log lines as messages
  * @incidents: what has happened to clients lately
  * @security: events for who watches over the broker
+ * @attempts: to authenticate, that have failed
  * @bans: addresses that are not let in
  * @agent: those that are no connection's, for the router
  * @acl_sets: permissions that the router knows
@@ -107,6 +109,7 @@ struct broker {
 	struct log_topic *log_topic;
 	struct incidents *incidents;
 	struct security *security;
+	struct attempts *attempts;
 	struct bans *bans;
 	struct agent agent;
 	struct acl_sets acl_sets;

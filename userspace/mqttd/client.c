@@ -13,6 +13,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_attempt.h"
 #include "client_expiry.h"
 #include "client_pause.h"
 #include "client_plane.h"
@@ -144,6 +145,8 @@ static void client_timeout(struct timer *timer)
 	struct client *client = container_of(timer, struct client, timer);
 	int64_t limit = client->keepalive * 1500ll, idle;
 
+	if (client_attempt_due(client))
+		return;
 	if (client->state != CLIENT_CONNECTED) {
 		client_close(client, CLOSE_CONNECT_TIMEOUT, client->state == CLIENT_WAITING ?
 			     "its CONNECT could not be answered" : NULL);
@@ -197,6 +200,7 @@ int client_new(struct worker *worker, struct endpoint *endpoint, int fd,
 	if (len > sizeof(client->address))
 		len = sizeof(client->address);
 	memcpy(&client->address, address, len);
+	client->near = address->sa_family == AF_UNIX || address_is_loopback(address);
 	err = client_begin(client);
 	if (err) {
 		client_put(client);
@@ -246,7 +250,7 @@ void client_close(struct client *client, enum close_reason reason, const char *d
 {
 	if (client->closing)
 		return;
-	client->closing = reason;
+	__atomic_store_n(&client->closing, reason, __ATOMIC_RELAXED);	/* see is_leaving() */
 	client->close_detail = detail;
 	client->next_closing = client->worker->closing;
 	client->worker->closing = client;
@@ -390,7 +394,7 @@ void client_notified(struct client *client, unsigned int notices)
 		client_secured(client);
 	if (notices & NOTICE_READY)
 		handler_connect_claim(client);
-	if (notices & NOTICE_AUTH) {
+	if (notices & NOTICE_AUTH && !client_attempt_result(client, client->auth)) {
 		handler_connect_auth(client, client->auth);
 		client_release(client, HOLD_AUTH);
 	}

@@ -153,6 +153,9 @@ struct terms {
  *	for; from the handshake on, as is
  * @identity: by certificate or key, NULL if it has none
  * @tls_why: why its handshake has failed, or NULL; to be read when NOTICE_TLS has come
+ * @near: who has connected is on this machine, or @address is a proxy's word for it
+ * @attempt: the password is one that is checked
+ * @answer_waits: for @answer_at, milliseconds, with @auth, see client_attempt.c
  * @auth: enum auth_result, to be read when NOTICE_AUTH has come, as the next two
  * @grant: what it was let in as, see auth/method.h; NULL: as who it said it is
  * @auth_why: why not, for the log, or NULL
@@ -223,8 +226,12 @@ struct client {
 	uint8_t auth;
 	uint8_t closing;
 	bool identified;
+	bool near;
+	bool attempt;
+	bool answer_waits;
 	uint16_t holds;
 	char *identity;
+	uint64_t answer_at;
 	struct auth_grant *grant;
 	char *auth_why;
 	const char *tls_why;
@@ -381,6 +388,9 @@ int client_publish(struct client *client, const struct stored *msg,
 /* Waits for what its listener wants first. 0, or -errno and nothing waits. */
 int client_begin(struct client *client);
 void client_begin_end(struct client *client);	/* it is about to be destroyed */
+
+/* It has connect_timeout from now on. 0 or -ENOMEM. */
+int client_await_connect(struct client *client);
 
 /* The handshake is over, with success or not. */
 void client_secured(struct client *client);

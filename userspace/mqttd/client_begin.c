@@ -52,7 +52,7 @@ static bool admit(struct client *client)
 	return !why;
 }
 
-static int await_connect(struct client *client)
+int client_await_connect(struct client *client)
 {
 	struct worker *worker = client->worker;
 
@@ -184,7 +184,7 @@ void client_secured(struct client *client)
 	if (transport_tls_resumed(&client->conn))
 		stats_add(stats, STAT_TLS_RESUMED, 1);
 	log_secured(client);
-	err = await_connect(client);
+	err = client_await_connect(client);
 	if (!err && wants_websocket(client)) {
 		err = worker_watch(client->worker, client->conn.fd, EPOLLIN, &client->source);
 		client->events = err ? 0 : EPOLLIN;
@@ -354,7 +354,7 @@ void client_begin_end(struct client *client)
 static int begin_reading(struct client *client, void (*handle)(struct event_source *, uint32_t))
 {
 	struct worker *worker = client->worker;
-	int err = await_connect(client);
+	int err = client_await_connect(client);
 
 	client->source.handle = handle;
 	if (!err)

@@ -88,6 +88,7 @@ static const struct listener_config listener_defaults = {
 	.max_connections = CONFIG_UNSET,
 	.allow_anonymous = CONFIG_UNSET,
 	.allow_zero_length_clientid = CONFIG_UNSET,
+	.allow_unencrypted = CONFIG_UNSET,
 	.dataplane = CONFIG_UNSET,
 	.jwt = JWT_CONFIG_UNSET,
 	.roles = CONFIG_UNSET,
@@ -250,6 +251,8 @@ static int listener_finish(const struct config *conf, struct listener_config *li
 		listener->allow_anonymous = anonymous;
 	if (listener->allow_zero_length_clientid == CONFIG_UNSET)
 		listener->allow_zero_length_clientid = conf->allow_zero_length_clientid;
+	if (listener->allow_unencrypted == CONFIG_UNSET)
+		listener->allow_unencrypted = conf->allow_unencrypted;
 	if (listener->roles == CONFIG_UNSET)
 		listener->roles = conf->roles;
 	err = string_fill(&listener->password_file, conf->password_file);
@@ -337,14 +340,17 @@ int config_init(struct config *conf)
 	*conf = (struct config){
 		.allow_anonymous = CONFIG_UNSET,
 		.allow_zero_length_clientid = true,
+		.auth_delay = 8,
 		.auth_threads = 2,
 		.auth_timeout = 8,
 		.ban_for = 3600,
 		.ban_within = 600,
+		.certificate_warning = 30,
 		.check_retain_source = true,
 		.connect_timeout = 10,
 		.connection_messages = true,
 		.dataplane = DATAPLANE_AUTO,
+		.flapping_connects = 20,
 		.log_facility = LOG_DAEMON,
 		.log_timestamp = true,
 		.max_connect_packet = 100000,

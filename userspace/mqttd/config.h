@@ -122,6 +122,8 @@ static inline bool tls_config_on(const struct tls_config *tls)
  * @acl_file: after loading: who may do what, or NULL
  * @jwt: after loading: who may connect with tokens
  * @roles: as @allow_anonymous: roles of the database say so, too
+ * @allow_unencrypted: passwords may come without TLS from elsewhere; after loading: true or
+ *	false
  * @max_handshakes: of TLS at a time
  * @protocol: enum listener_protocol
  * @proxy_protocol: versions of the header that has to come first, enum proxy_version; 0: none
@@ -155,6 +157,7 @@ struct listener_config {
 	char *acl_file;
 	struct jwt_config jwt;
 	int64_t roles;
+	int64_t allow_unencrypted;
 	int64_t max_handshakes;
 	int64_t protocol;
 	int64_t proxy_protocol;
@@ -190,13 +193,16 @@ struct config {
 	const char *name;			/* of the option that is being set */
 	bool including;				/* a file that another one includes */
 	int64_t allow_anonymous;		/* this, and the next, for listeners without */
+	int64_t allow_unencrypted;
 	int64_t allow_zero_length_clientid;
+	int64_t auth_delay;			/* seconds, 0 for none */
 	int64_t auth_threads;
 	int64_t auth_timeout;			/* seconds */
 	int64_t ban_after;			/* failures, 0 for never */
 	int64_t ban_for;			/* seconds */
 	int64_t ban_within;			/* seconds */
 	int64_t byte_rate;			/* per client and second, 0 for no limit */
+	int64_t certificate_warning;		/* days, 0 for none */
 	int64_t check_payload_format;
 	int64_t check_retain_source;
 	int64_t connect_timeout;		/* seconds */
@@ -238,6 +244,7 @@ struct config {
 	int64_t upgrade_outgoing_qos;
 	int64_t websockets_headers_size;	/* bytes of a request's head */
 	int64_t workers;
+	int64_t flapping_connects;		/* per client id and minute, 0 for any */
 	int64_t log_facility;			/* of syslog(3) */
 	int64_t log_timestamp;
 	char *log_timestamp_format;		/* of strftime(3), or NULL: seconds since 1970 */

@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "auth/chain.h"
+#include "address.h"
 #include "config.h"
 #include "config_check.h"
 #include "log.h"
 #include "permissions.h"
+#include "prefix.h"
 #include "tls.h"
 
 static int complain(const char *option, const char *what, int err)
@@ -96,6 +98,34 @@ static int check_access_files(const struct config *conf)
 	return err;
 }
 
+static bool is_local(const struct listener_config *listener)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct prefix prefix;
+
+	if (listener->socket_path)
+		return true;
+	if (!listener->address || prefix_parse(&prefix, listener->address, 128))
+		return listener->address && !strcmp(listener->address, "localhost");
+	in6.sin6_addr = prefix.address;
+	return address_is_loopback((struct sockaddr *)&in6);
+}
+
+void config_check_unencrypted(const struct config *conf)
+{
+	const struct listener_config *listener;
+	char name[CONFIG_LISTENER_NAME_MAX];
+
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		if (tls_config_on(&listener->tls) || listener->allow_unencrypted ||
+		    !auth_chain_method(listener, 0) || is_local(listener))
+			continue;
+		log_printf(LOG_TYPE_WARNING,
+			   "Warning: %s has no TLS: clients that are not on this machine are refused if they send a password. Set certfile and keyfile, or allow_unencrypted_passwords true.",
+			   config_listener_name(listener, name));
+	}
+}
+
 int config_check(const struct config *conf)
 {
 	const char *log_file = conf->log_dests & LOG_DEST_FILE ? conf->log_file : NULL;
@@ -112,6 +142,7 @@ int config_check(const struct config *conf)
 	};
 	size_t i;
 
+	config_check_unencrypted(conf);
 	for (i = 0; i < sizeof(errs) / sizeof(errs[0]); i++)
 		if (errs[i])
 			return errs[i];

@@ -11,6 +11,9 @@ struct config;
 int config_check(const struct config *conf);
 
 /* Warns of mosquitto's database at the place of ours, when ours is not there yet. */
+/* Warns about listeners where nobody from elsewhere can use a password. */
+void config_check_unencrypted(const struct config *conf);
+
 void config_check_mosquitto(const struct config *conf);
 
 #endif /* MQTTD_CONFIG_CHECK_H */

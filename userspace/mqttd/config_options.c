@@ -250,6 +250,18 @@ static int set_persistence_file(struct config *conf, const struct config_option 
 }
 
 /* For the listener at hand, if there is one. */
+static int set_unencrypted(struct config *conf, const struct config_option *opt, char *value)
+{
+	struct config_option one = *opt;
+
+	if (!conf->current)
+		return config_set_word(conf, opt, value);
+	one.scope = SCOPE_LISTENER;
+	one.offset = offsetof(struct listener_config, allow_unencrypted);
+	return config_set_word(conf, &one, value);
+}
+
+/* Likewise. */
 static int set_dataplane(struct config *conf, const struct config_option *opt, char *value)
 {
 	struct config_option one = *opt;
@@ -365,9 +377,12 @@ const struct config_option config_options[] = {
 	/* what works */
 	{ "acl_file", .set = set_acl_file, AT(acl_file) },
 	{ "allow_anonymous", .set = set_allow_anonymous, AT(allow_anonymous), .words = words_bool },
+	{ "allow_unencrypted_passwords", .set = set_unencrypted, AT(allow_unencrypted),
+	  .words = words_bool },
 	{ "allow_zero_length_clientid", .set = set_zero_length, AT(allow_zero_length_clientid),
 	  .words = words_bool },
 	{ "audit_log", STRING(audit_log) },
+	{ "auth_delay", NUMBER(auth_delay, 0, 60) },
 	{ "auth_methods", .set = config_set_auth_methods, AT_LISTENER(auth_methods) },
 	{ "auth_threads", NUMBER(auth_threads, 1, CONFIG_WORKERS_MAX) },
 	{ "auth_timeout", NUMBER(auth_timeout, 1, 3600) },
@@ -383,6 +398,7 @@ const struct config_option config_options[] = {
 	{ "cafile", TLS_STRING(cafile) },
 	{ "capath", TLS_STRING(capath) },
 	{ "certfile", TLS_STRING(certfile) },
+	{ "certificate_warning", NUMBER(certificate_warning, 0, 3650) },
 	{ "check_payload_format", FLAG(check_payload_format) },
 	{ "check_retain_source", FLAG(check_retain_source) },
 	{ "ciphers", TLS_STRING(ciphers) },
@@ -397,6 +413,7 @@ const struct config_option config_options[] = {
 	{ "dataplane", .set = set_dataplane, AT(dataplane), .words = words_dataplane },
 	{ "dhparamfile", TLS_STRING(dhparamfile) },
 	{ "enable_proxy_protocol", LISTENER_WORD(proxy_protocol, words_proxy) },
+	{ "flapping_connects", NUMBER(flapping_connects, 0, UINT16_MAX) },
 	{ "global_max_connections", NUMBER(max_connections_total, CONFIG_UNSET, INT32_MAX) },
 	{ "include_dir", .set = config_set_include_dir },
 	{ "jwt_algorithms", .set = set_jwt_algorithms, AT(jwt.algorithms), .max = JWT_ALGS_ALL },

@@ -132,7 +132,7 @@ static void ask_rule(void *ctx, const u8 *filter, size_t len, bool deny, unsigne
 		return;
 	if (mqtt_topic_matches(filter, len, (const u8 *)question->topic, question->len)) {
 		result = "decides";
-		decide(question, !deny, "acl_file");
+		decide(question, !deny, "acl-file");
 	}
 	if (question->n++ >= RULES_LISTED && !question->decided)
 		return;
@@ -157,12 +157,12 @@ static bool ask_file(struct broker *broker, struct question *question)
 	if (err)
 		return false;
 	if (question->access == ROLE_SUBSCRIBE) {
-		decide(question, true, "acl_file");
+		decide(question, true, "acl-file");
 	} else {
 		for (part = 0; part < ACL_PARTS; part++)
 			acl_part_visit(rules, part, ask_rule, question);
 		if (!question->decided)
-			decide(question, false, "acl_file");
+			decide(question, false, "acl-file");
 	}
 	acl_rules_free(rules);
 	return true;

@@ -11,6 +11,7 @@
 #include <linux/container_of.h>
 
 #include "broker.h"
+#include "certificates.h"
 #include "config.h"
 #include "control.h"
 #include "control_edits.h"
@@ -21,6 +22,8 @@
 
 /* How long after a flood its size is said, at most. */
 #define CHORES_MS 5000
+/* How often certificates are looked at. */
+#define CERTIFICATES_MS (24 * 3600 * 1000)
 
 static void our_signals(sigset_t *set)
 {
@@ -82,6 +85,10 @@ static void do_chores(struct timer *timer)
 	struct daemon *daemon = container_of(timer, struct daemon, chores);
 
 	log_tell_suppressed();
+	if (timer_now() >= daemon->certificates_at) {
+		certificates_review(daemon->broker);
+		daemon->certificates_at = timer_now() + CERTIFICATES_MS;
+	}
 	/* It was set before, so it can be again. */
 	timer_set(&daemon->loop.timers, timer, timer_now() + CHORES_MS);
 }
@@ -158,7 +165,7 @@ int daemon_open(struct daemon *daemon, struct broker *broker, const struct argum
 
 int daemon_start(struct daemon *daemon)
 {
-	int err = timer_set(&daemon->loop.timers, &daemon->chores, timer_now() + CHORES_MS);
+	int err = timer_set(&daemon->loop.timers, &daemon->chores, timer_now());
 
 	return err ? err : watchdog_start(&daemon->watchdog, daemon->broker, &daemon->loop);
 }

@@ -20,6 +20,7 @@ struct identity;
  * @signals: readiness of @signal_fd
  * @moves: readiness of the broker's switchover
  * @chores: when to look after what nobody waits for
+ * @certificates_at: when to look after those next, milliseconds
  * @watchdog: of the service manager
  * @broker: what runs
  * @args: command line
@@ -31,6 +32,7 @@ struct daemon {
 	struct event_source signals;
 	struct event_source moves;
 	struct timer chores;
+	uint64_t certificates_at;
 	struct watchdog watchdog;
 	struct broker *broker;
 	const struct arguments *args;

@@ -21,6 +21,7 @@
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
+#include "client_attempt.h"
 #include "client_expiry.h"
 #include "client_grant.h"
 #include "client_plane.h"
@@ -274,10 +275,15 @@ void handle_connect(struct client *client, struct packet *packet)
 	if (!check_prefix(client))
 		return;
 	client->state = CLIENT_WAITING;
+	if (!client_attempt_begin(client, connect.has_password)) {
+		if (connect.has_password)
+			explicit_bzero((void *)connect.password.data, connect.password.len);
+		return;
+	}
 	result = authenticate(client, &connect);
 	if (connect.has_password)
 		explicit_bzero((void *)connect.password.data, connect.password.len);
-	if (result == AUTH_PENDING)
+	if (result == AUTH_PENDING || client_attempt_result(client, result))
 		client_hold(client, HOLD_AUTH);
 	else
 		handler_connect_auth(client, result);
@@ -433,6 +439,7 @@ void handler_connect_finish(struct client *client)
 		return;
 	client->state = CLIENT_CONNECTED;
 	log_connected(client);
+	client_attempt_connected(client);
 	client_keepalive_start(client);
 	client_expiry_start(client);
 	/* In this order: what comes for the session while it becomes a peer comes once. */

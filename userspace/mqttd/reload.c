@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "auth.h"
 #include "broker.h"
+#include "certificates.h"
 #include "config.h"
 #include "listener.h"
 #include "log.h"
@@ -24,8 +25,8 @@
  * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "check_retain_source", "connect_timeout", "connection_messages",
-	"connection_rate", "max_connect_packet", "max_connections", "max_connections_total",
+	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "certificate_warning", "check_retain_source", "connect_timeout", "connection_messages",
+	"connection_rate", "flapping_connects", "max_connect_packet", "max_connections", "max_connections_total",
 	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
 	"max_queued_bytes_total",
 	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
@@ -37,7 +38,7 @@ static const char *const live[] = {
 
 /* These are applied to the log, or looked at listener by listener. */
 static const char *const applied[] = {
-	"acl_file", "allow_anonymous", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
+	"acl_file", "allow_anonymous", "allow_unencrypted_passwords", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
 	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
 	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
 	"psk_file", "psk_hint", "require_certificate", "require_username_as_clientid", "roles",
@@ -57,6 +58,8 @@ static const struct access_option {
 	int64_t looser;
 } access_options[] = {
 	{ "allow_anonymous", offsetof(struct listener_config, allow_anonymous), true },
+	{ "allow_unencrypted_passwords",
+	  offsetof(struct listener_config, allow_unencrypted), true },
 	{ "allow_zero_length_clientid",
 	  offsetof(struct listener_config, allow_zero_length_clientid), true },
 	{ "require_username_as_clientid",
@@ -413,6 +416,7 @@ void reload(struct broker *broker, const struct arguments *args)
 		config_derive(broker->conf);
 		process_limit_memory(broker->conf->memory_limit);
 		broker_reload(broker);
+		certificates_review(broker);
 		log_printf(LOG_TYPE_INFORMATION, "The configuration is in force.");
 	}
 	config_free(&fresh);

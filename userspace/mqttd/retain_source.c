@@ -106,8 +106,8 @@ static bool allows(const struct retain_source *source, unsigned int i, const cha
 				  msg->topic, msg->topic_len);
 }
 
-bool retain_source_allowed(struct retain_source *source, struct broker *broker,
-			   const struct stored *msg)
+static bool allowed_by(struct retain_source *source, struct broker *broker,
+		       const struct endpoint *by, const struct stored *msg)
 {
 	unsigned int i;
 
@@ -117,7 +117,23 @@ bool retain_source_allowed(struct retain_source *source, struct broker *broker,
 	if (!is_current(source, broker, msg) && load(source, broker, msg))
 		return false;
 	for (i = 0; i < source->n; i++)
-		if (allows(source, i, broker->endpoints[i].conf->mount_point, msg))
+		if ((!by || by == &broker->endpoints[i]) &&
+		    allows(source, i, broker->endpoints[i].conf->mount_point, msg))
 			return true;
 	return false;
+}
+
+bool retain_source_allowed(struct retain_source *source, struct broker *broker,
+			   const struct stored *msg)
+{
+	return allowed_by(source, broker, NULL, msg);
+}
+
+bool publisher_allowed(struct broker *broker, const struct endpoint *by, const struct stored *msg)
+{
+	struct retain_source source = {};
+	bool allowed = allowed_by(&source, broker, by, msg);
+
+	retain_source_clear(&source);
+	return allowed;
 }

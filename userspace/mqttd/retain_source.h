@@ -13,6 +13,7 @@
 struct acl_rules;
 struct client_roles;
 struct broker;
+struct endpoint;
 struct stored;
 
 /**
@@ -38,6 +39,13 @@ struct retain_source {
 	struct client_roles **roles;
 	unsigned int n;
 };
+
+/*
+ * May who has left a message still publish it, as @by, the listener's it came by, has it?
+ * NULL: not known any more, one that lets it is enough. Without memory the answer is no.
+ */
+bool publisher_allowed(struct broker *broker, const struct endpoint *by,
+		       const struct stored *msg);
 
 /*
  * Which listener the publisher has come by is not known any more: one that lets it is

@@ -176,7 +176,7 @@ static void session_finish(struct worker *worker, struct session *session)
 	session_unkeep(session);
 	session_unsubscribe_all(session);
 	if (session->will)
-		session_will_publish(worker, session->will, session);
+		session_will_publish_late(worker, session->will, session);
 	hand_on(worker, session);
 	call_rcu(&session->rcu, session_free_rcu);
 }
@@ -250,10 +250,17 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
+/* Its connection is ending, and it with that. */
+static bool is_leaving(const struct session *session)
+{
+	return session->owner && !session->expiry &&
+	       __atomic_load_n(&session->owner->closing, __ATOMIC_RELAXED);
+}
+
 /* With a clean start, too: that would end what is another one's. */
 static bool is_others(const struct client *client, const struct session *session)
 {
-	return session->owned && !session->doomed && !is_over(session) &&
+	return session->owned && !session->doomed && !is_over(session) && !is_leaving(session) &&
 	       client->worker->broker->conf->session_takeover == TAKEOVER_SAME_USER &&
 	       !same_text(client->username, session->username);
 }
@@ -502,7 +509,7 @@ static bool run_one(struct worker *worker)
 	more = take_due(&broker->sessions, worker->now, &due);
 	pthread_mutex_unlock(&broker->sessions.lock);
 	if (due.will)
-		session_will_publish(worker, due.will, NULL);
+		session_will_publish_late(worker, due.will, NULL);
 	session_will_free(due.will);
 	if (due.session) {
 		log_limited(LOG_TYPE_NOTICE, "The session of client %s %s.", due.session->id,

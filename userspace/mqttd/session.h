@@ -63,9 +63,11 @@ enum sub_kind {
  *	a connection
  * @delay: seconds between the connection's end and publishing
  * @retain: it is to be retained
+ * @endpoint: the listener that its client came by; NULL: not known any more
  */
 struct session_will {
 	struct stored *msg;
+	const struct endpoint *endpoint;
 	u64 at;
 	u32 delay;
 	bool retain;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <linux/minmax.h>
 
+#include "acl.h"
+#include "broker.h"
 #include "client.h"
 #include "client_roles.h"
 #include "listener.h"
@@ -14,6 +16,7 @@
 #include "packet.h"
 #include "publish.h"
 #include "reason.h"
+#include "retain_source.h"
 #include "security.h"
 #include "session.h"
 #include "session_will.h"
@@ -79,6 +82,7 @@ struct session_will *session_will_new(const struct client *client,
 
 	if (!will)
 		return NULL;
+	will->endpoint = client->endpoint;
 	will->retain = connect->will_retain;
 	will->delay = cut_number(props, MQTT_PROP_WILL_DELAY_INTERVAL,
 				 MQTT_PROP_MESSAGE_EXPIRY_INTERVAL);
@@ -151,6 +155,26 @@ void session_will_publish(struct worker *worker, const struct session_will *will
 		log_limited(LOG_TYPE_ERROR, "Error: the will of client %s is lost: out of memory.",
 			    now.client_id);
 	stored_put(msg);
+}
+
+static void deny_late(struct worker *worker, const struct stored *msg)
+{
+	log_limited(LOG_TYPE_NOTICE, "Denied will of %s (q%u, '%.*s', ... (%u bytes)): %s.",
+		    msg->client_id, msg->qos, msg->topic_len, msg->topic, msg->payload_len,
+		    reason_name(REASON_NOT_AUTHORIZED));
+	security_event(worker->broker->security, &(struct security_event){
+		.kind = SECURITY_DENIED, .why = "not allowed any more", .access = "will",
+		.client_id = msg->client_id, .username = msg->username,
+		.topic = msg->topic, .topic_len = msg->topic_len });
+}
+
+void session_will_publish_late(struct worker *worker, const struct session_will *will,
+			       const struct session *from)
+{
+	if (publisher_allowed(worker->broker, will->endpoint, will->msg))
+		session_will_publish(worker, will, from);
+	else
+		deny_late(worker, will->msg);
 }
 
 u64 session_will_time(const struct session_will *will)

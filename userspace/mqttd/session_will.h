@@ -39,6 +39,10 @@ bool session_will_allowed(struct client *client, const struct session_will *will
 void session_will_publish(struct worker *worker, const struct session_will *will,
 			  const struct session *from);
 
+/* Likewise, after its delay, if who has left it may publish it now. */
+void session_will_publish_late(struct worker *worker, const struct session_will *will,
+			       const struct session *from);
+
 /*
  * What the store is told for "when": milliseconds of CLOCK_REALTIME, or while
  * there is a connection the delay. And back, from a row with a will, for a session whose

@@ -329,3 +329,8 @@ SSL *tls_session(struct tls *tls)
 		SSL_set_accept_state(ssl);
 	return ssl;
 }
+
+int64_t tls_own_expires(const struct tls *tls, char subject[TLS_SUBJECT_MAX])
+{
+	return tls_expires(SSL_CTX_get0_certificate(tls->now), subject);
+}

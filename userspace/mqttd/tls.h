@@ -13,6 +13,7 @@
 #define MQTTD_TLS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <openssl/ssl.h>
 
 struct listener_config;
@@ -58,6 +59,16 @@ SSL *tls_session(struct tls *tls);
  * Return: whether the listener has clients' user names from here at all.
  */
 bool tls_identity(SSL *ssl, char **name);
+
+#define TLS_SUBJECT_MAX 256
+
+/*
+ * Until when the listener's certificate, or the other side's, is good, seconds since 1970;
+ * 0: there is none. @subject: result, its owner, escaped. The first: main thread.
+ */
+int64_t tls_own_expires(const struct tls *tls, char subject[TLS_SUBJECT_MAX]);
+int64_t tls_peer_expires(const SSL *ssl, char subject[TLS_SUBJECT_MAX]);
+int64_t tls_expires(const X509 *certificate, char subject[TLS_SUBJECT_MAX]);
 
 /* Did a ticket spare it the handshake? */
 bool tls_resumed(const SSL *ssl);

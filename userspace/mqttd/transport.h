@@ -107,4 +107,7 @@ bool transport_tls_resumed(const struct conn *conn);
 /* See tls_identity(). */
 bool transport_tls_identity(const struct conn *conn, char **name);
 
+/* See tls_peer_expires(). */
+int64_t transport_tls_peer_expires(const struct conn *conn, char *subject);
+
 #endif /* MQTTD_TRANSPORT_H */

@@ -279,6 +279,11 @@ bool transport_tls_identity(const struct conn *conn, char **name)
 	return tls_identity(conn->tls->ssl, name);
 }
 
+int64_t transport_tls_peer_expires(const struct conn *conn, char *subject)
+{
+	return tls_peer_expires(conn->tls->ssl, subject);
+}
+
 /* --- the table ------------------------------------------------------------------ */
 
 /* Nothing more comes of it. Returns @err. */

@@ -97,7 +97,7 @@ enum mqtt_acl_action {
 /**
  * enum mqtt_event_type - what an event tells
  * @MQTT_EVENT_TYPE_ROUTER_NEW: a router was created
- * @MQTT_EVENT_TYPE_ROUTER_END: it has ended, with all its peers
+ * @MQTT_EVENT_TYPE_ROUTER_END: it has ended, with all its peers, of which no more is told
  * @MQTT_EVENT_TYPE_PEER_ATTACH: a peer was attached, or became offloaded
  * @MQTT_EVENT_TYPE_PEER_DETACH: a peer was detached on request, or became hosted
  * @MQTT_EVENT_TYPE_PEER_CLOSE: a peer ended because its socket was closed

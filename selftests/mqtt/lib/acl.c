@@ -28,3 +28,18 @@ int give(const struct rig_peer *p, unsigned int a, unsigned int b, unsigned int 
 
 	return mqtt_nl_peer_set(rig_nl, p->id, &(struct mqtt_nl_peer_set){ .acls = acls });
 }
+
+static int count_rules(struct nlattr **attrs, void *arg)
+{
+	(void)attrs;
+	(*(unsigned int *)arg)++;
+	return 0;
+}
+
+unsigned int rules_of(unsigned int id)
+{
+	unsigned int n = 0;
+
+	CHECK_EQ(mqtt_nl_acl_dump(rig_nl, id, NULL, count_rules, &n), 0);
+	return n;
+}

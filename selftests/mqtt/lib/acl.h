@@ -17,6 +17,8 @@ void set_acl_of(struct mqtt_nl *nl, unsigned int id, int fallback,
 /* Replaces the sets of a peer; 0 ends them. Returns 0 or the kernel's error. */
 int give(const struct rig_peer *p, unsigned int a, unsigned int b, unsigned int c,
 	 unsigned int d);
+/* How many a set has. */
+unsigned int rules_of(unsigned int id);
 
 #define SET_ACL(id, fallback, ...)						\
 	do {									\

@@ -21,6 +21,21 @@ void rig_port_open(struct rig_port *port, unsigned long long queue_limit)
 	nl_check(mqtt_nl_port_add(rig_nl, queue_limit, &port->id, &port->fd), "port add");
 }
 
+static int count_port(struct nlattr **attrs, void *arg)
+{
+	(void)attrs;
+	++*(int *)arg;
+	return 0;
+}
+
+int rig_port_count(struct mqtt_nl *nl)
+{
+	int n = 0;
+
+	CHECK_EQ(mqtt_nl_port_dump(nl, count_port, &n), 0);
+	return n;
+}
+
 void rig_attach_hosted(struct rig_peer *p, struct rig_port *port)
 {
 	struct mqtt_nl_attach attach = {

@@ -16,6 +16,8 @@ struct rig_port {
 };
 
 void rig_port_open(struct rig_port *port, unsigned long long queue_limit);
+/* How many the router has; asked by a socket of the test's. */
+int rig_port_count(struct mqtt_nl *nl);
 
 /* A peer without connection; @p->client and @p->fd stay what they are. */
 void rig_attach_hosted(struct rig_peer *p, struct rig_port *port);

@@ -94,6 +94,15 @@ void rig_attach(struct rig_peer *p)
 	rig_attach_residue(p, NULL, 0);
 }
 
+int rig_try_attach(struct rig_peer *p, const char *client_id)
+{
+	struct mqtt_nl_attach attach = {
+		.fd = p->fd, .protocol = MQTT_PROTOCOL_V311, .client_id = client_id,
+	};
+
+	return mqtt_nl_peer_attach(rig_nl, &attach, &p->id);
+}
+
 void rig_detach(struct rig_peer *p)
 {
 	nl_check(mqtt_nl_peer_detach(rig_nl, p->id), "peer detach");

@@ -35,6 +35,8 @@ void rig_attach_with(struct rig_peer *p, const struct mqtt_nl_attach *with);
 void rig_attach_residue(struct rig_peer *p, const void *residue, size_t len);
 /* Attach with enum mqtt_protocol and, with 5.0, a Topic Alias Maximum. */
 void rig_attach_as(struct rig_peer *p, unsigned int protocol, unsigned int alias_max);
+/* As MQTT 3.1.1, and 0 or the error. */
+int rig_try_attach(struct rig_peer *p, const char *client_id);
 void rig_detach(struct rig_peer *p);
 void rig_open(struct rig_peer *p);	/* an attached IPv4 connection */
 void rig_open_sub(struct rig_peer *p, const char *filter);

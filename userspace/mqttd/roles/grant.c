@@ -7,6 +7,7 @@
 
 #include <mqtt/topic.h>
 
+#include "acl_name.h"
 #include "auth/method.h"
 #include "roles/grant.h"
 
@@ -80,11 +81,6 @@ bool grant_filter_valid(const char *filter, size_t len, bool *varies, const char
 	return !*why;
 }
 
-bool grant_name_dangerous(const char *name)
-{
-	return strpbrk(name, "+#/");
-}
-
 static const char *claim_find(const struct role_who *who, const struct part *part)
 {
 	unsigned int i;
@@ -110,7 +106,7 @@ static enum grant_made part_value(const struct role_who *who, const struct part 
 	if (!*value || !**value)
 		return GRANT_NO_VALUE;
 	*len = strlen(*value);
-	return grant_name_dangerous(*value) ? GRANT_BAD_VALUE : GRANT_MADE;
+	return acl_name_dangerous(*value) ? GRANT_BAD_VALUE : GRANT_MADE;
 }
 
 /* Into @to, or only its size. */
@@ -214,6 +210,9 @@ bool filter_within(const char *inner, size_t inner_len, const char *outer, size_
 {
 	struct levels in = levels_of(inner, inner_len), out = levels_of(outer, outer_len);
 
+	/* Each topic has a first level: these are the same */
+	if (level_is(&in, '#') && outer_len == 3 && !memcmp(outer, "+/#", 3))
+		return true;
 	for (;; levels_next(&in), levels_next(&out)) {
 		if (level_is(&out, '#'))
 			return !level_is_reserved(&in);

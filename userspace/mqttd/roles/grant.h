@@ -77,9 +77,6 @@ enum grant_made {
 enum grant_made grant_make_out(const struct role_grant *grant, const struct role_who *who,
 			       char **text);
 
-/* Could a name of a client that is put into a filter mean more than itself? */
-bool grant_name_dangerous(const char *name);
-
 /* Does each topic that @inner matches @outer match too? Both are valid filters. */
 bool filter_within(const char *inner, size_t inner_len, const char *outer, size_t outer_len);
 

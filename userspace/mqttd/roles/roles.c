@@ -57,6 +57,13 @@ static void drop_holder(struct hash_node *node, void *ctx)
 	free(holder);
 }
 
+/* There are none. */
+static void drop_none(struct hash_node *node, void *ctx)
+{
+	(void)node;
+	(void)ctx;
+}
+
 void roles_destroy(struct roles *roles)
 {
 	if (!roles->connected)
@@ -65,6 +72,7 @@ void roles_destroy(struct roles *roles)
 	hash_clear(&roles->users, drop_holder, NULL);
 	hash_clear(&roles->groups, drop_holder, NULL);
 	hash_clear(&roles->roles, drop_role, NULL);
+	hash_clear(&roles->profiles, drop_none, NULL);
 	slot_release(&roles->defaults_slot);
 	free(roles->connected);
 	roles->connected = NULL;

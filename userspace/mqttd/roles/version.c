@@ -68,7 +68,8 @@ struct role_version *role_version_new(struct role_grant *grants, u32 n)
 	char *to;
 	u32 i;
 
-	qsort(grants, n, sizeof(*grants), grant_compare);
+	if (n)
+		qsort(grants, n, sizeof(*grants), grant_compare);
 	version = calloc(1, sizeof(*version));
 	if (!version)
 		return NULL;
