@@ -4,14 +4,14 @@ import json
 import os
 import signal
 
-from broker import daemon_only
+from broker import daemon_only, free_port
 from connection import LEVELS, Client
 from test_9_1_options import hashed
 from test_9_3_access import until
 from test_9_3_sys import Tree
 from test_9_5_certificates import MUTUAL
 from test_9_5_tls import Secure
-from wire import check
+from wire import SUBACK, check, subscribe
 
 
 def events(broker, name='events'):
@@ -149,3 +149,22 @@ def own_events_certificates(broker):
         wait_for(b, 2, event='certificate', listener=s.ports[0], subject='/CN=server')
         check([e['client'] for e in events(b) if 'client' in e and e['event'] == 'certificate'],
               ['short'], 'clients')
+
+
+@daemon_only
+def own_events_others(broker):
+    """A subscription that no role allows, and junk where a proxy's header should be."""
+    port = free_port()
+    settings = f'security_log DIR/events\nroles true\nlistener {port} 127.0.0.1\n' \
+               'enable_proxy_protocol any\nproxy_trusted 127.0.0.1\n'
+    with broker(settings) as b:
+        with Client(b.address, 5).connected('c') as client:
+            client.send(subscribe(5, ('secret/\u00e4', 0)))
+            check(client.expect(SUBACK).codes, [0x87], 'SUBACK')
+        event, = wait_for(b, event='denied', access='subscribe', client='c')
+        check(event['topic'], 'secret/\u00e4', 'filter')
+        with Client(('127.0.0.1', port), 5) as client:
+            client.send(b'GET / HTTP/1.0\r\n\r\n')
+            client.expect_end()
+        event, = wait_for(b, event='peer')
+        check((event['listener'], 'client' in event), (port, False), 'event')

@@ -37,7 +37,8 @@ def own_will_later(broker):
                 'will/p', b'', 1).code != 0x87) == allowed)
 
         for name in ('timer', 'clean'):
-            mortal(b.address, name, 1 if name == 'timer' else 1000).drop()
+            mortal(b.address, name, 3 if name == 'timer' else 1000).drop()
+            until('the end', lambda name=name: f'Client {name} [127.0.0.1:' in b.text())
             allow(DENIED, False)
             if name == 'clean':
                 ended(b.address, name)
@@ -45,6 +46,7 @@ def own_will_later(broker):
             check((event['topic'], event['why']), (f'will/{name}', 'not allowed any more'), 'event')
             allow(ALL, True)
         mortal(b.address, 'allowed', 1000).drop()
+        until('the end', lambda: 'Client allowed [127.0.0.1:' in b.text())
         ended(b.address, 'allowed')
         until('the will', lambda: probe.next().topic == b'will/allowed')
 
@@ -59,6 +61,7 @@ def own_will_later_restart(broker):
                 client = mortal(b.address, name, 1000)
                 client.ping()
                 client.drop()
+                until('the end', lambda name=name: f'Client {name} [127.0.0.1:' in b.text())
             b.write('acl', DENIED)
             b.restart(sig)
             ended(b.address, 'one')

@@ -64,7 +64,7 @@ def own_unprotected(broker):
 
 @daemon_only
 def own_unprotected_config(broker):
-    """--test-config says so, and it is no error."""
+    """--test-config says so, and it is no error; nor is a file that all can read."""
     with broker('') as b:
         b.write('users', USERS)
         path = b.write('drop-in', 'listener 1883\npassword_file DIR/users\n')
@@ -76,3 +76,8 @@ def own_unprotected_config(broker):
         done = subprocess.run([program(), '--test-config', '-c', path], capture_output=True,
                               text=True, check=False)
         check((done.returncode, WARNING in done.stderr), (0, False), done.stderr)
+        for mode in (0o644, 0o640):
+            os.chmod(os.path.join(b.dir.name, 'users'), mode)
+            done = subprocess.run([program(), '--test-config', '-c', path], capture_output=True,
+                                  text=True, check=False)
+            check("users' can be read by anybody" in done.stderr, mode == 0o644, done.stderr)

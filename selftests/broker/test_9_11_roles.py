@@ -11,6 +11,7 @@ from broker import daemon_only, program
 from connection import LEVELS, Client
 from test_9_3_access import reload, until
 from test_9_4_permissions import SOCKET, session_of, settled
+from tokens import Key
 from wire import PUBLISH, SUBACK, Failure, check, connect, publish, subscribe
 
 CONTROL = os.path.join(os.path.dirname(program()), 'mqttctl')
@@ -296,6 +297,32 @@ def own_roles_file(broker):
         says(file_no=True, role_a=True, own_c=False)
 
 
+def own_roles_tokens(broker):
+    """Roles and claims of a token count beside what the user name has, as long as it is connected."""
+    key = Key('EdDSA')
+    settings = (f'{ROLES}auth_methods jwt\njwt_key_file DIR/keys\n'
+                'jwt_roles_claim roles\njwt_claims site\n')
+    with broker(settings, {'keys': key.pem()}) as b:
+        ctl(b, 'role add t', 'grant add t allow publish %{site}/+', 'role add u',
+            'grant add u allow publish u/%u', 'user add ann role u')
+
+        def client_of(client_id, **claims):
+            return Client(b.address, 5).connected(client_id, user='ann', password=key.token(**claims))
+
+        with client_of('c', roles=['t', 'unknown'], site='berlin') as client, \
+                client_of('d', site='berlin') as without, \
+                client_of('e', roles=['t'], site='a/b') as odd:
+            settled(b, 'c', 'd', 'e')
+            for topic, wanted in (('berlin/x', (0, 0x87, 0x87)), ('a/b/x', (0x87,) * 3),
+                                  ('u/ann', (0, 0, 0)), ('oslo/x', (0x87,) * 3)):
+                check(tuple(code(c, topic) for c in (client, without, odd)), wanted, topic)
+            done = explain(b, 'c', 'publish', 'berlin/x')
+            check([(r['filter'], r['result'], r.get('made-out')) for r in done['rules']],
+                  [('%{site}/+', 'decides', 'berlin/+')], 'why')
+            ctl(b, 'grant add t deny publish %{site}/x')
+            check((code(client, 'berlin/x'), code(client, 'berlin/y')), (0x87, 0), 'changed')
+
+
 def own_roles_parts(broker):
     """More roles than the kernel has sets for one client: the daemon has it then, and it may the same."""
     with broker(ROLES) as b, Client(b.address, 5).connected('c', user='u') as client:
@@ -379,6 +406,28 @@ def own_roles_kept(broker):
         ctl(b, 'role set r priority 5')
         with open(os.path.join(b.dir.name, 'audit'), encoding='utf-8') as f:
             check([json.loads(line)['change']['priority'] for line in f], [5], 'the new file')
+
+
+@daemon_only
+def own_roles_audit(broker):
+    """What cannot be written to audit_log is not done; a file that is too long is put aside."""
+    with broker(f'{ROLES}audit_log /dev/full\n') as b:
+        says_no(b, 'role add r', 'nothing was changed: audit_log /dev/full cannot be written: No space')
+        check(json.loads(ctl(b, '-j role list')), [], 'roles')
+    with broker(f'{ROLES}audit_log DIR/audit\n') as b:
+        path = os.path.join(b.dir.name, 'audit')
+        ctl(b, 'role add r')
+        check(os.stat(path).st_mode & 0o777, 0o600, 'mode')
+        os.truncate(path, 64 << 20)
+        ctl(b, 'role add s')
+        check((os.path.getsize(f'{path}.1'), os.path.getsize(path) < 1000), (64 << 20, True), 'sizes')
+        with open(path, encoding='utf-8') as f:
+            check([json.loads(line)['change']['name'] for line in f], ['s'], 'the new file')
+        os.truncate(path, 64 << 20)
+        os.unlink(f'{path}.1')
+        os.mkdir(f'{path}.1')
+        says_no(b, 'role add t', 'cannot be renamed, and is too long: Is a directory')
+        check(len(json.loads(ctl(b, '-j role list'))), 2, 'roles')
 
 
 @daemon_only

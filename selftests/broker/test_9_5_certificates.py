@@ -3,7 +3,7 @@
 import ssl
 
 from broker import daemon_only
-from certificates import Authority, client_context
+from certificates import Authority, client_context, openssl
 from connection import Client
 from test_9_3_access import until
 from test_9_5_tls import NEW, OLD, SERVER, Secure
@@ -200,3 +200,27 @@ def own_tls_ticket_elsewhere(broker):
                 return error.reason == 'TLSV13_ALERT_CERTIFICATE_REQUIRED'
 
         until('it asks for one', asked)
+
+
+@daemon_only
+def own_tls_finite_fields(broker):
+    """Diffie-Hellman with finite fields: with dhparamfile only."""
+    server = 'certfile DIR/rsa.pem\nkeyfile DIR/rsa.key\n'
+
+    class Prepared(Secure):
+        """With a certificate that such a handshake needs."""
+
+        def _prepare(self, directory):
+            super()._prepare(directory)
+            self.ca.issue('rsa', key=('-newkey', 'rsa:2048', '-nodes'))
+            openssl('genpkey', '-genparam', '-algorithm', 'DH', '-pkeyopt', 'group:ffdhe2048',
+                    '-out', self.ca.path('dh'))
+
+    with Prepared(broker, server, server + 'dhparamfile DIR/dh\n') as s:
+        context = s.context(version=OLD)
+        context.set_ciphers('DHE-RSA-AES128-GCM-SHA256')
+        check(s.refused(context, 'no shared cipher'), 'SSLV3_ALERT_HANDSHAKE_FAILURE', 'alert')
+        with s.client(listener=1, context=context) as client:
+            client.connected('c')
+        with s.client() as client:
+            client.connected('c')

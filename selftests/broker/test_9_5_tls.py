@@ -239,9 +239,9 @@ def own_tls_junk(broker):
 @daemon_only
 def own_tls_slow(broker):
     """A handshake byte by byte is one; those that are under way count for max_connections, and
-    for tls_max_handshakes others wait."""
+    for tls_max_handshakes others wait, or have the place of one that has said nothing."""
     with Secure(broker, SERVER + 'max_connections 3\ntls_max_handshakes 2\n',
-                settings='tls_handshake_timeout 3\n') as s:
+                settings='tls_handshake_timeout 3\ntls_handshake_threads 1\n') as s:
         to_us, to_them = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = s.context().wrap_bio(to_us, to_them, server_hostname='localhost')
         with socket.create_connection(s.address(), PATIENCE) as sock:
@@ -261,15 +261,32 @@ def own_tls_slow(broker):
             through(client.do_handshake)
             through(client.write, connect(4, 'slow'))
             check(through(client.read, 100)[0] >> 4, CONNACK, 'what comes')
-        # Two that say nothing: the third has its turn when the time of one has passed
+        # Two that say nothing: one has to go for the third
         with contextlib.ExitStack() as stack:
             for _ in range(2):
                 stack.enter_context(socket.create_connection(s.address(), PATIENCE))
             until('both are accepted',
                   lambda: s.broker.text().count(f'on port {s.ports[0]}.') == 4)
+            with s.client().connected('next') as client:
+                client.ping()
+            s.said('it said nothing while others came')
+            s.said('it took too long')
+        # Two that have begun: the third has its turn when the time of one has passed
+        late = s.broker.text().count('it took too long')
+        hello = ssl.MemoryBIO()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            s.context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname='x').do_handshake()
+        hello = hello.read()
+        with contextlib.ExitStack() as stack:
+            for _ in range(2):
+                sock = stack.enter_context(socket.create_connection(s.address(), PATIENCE))
+                sock.sendall(hello[:-1])
+            until('both have begun',
+                  lambda: s.broker.text().count(f'on port {s.ports[0]}.') == 7)
             with s.client().connected('patient') as patient:
                 patient.ping()
-        check('it took too long' in s.broker.text(), True, 'those that say nothing')
+            until('their time has passed',
+                  lambda: s.broker.text().count('it took too long') > late)
         with contextlib.ExitStack() as stack:
             for _ in range(3):
                 stack.enter_context(s.client()).connected('')

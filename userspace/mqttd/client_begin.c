@@ -39,6 +39,9 @@ static void refuse(struct client *client, enum stat stat, enum close_reason reas
 {
 	stats_add(&client->worker->stats, STAT_CONNECTIONS_REFUSED, 1);
 	stats_add(&client->worker->stats, stat, 1);
+	if (reason != CLOSE_HANDSHAKE)
+		security_client_event(client, (struct security_event){
+			.kind = SECURITY_PEER, .why = why });
 	client_close(client, reason, why);
 }
 

@@ -10,6 +10,7 @@
 #include "auth/method.h"
 #include "client.h"
 #include "client_expiry.h"
+#include "security.h"
 
 /* The time of day may be set anew: it is looked at so often, in seconds. */
 #define LOOK_AGAIN	600
@@ -42,10 +43,14 @@ static void look(struct timer *timer)
 	struct client_expiry *expiry = container_of(timer, struct client_expiry, timer);
 	int64_t now = time(NULL);
 
-	if (now >= expiry->when)
+	if (now >= expiry->when) {
+		security_client_event(expiry->client, (struct security_event){
+			.kind = SECURITY_EXPIRED, .why = "its token has expired",
+			.at = expiry->when });
 		client_close(expiry->client, CLOSE_EXPIRED, NULL);
-	else if (wait(expiry, now))
+	} else if (wait(expiry, now)) {
 		client_close(expiry->client, CLOSE_NO_MEMORY, NULL);
+	}
 }
 
 void client_expiry_start(struct client *client)

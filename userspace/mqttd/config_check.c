@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth/chain.h"
@@ -126,6 +127,27 @@ void config_check_unencrypted(const struct config *conf)
 	}
 }
 
+static void check_secret(const char *option, const char *path)
+{
+	struct stat st;
+
+	if (path && !stat(path, &st) && st.st_mode & S_IROTH)
+		log_printf(LOG_TYPE_WARNING, "Warning: %s '%s' can be read by anybody: chmod o-r.",
+			   option, path);
+}
+
+void config_check_secrets(const struct config *conf)
+{
+	const struct listener_config *listener;
+
+	for (listener = conf->listeners; listener; listener = listener->next) {
+		check_secret("keyfile", listener->tls.keyfile);
+		check_secret("psk_file", listener->tls.psk_file);
+		check_secret("password_file", listener->password_file);
+		check_secret("jwt_secret_file", listener->jwt.secret_file);
+	}
+}
+
 int config_check(const struct config *conf)
 {
 	const char *log_file = conf->log_dests & LOG_DEST_FILE ? conf->log_file : NULL;
@@ -143,6 +165,7 @@ int config_check(const struct config *conf)
 	size_t i;
 
 	config_check_unencrypted(conf);
+	config_check_secrets(conf);
 	for (i = 0; i < sizeof(errs) / sizeof(errs[0]); i++)
 		if (errs[i])
 			return errs[i];

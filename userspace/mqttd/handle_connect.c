@@ -18,6 +18,8 @@
 #include <mqtt/utf8.h>
 
 #include "auth.h"
+#include "auth/chain.h"
+#include "auth/method.h"
 #include "broker.h"
 #include "client.h"
 #include "client_acl.h"
@@ -299,8 +301,15 @@ static void drop_will_if_denied(struct client *client)
 
 static void note_failure(struct client *client, const char *why)
 {
+	const struct listener_config *listener = client->endpoint->conf;
+	const struct auth_method *method = auth_chain_method(listener, 0);
+
+	/* Of several it is not known which one has said no. */
+	if (method && auth_chain_method(listener, 1))
+		method = NULL;
 	security_client_event(client, (struct security_event){
-		.kind = SECURITY_AUTH_FAILED, .why = why, .method = "password" });
+		.kind = SECURITY_AUTH_FAILED, .why = why, .detail = client->auth_why,
+		.method = method ? method->name : NULL });
 }
 
 /* The operator is told which user; clients know, or are not to. */
@@ -329,6 +338,16 @@ static bool check_bound(struct client *client)
 	return refuse(client, REASON_CLIENT_ID, "the client identifier is not the user name");
 }
 
+static void refuse_unknown(struct client *client)
+{
+	static const char why[] = "it cannot be found out who it is";
+	const char *more = client->auth_why;
+	char detail[256];
+
+	snprintf(detail, sizeof(detail), "%s%s%s", why, more ? ": " : "", more ? more : "");
+	connack_refuse_detail(client, REASON_UNAVAILABLE, why, detail);
+}
+
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
@@ -344,7 +363,7 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 			    "bad user name or password, user");
 		break;
 	case AUTH_UNAVAILABLE:
-		connack_refuse(client, REASON_UNAVAILABLE, "it cannot be found out who it is");
+		refuse_unknown(client);
 		break;
 	case AUTH_BUSY:
 		connack_refuse(client, REASON_BUSY, "too many clients are being checked");

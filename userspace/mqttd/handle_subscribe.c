@@ -9,6 +9,7 @@
 #include "handler.h"
 #include "log.h"
 #include "replay.h"
+#include "security.h"
 #include "subscribe.h"
 
 /* [MQTT-3.3.1-9..11], never to a group */
@@ -38,8 +39,12 @@ static void check_permission(struct client *client, struct session_filter *f)
 	if (f->code >= SESSION_SUB_FAILURE)
 		return;
 	subscribe_split(f->filter, f->len, &topic, &topic_len);
-	if (!client_may_subscribe(client, topic, topic_len))
-		f->code = REASON_NOT_AUTHORIZED;
+	if (client_may_subscribe(client, topic, topic_len))
+		return;
+	f->code = REASON_NOT_AUTHORIZED;
+	security_client_event(client, (struct security_event){
+		.kind = SECURITY_DENIED, .why = "not allowed", .access = "subscribe",
+		.topic = f->filter, .topic_len = f->len });
 }
 
 void handle_subscribe(struct client *client, struct packet *packet)

@@ -6,7 +6,8 @@
  *   worker: client_secured() <── NOTICE_TLS <──┘
  *
  * They share the processor with the workers, and come second. A connection of which
- * nothing has arrived yet takes no memory of OpenSSL's.
+ * nothing has arrived yet takes no memory of OpenSSL's, and is the first to go when there
+ * are too many: saying nothing keeps nobody out.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -31,6 +32,8 @@
 #define EVENTS_PER_ROUND	64
 /* Of these, handshakes that begin: it takes less memory to end those that have begun. */
 #define BEGUN_PER_ROUND		4
+/* Among so many is one looked for that goes for another one. */
+#define SILENT_LOOKED_AT	256
 #define WAIT_MAX_MS		(3600 * 1000)
 /* As nice(1) has it: a third of what a worker gets when both want the processor. */
 #define NICENESS		5
@@ -44,6 +47,9 @@
  * @events: what epoll watches
  * @next: in the thread's inbox, then in its list of all
  * @link: what points to it there
+ * @silent: nothing has come, and it is in the thread's list of those
+ * @next_silent: there, the ones that have come later behind it
+ * @link_silent: what points to it there
  */
 struct handshake {
 	struct event_source source;
@@ -53,6 +59,9 @@ struct handshake {
 	uint32_t events;
 	struct handshake *next;
 	struct handshake **link;
+	bool silent;
+	struct handshake *next_silent;
+	struct handshake **link_silent;
 };
 
 /**
@@ -65,6 +74,8 @@ struct handshake {
  * @epoll_fd: all its descriptors
  * @timers: of its handshakes
  * @first: these
+ * @silent: of these, those of which nothing has come
+ * @last_silent: the end of that list
  * @begun: in this round of events
  * @broker: shared by all
  * @thread: valid while it runs
@@ -78,6 +89,8 @@ struct handshake_thread {
 	int epoll_fd;
 	struct timer_heap timers;
 	struct handshake *first;
+	struct handshake *silent;
+	struct handshake **last_silent;
 	unsigned int begun;
 	struct broker *broker;
 	pthread_t thread;
@@ -108,8 +121,34 @@ static void forget(struct handshake *handshake)
 	free(handshake);
 }
 
+static void add_silent(struct handshake *handshake)
+{
+	struct handshake_thread *thread = handshake->thread;
+
+	handshake->silent = true;
+	handshake->link_silent = thread->last_silent;
+	*thread->last_silent = handshake;
+	thread->last_silent = &handshake->next_silent;
+	__atomic_fetch_add(&handshake->client->endpoint->silent, 1, __ATOMIC_RELAXED);
+}
+
+/* It has said something, or ends. */
+static void del_silent(struct handshake *handshake)
+{
+	if (!handshake->silent)
+		return;
+	handshake->silent = false;
+	*handshake->link_silent = handshake->next_silent;
+	if (handshake->next_silent)
+		handshake->next_silent->link_silent = handshake->link_silent;
+	else
+		handshake->thread->last_silent = handshake->link_silent;
+	__atomic_fetch_sub(&handshake->client->endpoint->silent, 1, __ATOMIC_RELAXED);
+}
+
 static void unlink_one(struct handshake *handshake)
 {
+	del_silent(handshake);
 	*handshake->link = handshake->next;
 	if (handshake->next)
 		handshake->next->link = handshake->link;
@@ -161,6 +200,7 @@ static void step(struct event_source *source, uint32_t events)
 	/* It is reported again. */
 	if (!client->conn.tls && handshake->thread->begun++ >= BEGUN_PER_ROUND)
 		return;
+	del_silent(handshake);
 	err = transport_tls_accept(&client->conn, client->endpoint->tls, &why);
 	if (err == -EAGAIN) {
 		err = watch(handshake, client->conn.unsent ? EPOLLOUT : EPOLLIN);
@@ -172,6 +212,26 @@ static void step(struct event_source *source, uint32_t events)
 
 /* --- of a thread ------------------------------------------------------------------ */
 
+/* Somebody has come and there are too many: of those who say nothing the first one goes. */
+static void make_room(struct handshake_thread *thread, const struct handshake *comes)
+{
+	const struct endpoint *endpoint = comes->client->endpoint;
+	int64_t max = __atomic_load_n(&endpoint->conf->max_handshakes, __ATOMIC_RELAXED);
+	struct handshake *handshake = thread->silent;
+	int i;
+
+	if (__atomic_load_n(&endpoint->handshakes, __ATOMIC_RELAXED) <= max)
+		return;
+	/* Those of other listeners are not in the way. */
+	for (i = 0; i < SILENT_LOOKED_AT && handshake != comes; i++) {
+		if (handshake->client->endpoint == endpoint) {
+			finish(handshake, "it said nothing while others came");
+			return;
+		}
+		handshake = handshake->next_silent;
+	}
+}
+
 static void start_one(struct handshake_thread *thread, struct handshake *handshake)
 {
 	int64_t seconds = __atomic_load_n(&thread->broker->conf->tls_handshake_timeout,
@@ -182,6 +242,8 @@ static void start_one(struct handshake_thread *thread, struct handshake *handsha
 	if (handshake->next)
 		handshake->next->link = &handshake->next;
 	thread->first = handshake;
+	add_silent(handshake);
+	make_room(thread, handshake);
 	if (timer_set(&thread->timers, &handshake->timer, timer_now() + seconds * 1000) ||
 	    watch(handshake, EPOLLIN))
 		finish(handshake, "no memory");
@@ -218,24 +280,40 @@ static bool stopped(struct handshake_thread *thread)
 	return stop;
 }
 
-/* Each event of a round is of another connection: none of them can be gone. */
+/*
+ * Each event of a round is of another connection: none of them can be gone, as those who
+ * come, for whom others may have to go, are looked at behind them.
+ */
+static void handle_round(struct handshake_thread *thread, struct epoll_event *events, int n)
+{
+	bool mail = false;
+	int i;
+
+	thread->begun = 0;
+	for (i = 0; i < n; i++) {
+		struct event_source *source = events[i].data.ptr;
+
+		if (source == &thread->wakeup)
+			mail = true;
+		else
+			source->handle(source, events[i].events);
+	}
+	if (mail)
+		open_inbox(&thread->wakeup, EPOLLIN);
+}
+
 static void *run(void *arg)
 {
 	struct epoll_event events[EVENTS_PER_ROUND];
 	struct handshake_thread *thread = arg;
-	int n, i;
+	int n;
 
 	rcu_register_thread();
 	setpriority(PRIO_PROCESS, gettid(), NICENESS);
 	while (!stopped(thread)) {
 		n = epoll_wait(thread->epoll_fd, events, EVENTS_PER_ROUND,
 			       timer_wait(&thread->timers, timer_now(), WAIT_MAX_MS));
-		thread->begun = 0;
-		for (i = 0; i < n; i++) {
-			struct event_source *source = events[i].data.ptr;
-
-			source->handle(source, events[i].events);
-		}
+		handle_round(thread, events, n);
 		timer_run(&thread->timers, timer_now());
 	}
 	rcu_unregister_thread();
@@ -257,6 +335,7 @@ static int open_thread(struct handshake_thread *thread, struct broker *broker)
 
 	thread->broker = broker;
 	thread->wakeup.handle = open_inbox;
+	thread->last_silent = &thread->silent;
 	thread->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (thread->event_fd < 0)
 		return -errno;

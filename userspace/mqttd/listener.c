@@ -105,14 +105,27 @@ bool endpoint_forwards(const struct endpoint *endpoint, const struct sockaddr *a
 	       networks_have(endpoint->trusted, address);
 }
 
+/*
+ * With as many as may be, those who have said nothing make room: one goes for each who
+ * comes, a little later.
+ */
+static bool is_busy(const struct endpoint *endpoint)
+{
+	int64_t max = __atomic_load_n(&endpoint->conf->max_handshakes, __ATOMIC_RELAXED);
+	int64_t now = __atomic_load_n(&endpoint->handshakes, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&endpoint->silent, __ATOMIC_RELAXED))
+		max += ACCEPT_ROUND;
+	return now >= max;
+}
+
 /* Who comes waits in the backlog until others are through. */
 static bool wait_for_handshakes(struct listener *listener)
 {
 	const struct endpoint *endpoint = listener->endpoint;
 	struct worker *worker = listener->worker;
 
-	if (!endpoint->tls || __atomic_load_n(&endpoint->handshakes, __ATOMIC_RELAXED) <
-			      __atomic_load_n(&endpoint->conf->max_handshakes, __ATOMIC_RELAXED))
+	if (!endpoint->tls || !is_busy(endpoint))
 		return false;
 	stats_add(&worker->stats, STAT_TLS_WAITS, 1);
 	if (!timer_set(&worker->timers, &listener->timer, worker->now + HANDSHAKES_MS))

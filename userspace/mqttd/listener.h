@@ -24,6 +24,7 @@ struct worker;
  * @tls: what it has for TLS, or NULL
  * @trusted: proxies that are believed, or NULL
  * @handshakes: connections that are not through with theirs; any thread
+ * @silent: of these, those of which nothing has come yet; any thread
  * @connections: open ones; any worker
  * @offloaded: of these, where the kernel has the connection
  * @hosted: of these, what the kernel reaches through a port
@@ -34,6 +35,7 @@ struct endpoint {
 	struct tls *tls;
 	struct networks *trusted;
 	uint32_t handshakes;
+	uint32_t silent;
 	uint32_t connections;
 	uint32_t offloaded;
 	uint32_t hosted;

@@ -130,6 +130,7 @@ static int run(struct config *conf, const struct arguments *args, int background
 			   "Starting in local only mode. Connections will only be possible from clients running on this machine.");
 	config_check_mosquitto(conf);
 	config_check_unencrypted(conf);
+	config_check_secrets(conf);
 	daemon_block_signals();
 	err = helpers_fork(&helpers, conf, background >= 0);
 	if (err)

@@ -158,6 +158,7 @@ static char *make_line(const struct security_event *event, uint64_t suppressed)
 	put(object, "time", time_now());
 	put_text(object, "event", names[event->kind]);
 	put_text(object, "why", event->why);
+	put_text(object, "detail", event->detail);
 	put_text(object, "client", event->client_id);
 	put_text(object, "user", event->username);
 	put_text(object, "address", event->address);

@@ -31,7 +31,7 @@ enum security_kind {
 	SECURITY_BAN,		/* an address was banned, or no longer is */
 	SECURITY_BANNED,	/* a connection of a banned address was refused or ended */
 	SECURITY_EXPIRED,	/* the time of who was let in is over, as with tokens */
-	SECURITY_PEER,		/* a proxy's header, or a web page's origin, is not believed */
+	SECURITY_PEER,		/* a proxy's header, or a request for a WebSocket, was refused */
 	SECURITY_KINDS
 };
 
@@ -39,6 +39,7 @@ enum security_kind {
  * struct security_event - one of them; all but @kind and @why may be left out
  * @kind: which
  * @why: constant text
+ * @detail: more about it, no secret, or NULL
  * @client_id: terminated, any UTF-8
  * @username: likewise
  * @address: of the other side, as text
@@ -56,6 +57,7 @@ enum security_kind {
 struct security_event {
 	enum security_kind kind;
 	const char *why;
+	const char *detail;
 	const char *client_id;
 	const char *username;
 	const char *address;

@@ -117,7 +117,8 @@ static int parse(const struct jwks_reply *reply, struct jwks **keys, char why[JW
 
 	*keys = jwks_new();
 	if (*keys)
-		err = jwks_add_json(*keys, reply->text ? reply->text : "", reply->len, false, &text);
+		err = jwks_add_json(*keys, reply->text ? reply->text : "", reply->len, false,
+				    &text);
 	if (!err)
 		return 0;
 	snprintf(why, JWKS_WHY_MAX, "%s", text);
