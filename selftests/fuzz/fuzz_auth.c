@@ -42,7 +42,8 @@ static void check_request(const uint8_t *data, size_t size)
 	if (wire_parse_request(&request, data, size))
 		return;
 	must(request.type != WIRE_ASK ||
-	     (request.ask.client_id && request.ask.address && text_ok(request.ask.username, 65537)));
+	     (request.ask.client_id && request.ask.address &&
+	      text_ok(request.ask.username, 65537)));
 	if (size < 60000 && !wire_send_request(fds[0], &request))
 		compare(data, size);
 }

@@ -48,7 +48,8 @@ static const int calls_of_daemon[] = {
 	/* files that it writes, and the database */
 	CALL(open), CALL(openat), CALL(fallocate), CALL(fchmod), CALL(fchown), CALL(fdatasync),
 	CALL(flock), CALL(fsync), CALL(ftruncate), CALL(link), CALL(linkat), CALL(mkdir),
-	CALL(mkdirat), CALL(pwrite64), CALL(pwritev), CALL(rename), CALL(renameat), CALL(renameat2), CALL(rmdir),
+	CALL(mkdirat), CALL(pwrite64), CALL(pwritev), CALL(rename),
+	CALL(renameat), CALL(renameat2), CALL(rmdir),
 	CALL(sync_file_range), CALL(umask), CALL(unlink), CALL(unlinkat), CALL(utimensat),
 	/* descriptors and events */
 	CALL(close_range), CALL(dup), CALL(dup2), CALL(dup3), CALL(epoll_create1),
