@@ -108,6 +108,30 @@ static bool mqtt_peer_settled(struct mqtt_peer *peer)
 	return refcount_read(&peer->refs) <= 2;
 }
 
+/* One that may be given a socket; the router is locked. */
+static struct mqtt_peer *mqtt_peer_find_to_offload(struct mqtt_router *router, u32 id,
+						   struct netlink_ext_ack *extack)
+{
+	struct mqtt_peer *peer;
+
+	if (router->dead) {
+		NL_SET_ERR_MSG(extack, "the router has just ended");
+		return ERR_PTR(-ENODEV);
+	}
+	peer = mqtt_peer_find(router, id, extack);
+	if (IS_ERR(peer))
+		return peer;
+	if (!mqtt_peer_is_hosted(peer)) {
+		NL_SET_ERR_MSG(extack, "the peer is offloaded already");
+		return ERR_PTR(-EBUSY);
+	}
+	if (peer->offloading) {
+		NL_SET_ERR_MSG(extack, "another request is about to offload the peer");
+		return ERR_PTR(-EBUSY);
+	}
+	return peer;
+}
+
 /* Returns the peer with a reference for the caller, who alone may give it a socket. */
 static struct mqtt_peer *mqtt_peer_offload_begin(struct mqtt_router *router, u32 id,
 						 struct netlink_ext_ack *extack)
@@ -115,11 +139,7 @@ static struct mqtt_peer *mqtt_peer_offload_begin(struct mqtt_router *router, u32
 	struct mqtt_peer *peer;
 
 	mutex_lock(&router->lock);
-	peer = mqtt_peer_find(router, id, extack);
-	if (!IS_ERR(peer) && (!mqtt_peer_is_hosted(peer) || peer->offloading)) {
-		NL_SET_ERR_MSG(extack, "the peer is offloaded already");
-		peer = ERR_PTR(-EBUSY);
-	}
+	peer = mqtt_peer_find_to_offload(router, id, extack);
 	if (!IS_ERR(peer)) {
 		peer->offloading = true;
 		mqtt_peer_hold(peer);
@@ -136,16 +156,21 @@ static void mqtt_peer_offload_end(struct mqtt_peer *peer)
 	mqtt_peer_put(peer);
 }
 
-/* Its port may have been closed meanwhile. The socket is locked. */
+/* Its port may have been closed meanwhile, or its router ended. The socket is locked. */
 static int mqtt_peer_offload_hook(struct mqtt_peer *peer, struct mqtt_hook *hook,
 				  struct netlink_ext_ack *extack)
 {
 	struct mqtt_router *router = peer->router;
-	int err = -ENOENT;
+	int err = -ENODEV;
 
 	mutex_lock(&router->lock);
+	if (router->dead) {
+		NL_SET_ERR_MSG(extack, "the router has just ended");
+		goto out;
+	}
 	if (!peer->listed) {
 		NL_SET_ERR_MSG(extack, "no peer has this id");
+		err = -ENOENT;
 		goto out;
 	}
 	mqtt_peer_unhost(peer);
@@ -189,9 +214,10 @@ static int mqtt_peer_offload_to(struct mqtt_peer *peer, struct socket *sock,
  * @extack: is told what is wrong
  *
  * Context: may sleep; waits for the socket's owner, MQTT_SOCKET_WAIT at most.
- * Return: 0; -ENOENT; -EBUSY if the peer is offloaded already or something is
- * left of its former connection; what mqtt_socket_lock() and mqtt_socket_prepare()
- * return. On an error the peer is hosted as before.
+ * Return: 0; -ENODEV if the router has ended; -ENOENT; -EBUSY if the peer is
+ * offloaded already, or about to be, or something is left of its former connection;
+ * what mqtt_socket_lock() and mqtt_socket_prepare() return. On an error the peer is
+ * hosted as before.
  */
 int mqtt_peer_offload(struct mqtt_router *router, u32 id, struct socket *sock,
 		      const struct mqtt_peer_params *params, struct netlink_ext_ack *extack)
@@ -218,7 +244,10 @@ static int mqtt_peer_move(struct mqtt_peer *peer, u32 port_id, struct netlink_ex
 	if (!port)
 		return -ENOENT;
 	if (mqtt_peer_is_hosted(peer)) {
-		NL_SET_ERR_MSG(extack, "the peer is hosted already");
+		if (peer->offloading)
+			NL_SET_ERR_MSG(extack, "another request is about to offload the peer");
+		else
+			NL_SET_ERR_MSG(extack, "the peer is hosted already");
 		return -EBUSY;
 	}
 	err = mqtt_tx_finish(peer);
@@ -244,8 +273,9 @@ static int mqtt_peer_move(struct mqtt_peer *peer, u32 port_id, struct netlink_ex
  *
  * Context: may sleep; waits for the socket's owner, MQTT_SOCKET_WAIT at most.
  * Return: 0; -ESRCH if there is no such peer; -ENOENT if there is no such port;
- * -EBUSY if the peer is hosted; -ENOBUFS if the packet could not be ended; what
- * mqtt_socket_lock() returns. On an error the peer is as before.
+ * -EBUSY if the peer is hosted, or about to be offloaded; -ENOBUFS if the packet
+ * could not be ended; what mqtt_socket_lock() returns. On an error the peer is as
+ * before.
  */
 int mqtt_peer_host(struct mqtt_router *router, u32 id, u32 port_id,
 		   struct netlink_ext_ack *extack)

@@ -71,7 +71,7 @@ static struct mqtt_peer *mqtt_peer_alloc(struct mqtt_router *router,
 {
 	struct mqtt_peer *peer;
 
-	peer = kmem_cache_zalloc(mqtt_peer_cache, GFP_KERNEL_ACCOUNT);
+	peer = kmem_cache_zalloc(mqtt_peer_cache, GFP_KERNEL);
 	if (!peer)
 		return NULL;
 	peer->client_id = kstrdup(params->client_id, GFP_KERNEL_ACCOUNT);
@@ -517,7 +517,7 @@ int __init mqtt_peer_module_init(void)
 	struct mqtt_peer *peer;
 
 	mqtt_peer_cache = kmem_cache_create("mqtt_peer", struct_size(peer, stamps, nr_cpu_ids), 0,
-					    SLAB_HWCACHE_ALIGN, NULL);
+					    SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, NULL);
 	return mqtt_peer_cache ? 0 : -ENOMEM;
 }
 

@@ -100,8 +100,10 @@ struct mqtt_queue_pos {
 /*
  * How long a queue is, read without its lock: a moment later it is longer or shorter
  * anyway. Whoever has made it longer looks for somebody to send, or to wake, after
- * that. The writers are under the lock and on the way of each message: a word that
- * they change is not written in parts.
+ * that. The writers are under the lock and on the way of each message, and use plain
+ * stores: of a word, which is not written in parts. Of a 32-bit machine a u64 is two
+ * words, of which the upper one changes at 4 GiB: who looks at that moment may see
+ * 4 GiB more or less, once.
  */
 #define mqtt_queue_hint(member)	data_race(READ_ONCE(member))
 

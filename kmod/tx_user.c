@@ -97,6 +97,7 @@ static void mqtt_tx_user_follow(struct mqtt_tx *tx, struct iov_iter *from, size_
 	while (n && !tx->user_raw) {
 		struct mqtt_fixed_header fh;
 		size_t skip = min_t(size_t, n, tx->user_left);
+		u8 byte;
 
 		if (skip) {
 			iov_iter_advance(from, skip);
@@ -104,11 +105,11 @@ static void mqtt_tx_user_follow(struct mqtt_tx *tx, struct iov_iter *from, size_
 			n -= skip;
 			continue;
 		}
-		if (copy_from_iter(&tx->user_header[tx->user_header_len], 1, from) != 1) {
+		if (copy_from_iter(&byte, 1, from) != 1) {
 			tx->user_raw = true;
 			break;
 		}
-		tx->user_header_len++;
+		tx->user_header[tx->user_header_len++] = byte;
 		n--;
 
 		switch (mqtt_fixed_header_parse(tx->user_header, tx->user_header_len, &fh)) {

@@ -74,7 +74,7 @@ class Broker:
 
     def _start(self):
         self.process = subprocess.Popen([self.program, '-c', os.path.join(self.dir.name, 'conf')],
-                                        stderr=subprocess.PIPE)
+                                        stderr=subprocess.PIPE, bufsize=0)
         try:
             self._wait()
         except Exception:

@@ -1,13 +1,13 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: MIT
-"""clients.py [--dataplane user|kernel] [--tls] [--address HOST:PORT] [NAME...]
+"""clients.py [--dataplane user|kernel] [--tls] [--websockets] [--address HOST:PORT] [NAME...]
 
 Clients that others have written, with each version of MQTT that they speak:
 each connects with a will, subscribes, publishes a hundred messages, with MQTT
 5.0 with properties, gets them in order, unsubscribes and disconnects. They are
 Debian's, but for MQTT.js, which npm loads into ~/.cache/mqtt-clients. Starts
-build/mqttd (MQTTD), with --tls for clients with TLS; --address (MQTT_BROKER) is of a broker that is there.
-Prints KTAP.
+build/mqttd (MQTTD), with --tls for clients with TLS, with --websockets for those that can
+use these; --address (MQTT_BROKER) is of a broker that is there. Prints KTAP.
 """
 import argparse
 import os
@@ -34,6 +34,8 @@ CLIENTS = {
     'mosquitto-clients': ([os.path.join(HERE, 'client_tools')], (3, 4, 5)),
     'mqtt.js': (['node', os.path.join(HERE, 'client_mqttjs.js')], (3, 4, 5)),
 }
+# Of these
+WEB = ('paho-python', 'paho-c', 'mqtt.js')
 
 
 def mqttjs():
@@ -69,6 +71,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[2])
     parser.add_argument('--dataplane', choices=('user', 'kernel'), default='user')
     parser.add_argument('--tls', action='store_true')
+    parser.add_argument('--websockets', action='store_true')
     parser.add_argument('--address', default=os.environ.get('MQTT_BROKER'))
     parser.add_argument('--fetch', action='store_true', help='load MQTT.js, and no more')
     parser.add_argument('names', nargs='*')
@@ -76,14 +79,17 @@ def main():
     if args.fetch:
         sys.exit(0 if mqttjs() else 1)
 
-    names = args.names or list(CLIENTS)
+    names = args.names or list(WEB if args.websockets else CLIENTS)
     runner = Runner(sum(len(CLIENTS[name][1]) for name in names))
     modules = mqttjs() if 'mqtt.js' in names else None
     env = {**os.environ, 'NODE_PATH': modules or ''}
     with Outside(args.address) if args.address else Broker(program(), args.dataplane,
-                                                           tls=args.tls) as broker:
+                                                           tls=args.tls,
+                                                           web=args.websockets) as broker:
         if args.tls:
             env['MQTT_CAFILE'] = os.path.join(broker.dir.name, 'tls-ca.pem')
+        if args.websockets:
+            env['MQTT_WEBSOCKET'] = '/mqtt'
         for name in names:
             command, levels = CLIENTS[name]
             for level in levels:

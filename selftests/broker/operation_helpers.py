@@ -6,6 +6,7 @@ import hashlib
 import os
 import pwd
 import signal
+import subprocess
 import time
 
 import wire
@@ -201,6 +202,17 @@ def t_auth_user():
             f.write(line_of('bob', b'bob'))
         d.reload()
         check(code(d, user='bob', password=b'bob'), 0, 'CONNACK')
+
+
+@root_only
+def t_helpers_hidden():
+    """Who is the same user can look into the daemon's memory, but not into that of the others."""
+    user = ('setpriv', '--reuid=nobody', '--clear-groups')
+    with with_users(launcher=user) as d:
+        for pid, wanted in ((d.pid, 0), (d.helper('mqttd-keeper'), 1), (d.helper('mqttd-auth'), 1)):
+            done = subprocess.run([*user, 'cat', f'/proc/{pid}/maps'], capture_output=True,
+                                  timeout=60, check=False)
+            check(done.returncode, wanted, f'cat /proc/{pid}/maps')
 
 
 def t_helpers_end():

@@ -382,6 +382,28 @@ def own_roles_kept(broker):
 
 
 @daemon_only
+def own_roles_audit(broker):
+    """What cannot be written to audit_log is not done; a file that is too long is put aside."""
+    with broker(f'{ROLES}audit_log /dev/full\n') as b:
+        says_no(b, 'role add r', 'nothing was changed: audit_log /dev/full cannot be written: No space')
+        check(json.loads(ctl(b, '-j role list')), [], 'roles')
+    with broker(f'{ROLES}audit_log DIR/audit\n') as b:
+        path = os.path.join(b.dir.name, 'audit')
+        ctl(b, 'role add r')
+        check(os.stat(path).st_mode & 0o777, 0o600, 'mode')
+        os.truncate(path, 64 << 20)
+        ctl(b, 'role add s')
+        check((os.path.getsize(f'{path}.1'), os.path.getsize(path) < 1000), (64 << 20, True), 'sizes')
+        with open(path, encoding='utf-8') as f:
+            check([json.loads(line)['change']['name'] for line in f], ['s'], 'the new file')
+        os.truncate(path, 64 << 20)
+        os.unlink(f'{path}.1')
+        os.mkdir(f'{path}.1')
+        says_no(b, 'role add t', 'cannot be renamed, and is too long: Is a directory')
+        check(len(json.loads(ctl(b, '-j role list'))), 2, 'roles')
+
+
+@daemon_only
 def own_roles_memory(broker):
     """Without persistence all of it works, and mqttctl says that it is lost."""
     with broker(ROLES) as b:

@@ -11,7 +11,7 @@ from connection import LEVELS, Client
 from test_9_1_options import hashed
 from test_9_10_events import wait_for
 from test_9_3_access import reload, until
-from test_9_4_permissions import IN_FORCE, SOCKET, settled
+from test_9_4_permissions import CONTROL, IN_FORCE, SOCKET, settled
 from tokens import SECRET, Key, KeyServer, floods, hangs, key_set, says, text64, weak
 from wire import check
 
@@ -163,6 +163,37 @@ def own_tokens_names(broker):
             check(client.connack.values(0x12), [b'c7'], 'Assigned Client Identifier')
 
 
+def own_tokens_roles(broker):
+    """jwt_roles_claim, jwt_claims: roles beside those of the user, and what %{CLAIM} stands for in
+    them, on both data planes; a claim with a wildcard stands for nothing."""
+    key = Key('ES256')
+    settings = ('jwt_key_file DIR/keys\njwt_roles_claim realm_access.roles\n'
+                'jwt_claims site\nroles true\n')
+    with broker(IN + SOCKET + settings, {'keys': key.pem()}) as b, \
+            Client(b.address, 5) as north, Client(b.address, 5) as wild, Client(b.address, 4) as reader:
+        for command in ('role add sensor', 'grant add sensor allow publish data/%{site}/#',
+                        'role add reader', 'grant add reader allow subscribe data/#',
+                        'grant add reader allow receive data/#'):
+            subprocess.run([CONTROL, '-S', f'{b.dir.name}/control', *command.split()], check=True,
+                           stderr=subprocess.DEVNULL)
+
+        def token(name, site, *roles):
+            return key.token(name, site=site, realm_access={'roles': roles})
+
+        north.connected('north', password=token('n', 'north', 'nobody', 'sensor'))
+        wild.connected('wild', password=token('w', '+', 'sensor'))
+        reader.connected('reader', user='', password=token('r', 7, 'reader')).subscribed('data/#')
+        settled(b, 'north', 'wild', 'reader')
+        check(north.publish('data/south/1', b'', 1).code, 0x87, 'another site')
+        check(wild.publish('data/north/1', b'', 1).code, 0x87, 'any site')
+        for client, topic in ((north, 'data/south/1'), (wild, 'data/north/1'), (wild, 'data/x/1'),
+                              (north, 'data/north/1')):
+            client.publish(topic, topic.encode())
+            client.ping()
+        reader.message('data/north/1', b'data/north/1')
+        check(reader.waiting(), [], 'messages that are not allowed')
+
+
 def own_tokens_expire(broker):
     """With the token ends the connection, with DISCONNECT 0xa0 where there is such a thing, on both
     data planes; what it was good for until then stays."""
@@ -298,6 +329,7 @@ def own_keys_old(broker):
             server.reply = hangs()
             wait_in(b.address, key.token(), 0x88)
             until('log', lambda: 'are older than jwt_jwks_max_age' in b.text())
+            until('why', lambda: 'there are no keys from jwt_jwks_url, or they are' in b.text())
             server.reply = says(key_set(key))
             wait_in(b.address, key.token())
 

@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 
-from wire import Failure, check
+from wire import Failure, check, first_packet
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MAGIC = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -71,13 +71,13 @@ class WebSocket:
 
     def __init__(self, sock, protocol='mqtt', path='/mqtt', fields=()):
         self.sock = sock
-        self.raw = b''          # from the broker, not unframed
+        self.raw = bytearray()  # from the broker, not unframed
         self.rest = b''         # for it, of a frame that was begun
         self.pongs = []
         self.status = None      # of its frame that closes
         key = base64.b64encode(os.urandom(16)).decode()
         sock.sendall(request(path, key, Sec_WebSocket_Protocol=protocol, **dict(fields)))
-        status, got, self.raw = response(sock)
+        status, got, self.raw[:] = response(sock)
         if status != 101:
             raise Failure(f'no WebSocket, but {status}')
         accept = base64.b64encode(hashlib.sha1(key.encode() + MAGIC).digest()).decode()
@@ -130,7 +130,11 @@ class WebSocket:
             length = int.from_bytes(self.raw[2:4], 'big')
             check(length > 125, True, 'a length that takes two bytes')
         elif length == 127:
-            raise Failure('a frame of more than 64 KiB')
+            at = 10
+            if len(self.raw) < at:
+                return None
+            length = int.from_bytes(self.raw[2:10], 'big')
+            check(length > 65535, True, 'a length that takes eight bytes')
         return (at + length, self.raw[0] & 15, at) if len(self.raw) >= at + length else None
 
     def _frame(self):
@@ -139,11 +143,12 @@ class WebSocket:
             more = self.sock.recv(1 << 18)
             if not more:
                 # Who was too slow may get half a frame: its packets are as cut as without
-                half, self.raw = self.raw[4:], b''
-                return (BINARY, half) if half else None
+                self.raw.clear()
+                return None
             self.raw += more
         size, opcode, at = found
-        data, self.raw = self.raw[at:size], self.raw[size:]
+        data = bytes(self.raw[at:size])
+        del self.raw[:size]
         return opcode, data
 
     def recv(self, _size):
@@ -154,7 +159,8 @@ class WebSocket:
                 return b''
             opcode, data = got
             if opcode == BINARY:
-                check(len(data) > 0, True, 'an empty frame')
+                # Nobody has to send them so, but some clients want them so
+                check(first_packet(data) and first_packet(data)[0], len(data), 'a packet')
                 return data
             if opcode == PONG:
                 self.pongs.append(data)

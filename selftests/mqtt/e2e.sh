@@ -42,6 +42,11 @@ end_clients() { # PID...
 	wait "$@" 2>/dev/null
 }
 
+skip() { # NAME
+	number=$((number + 1))
+	echo "ok $number $1 # SKIP there is no $(module_file)"
+}
+
 cleanup() {
 	[ ${#subs[@]} = 0 ] || end_clients "${subs[@]}"
 	kill_daemon
@@ -91,6 +96,7 @@ start_daemon() { # PLANE
 		allow_anonymous true
 		dataplane $1
 		max_queued_bytes 1000000000
+		control_socket_path $dir/control
 		log_dest file $dir/log
 		log_type all
 	END
@@ -241,6 +247,39 @@ module_can_go() {
 	wait_until rmmod mqtt && insmod "$(module_file)"
 }
 
+# Root that stays root has CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH and CAP_FOWNER
+capabilities_gone() {
+	local sets
+
+	sets=$(sed -n 's/^Cap\(Prm\|Eff\|Bnd\):[[:space:]]*/\1 /p' "/proc/$daemon/status" |
+		tr '\n' ' ')
+	[ "$sets" = "Prm 000000000000000f Eff 000000000000000f Bnd 0000000000000000 " ] ||
+		{ note "capabilities: $sets"; return 1; }
+}
+
+dataplane() { # PLANE
+	build/mqttctl -S "$dir/control" dataplane "$1" >"$dir/moved" &&
+		build/mqttctl -S "$dir/control" dataplane | grep -q "$1"
+}
+
+# The daemon may not make a router: there is somebody who does, whatever module it is
+module_replaced() {
+	start_sub "$dir/replaced" v/probe -t 'v/#' || return 1
+	dataplane user && rmmod mqtt || return 1
+	pub -t v/1 -m user || return 1
+	if dataplane kernel 2>"$dir/refused"; then
+		note "there is a router without a module"
+		return 1
+	fi
+	grep -q 'load the module first' "$dir/refused" || return 1
+	insmod "$(module_file)" && dataplane kernel || return 1
+	pub -t v/2 -m kernel || return 1
+	wait_until has_received "$dir/replaced" 'v/2 kernel' || return 1
+	end_subs
+	[ "$(router_counter rx-packets)" -ge 1 ] &&
+		[ "$(received "$dir/replaced")" = "$(printf 'v/1 user\nv/2 kernel')" ]
+}
+
 run_plane() { # PLANE MESSAGES
 	start_daemon "$1"
 	result $? "start_$1"
@@ -250,20 +289,29 @@ run_plane() { # PLANE MESSAGES
 	result $? "slow_path_messages_$1"
 	one_leaves
 	result $? "one_leaves_$1"
+	if [ "$1" = kernel ]; then
+		capabilities_gone
+		result $? capabilities_gone
+		if [ -r "$(module_file)" ]; then
+			module_replaced
+			result $? module_replaced
+		else
+			skip module_replaced
+		fi
+	fi
 	killed_daemon "$1"
 	result $? "killed_daemon_$1"
 	kill_daemon
 }
 
 echo "KTAP version 1"
-echo "1..11"
+echo "1..13"
 run_plane kernel "$messages"
 if [ -r "$(module_file)" ]; then
 	module_can_go
 	result $? module_can_go
 else
-	number=$((number + 1))
-	echo "ok $number module_can_go # SKIP there is no $(module_file)"
+	skip module_can_go
 fi
 run_plane user $((messages / 5))
 [ "$failed" = 0 ] || sed 's/^/# log: /' "$dir/log" | tail -n 30

@@ -14,6 +14,7 @@
 #include "lib/acl.h"
 #include "lib/port.h"
 #include "lib/rawnl.h"
+#include "lib/stuck.h"
 
 #define PORTS_MAX 1024		/* of a router */
 
@@ -123,6 +124,46 @@ static void offloaded_already(void)
 	rig_attach(&other);
 	rig_say(&other, "t/u", "hello");
 	rig_hear(&peer, "t/u", "hello");
+}
+
+static void *offload_main(void *arg)
+{
+	struct mqtt_nl_attach attach = { .id = peer.id, .fd = peer.fd };
+	struct mqtt_nl *nl;
+	uint32_t id;
+
+	(void)arg;
+	CHECK(!mqtt_nl_open(&nl));
+	mqtt_nl_peer_attach(nl, &attach, &id);
+	mqtt_nl_close(nl);
+	return NULL;
+}
+
+/* A request that offloads it waits for its socket, whose owner is asleep. */
+static void being_offloaded(void)
+{
+	static const char text[] = "another request is about to offload the peer";
+	struct mqtt_nl_attach attach = { 0 };
+	struct stuck owner;
+	pthread_t thread;
+	uint32_t id;
+
+	start();
+	rig_port_open(&port, 0);
+	rig_connect(&peer, NULL);
+	rig_attach_hosted(&peer, &port);
+	owner = (struct stuck){ .fd = peer.fd, .len = 2, .sends = true };
+	stuck_start(&owner);
+	CHECK(!pthread_create(&thread, NULL, offload_main, NULL));
+	WAIT_UNTIL(mqtt_nl_peer_host(rig_nl, peer.id, port.id) == -EBUSY &&
+		   !strcmp(mqtt_nl_error(rig_nl), text));
+	rig_connect(&other, NULL);
+	attach.id = peer.id;
+	attach.fd = other.fd;
+	CHECK_EQ(mqtt_nl_peer_attach(rig_nl, &attach, &id), -EBUSY);
+	CHECK(!strcmp(mqtt_nl_error(rig_nl), text));
+	stuck_end(&owner, "\xd0\x00", 2);
+	pthread_join(thread, NULL);
 }
 
 /* Where the stream stands is not certain before urgent data has been read. */
@@ -336,6 +377,7 @@ static const struct ksft_case cases[] = {
 	{ "no_subscription", no_subscription },
 	{ "levels_of_a_rule", levels_of_a_rule },
 	{ "offloaded_already", offloaded_already },
+	{ "being_offloaded", being_offloaded },
 	{ "urgent_data", urgent_data },
 	{ "too_many_ports", too_many_ports },
 	{ "no_descriptor", no_descriptor },

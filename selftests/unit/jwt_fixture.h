@@ -59,7 +59,8 @@ static inline size_t from_der(uint8_t *signature, size_t len, size_t half)
 }
 
 /* With the algorithm of this name. */
-static inline size_t sign(EVP_PKEY *key, const char *alg, const char *text, uint8_t signature[1024])
+static inline size_t sign(EVP_PKEY *key, const char *alg, const char *text,
+			  uint8_t signature[1024])
 {
 	const char *digest = strstr(alg, "256") ? "SHA256" : strstr(alg, "384") ? "SHA384" :
 			     strstr(alg, "512") ? "SHA512" : NULL;
@@ -72,7 +73,8 @@ static inline size_t sign(EVP_PKEY *key, const char *alg, const char *text, uint
 		EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING);
 		EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST);
 	}
-	assert_int_equal(EVP_DigestSign(md, signature, &len, (const uint8_t *)text, strlen(text)), 1);
+	assert_int_equal(EVP_DigestSign(md, signature, &len, (const uint8_t *)text, strlen(text)),
+			 1);
 	EVP_MD_CTX_free(md);
 	if (EVP_PKEY_is_a(key, "EC"))
 		len = from_der(signature, len, (EVP_PKEY_get_bits(key) + 7) / 8);
@@ -102,7 +104,8 @@ static inline char *append_signature(char *text, const uint8_t *signature, size_
 }
 
 /* Signed with @alg, whatever the header says. */
-static inline char *token_of(EVP_PKEY *key, const char *alg, const char *header, const char *claims)
+static inline char *token_of(EVP_PKEY *key, const char *alg, const char *header,
+			     const char *claims)
 {
 	char *text = unsigned_token(header, claims);
 	uint8_t signature[1024];

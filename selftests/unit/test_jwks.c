@@ -13,8 +13,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define X "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 #define Y "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
-#define EC "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" X "\",\"y\":\"" Y "\""
-#define ED "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define ON(crv, x, y) "\"kty\":\"EC\",\"crv\":\"" crv "\",\"x\":\"" x "\",\"y\":\"" y "\""
+#define EDWARDS(crv, x) "\"kty\":\"OKP\",\"crv\":\"" crv "\",\"x\":\"" x "\""
+#define EC ON("P-256", X, Y)
+#define Z "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+#define ED EDWARDS("Ed25519", Z)
 #define SECRET64 "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"
 
 static int add(struct jwks *keys, const char *text, bool secrets)
@@ -44,26 +47,33 @@ static int add_one(const char *members, bool secrets)
 static void test_members(void **state)
 {
 	static const char *const good[] = {
-		EC, ED, EC ",\"use\":\"sig\",\"alg\":\"ES256\",\"kid\":\"\"", EC ",\"key_ops\":[\"sign\",\"verify\"]",
-		"\"kty\":\"oct\",\"k\":\"" SECRET64 "\"", EC ",\"x5c\":[\"nonsense\"],\"else\":{}",
+		EC, ED, EC ",\"use\":\"sig\",\"alg\":\"ES256\",\"kid\":\"\"",
+		EC ",\"key_ops\":[\"sign\",\"verify\"]",
+		"\"kty\":\"oct\",\"k\":\"" SECRET64 "\"",
+		EC ",\"x5c\":[\"nonsense\"],\"else\":{}",
 	};
 	static const char *const bad[] = {
-		"", "\"kty\":\"EC\"", "\"kty\":7", "\"kty\":\"ec\",\"crv\":\"P-256\",\"x\":\"" X "\",\"y\":\"" Y "\"",
-		EC ",\"use\":\"enc\"", EC ",\"use\":7", EC ",\"key_ops\":[\"encrypt\"]", EC ",\"key_ops\":[]",
-		EC ",\"key_ops\":\"verify\"", EC ",\"alg\":\"ES384\"", EC ",\"alg\":\"HS256\"", EC ",\"alg\":\"none\"",
+		"", "\"kty\":\"EC\"", "\"kty\":7",
+		"\"kty\":\"ec\",\"crv\":\"P-256\",\"x\":\"" X "\",\"y\":\"" Y "\"",
+		EC ",\"use\":\"enc\"", EC ",\"use\":7", EC ",\"key_ops\":[\"encrypt\"]",
+		EC ",\"key_ops\":[]",
+		EC ",\"key_ops\":\"verify\"", EC ",\"alg\":\"ES384\"", EC ",\"alg\":\"HS256\"",
+		EC ",\"alg\":\"none\"",
 		EC ",\"alg\":null", EC ",\"kid\":7", EC ",\"d\":\"AA\"", EC ",\"d\":null",
 		/* off the curve, of others, not as long as it has to be */
-		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" Y "\",\"y\":\"" X "\"",
-		"\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" X "\",\"y\":\"" Y "\"",
-		"\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" X "\",\"y\":\"" Y "\"",
-		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" X "\",\"y\":\"\"",
-		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"",
-		"\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" X "=\",\"y\":\"" Y "\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"",
-		"\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"",
-		"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ\"",
-		"\"kty\":\"oct\",\"k\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZQ\"", "\"kty\":\"oct\",\"k\":\"\"",
-		"\"kty\":\"oct\",\"k\":7", "\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"", "\"kty\":\"RSA\",\"n\":\"\",\"e\":\"\"",
+		ON("P-256", Y, X),
+		ON("P-384", X, Y),
+		ON("secp256k1", X, Y),
+		ON("P-256", X, ""),
+		ON("P-256", "AA", "AA"),
+		ON("P-256", X "=", Y),
+		EDWARDS("Ed448", Z),
+		EDWARDS("X25519", Z),
+		EDWARDS("Ed25519", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ"),
+		"\"kty\":\"oct\",\"k\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZQ\"",
+		"\"kty\":\"oct\",\"k\":\"\"",
+		"\"kty\":\"oct\",\"k\":7", "\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"",
+		"\"kty\":\"RSA\",\"n\":\"\",\"e\":\"\"",
 	};
 	size_t i;
 
@@ -85,7 +95,8 @@ static void test_rsa(void **state)
 		const char *e;
 		int err;
 	} keys[] = {
-		{ 2048, "AQAB", 0 }, { 2048, "Aw", 0 }, { 8192, "AQAB", 0 }, { 2047, "AQAB", -EINVAL },
+		{ 2048, "AQAB", 0 }, { 2048, "Aw", 0 }, { 8192, "AQAB", 0 }, { 2047, "AQAB",
+		-EINVAL },
 		{ 1024, "AQAB", -EINVAL }, { 8193, "AQAB", -EINVAL }, { 16384, "AQAB", -EINVAL },
 		{ 2048, "AQ", -EINVAL }, { 2048, "AA", -EINVAL }, { 2048, "Ag", -EINVAL },
 		{ 2048, "AQAAAAE", -EINVAL }, { 2048, "AQAAAAAAAAAB", -EINVAL },
@@ -100,7 +111,8 @@ static void test_rsa(void **state)
 		memset(bytes, 0x55, len);
 		bytes[0] = 1 << (keys[i].bits - 1) % 8;
 		n = text64(bytes, len);
-		assert_true(asprintf(&text, "\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"", n, keys[i].e) > 0);
+		assert_true(asprintf(&text, "\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"", n,
+				     keys[i].e) > 0);
 		if (add_one(text, true) != keys[i].err)
 			fail_msg("%u bits, exponent %s", keys[i].bits, keys[i].e);
 		free(text);
@@ -111,8 +123,10 @@ static void test_rsa(void **state)
 static void test_sets(void **state)
 {
 	static const char *const bad[] = {
-		"", "{}", "[]", "{\"keys\":[]}", "{\"keys\":{}}", "{\"keys\":[{}]}", "{\"keys\":[7]}", "{" EC "}",
-		"{\"keys\":[{" EC "}],\"keys\":[{" EC "}]}", "{\"keys\":[{" EC ",\"kty\":\"EC\"}]}",
+		"", "{}", "[]", "{\"keys\":[]}", "{\"keys\":{}}", "{\"keys\":[{}]}",
+		"{\"keys\":[7]}", "{" EC "}",
+		"{\"keys\":[{" EC "}],\"keys\":[{" EC "}]}",
+		"{\"keys\":[{" EC ",\"kty\":\"EC\"}]}",
 		"{\"keys\":[{" EC "}]} x", "{\"keys\":[{" EC "}]", "{\"keys\":[{" EC "},]}",
 	};
 	struct jwks *keys;
@@ -220,8 +234,10 @@ static void test_cache_control(void **state)
 		int64_t seconds;
 	} headers[] = {
 		{ "", -1 }, { "public", -1 }, { "max-age=60", 60 }, { "public, Max-Age=7, x", 7 },
-		{ "max-age=", -1 }, { "max-age=-5", -1 }, { "max-age= 5", -1 }, { "max-age=\"5\"", -1 },
-		{ "max-age=99999999999999999999", INT32_MAX }, { "max-age=4294967296", INT32_MAX },
+		{ "max-age=", -1 }, { "max-age=-5", -1 }, { "max-age= 5", -1 }, { "max-age=\"5\"",
+		-1 },
+		{ "max-age=99999999999999999999", INT32_MAX }, { "max-age=4294967296",
+		INT32_MAX },
 		{ "no-store", 0 }, { "no-cache, max-age=60", 0 }, { "max-age=0", 0 },
 	};
 	size_t i;
@@ -236,7 +252,8 @@ static void test_urls(void **state)
 {
 	static const char *const secure[] = {
 		"https://x", "https://x/", "HTTPS://x/y?z", "https://x:8443/", "https://[::1]/",
-		"https://x/@", "https://x/?@", "http://localhost", "http://localhost:80/", "http://127.0.0.1/x",
+		"https://x/@", "https://x/?@", "http://localhost", "http://localhost:80/",
+		"http://127.0.0.1/x",
 		"http://[::1]:1/", "http://LOCALHOST?x",
 	};
 	static const char *const open[] = {
@@ -244,9 +261,12 @@ static void test_urls(void **state)
 		"http://127.0.0.1.x/", "http://[::11]/", "http://localhost\\x/",
 	};
 	static const char *const never[] = {
-		"", "x", "//x", "ftp://x/", "file:///etc/passwd", "https:/x", "https://", "https:///x",
-		"https://:80/", "https://?x", "https://a@x/", "https://a:b@x/", "http://localhost@x/",
-		"http://localhost:80@x/", "https://x /", "https://x\t/", "javascript:x", "https:// x/",
+		"", "x", "//x", "ftp://x/", "file:///etc/passwd", "https:/x", "https://",
+		"https:///x",
+		"https://:80/", "https://?x", "https://a@x/", "https://a:b@x/",
+		"http://localhost@x/",
+		"http://localhost:80@x/", "https://x /", "https://x\t/", "javascript:x",
+		"https:// x/",
 	};
 	size_t i;
 

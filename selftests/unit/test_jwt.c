@@ -8,9 +8,9 @@
 #include "auth/base64url.h"
 #include "auth/jwt.h"
 #include "jwt_fixture.h"
-#include "../vectors/jwt.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define EXAMPLES "selftests/vectors/jwt.json"	/* of RFCs; from the top of the source */
 
 /* In the order of enum jwt_alg, and keys that fit, or NULL: a secret. */
 static const struct pairing {
@@ -152,34 +152,42 @@ static void test_base64url(void **state)
 	}
 }
 
+/* With another character behind the first dot, or the last. */
+static void test_broken(const char *token, size_t dot, const struct jwks *keys)
+{
+	char *broken = strdup(token);
+
+	broken[dot + 3] = broken[dot + 3] == 'A' ? 'B' : 'A';
+	assert_int_equal(verify(broken, keys, JWT_ALGS_ALL), -EKEYREJECTED);
+	free(broken);
+}
+
+static void test_example(const json_t *example)
+{
+	const char *token = json_string_value(json_object_get(example, "token"));
+	unsigned int alg = jwt_alg_find(json_string_value(json_object_get(example, "alg")));
+	char *key = json_dumps(json_object_get(example, "key"), 0);
+	struct jwks *keys = set_of_json(key);
+
+	if (verify(token, keys, JWT_ALG(alg)))
+		fail_msg("%s", json_string_value(json_object_get(example, "from")));
+	assert_int_equal(verify(token, keys, JWT_ALGS_ALL & ~JWT_ALG(alg)), -EACCES);
+	test_broken(token, strchr(token, '.') - token, keys);
+	test_broken(token, strrchr(token, '.') - token, keys);
+	jwks_put(keys);
+	free(key);
+}
+
 static void test_examples(void **state)
 {
-	struct jwks *keys;
-	unsigned int alg;
-	char *broken;
-	size_t i, at;
+	json_t *examples = json_load_file(EXAMPLES, JSON_REJECT_DUPLICATES, NULL);
+	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT(jwt_examples); i++) {
-		const struct jwt_example *example = &jwt_examples[i];
-
-		alg = jwt_alg_find(example->alg);
-		keys = set_of_json(example->key);
-		if (verify(example->token, keys, JWT_ALG(alg)))
-			fail_msg("%s", example->from);
-		assert_int_equal(verify(example->token, keys, JWT_ALGS_ALL & ~JWT_ALG(alg)), -EACCES);
-		/* one bit of the claims, and one of the signature */
-		broken = strdup(example->token);
-		at = strchr(broken, '.') - broken + 3;
-		broken[at] = broken[at] == 'A' ? 'B' : 'A';
-		assert_int_equal(verify(broken, keys, JWT_ALGS_ALL), -EKEYREJECTED);
-		strcpy(broken, example->token);
-		at = strrchr(broken, '.') - broken + 3;
-		broken[at] = broken[at] == 'A' ? 'B' : 'A';
-		assert_int_equal(verify(broken, keys, JWT_ALGS_ALL), -EKEYREJECTED);
-		free(broken);
-		jwks_put(keys);
-	}
+	assert_int_equal(json_array_size(examples), 9);
+	for (i = 0; i < 9; i++)
+		test_example(json_array_get(examples, i));
+	json_decref(examples);
 }
 
 /* Each algorithm's tokens are good with the keys that fit, and with no others */
@@ -198,7 +206,8 @@ static void test_pairings(void **state)
 			int err = verify(token, keys, JWT_ALGS_ALL);
 
 			if (err != (fits ? 0 : -ENOKEY))
-				fail_msg("%s with the key of %s: %d", pairings[i].alg, pairings[j].alg, err);
+				fail_msg("%s with the key of %s: %d", pairings[i].alg,
+					 pairings[j].alg, err);
 			jwks_put(keys);
 		}
 		free(token);
@@ -209,7 +218,8 @@ static void test_pairings(void **state)
 static void test_kid(void **state)
 {
 	static const char *const headers[] = {
-		"{\"alg\":\"HS256\",\"kid\":\"b\"}", "{\"alg\":\"HS256\"}", "{\"alg\":\"HS256\",\"kid\":\"a\"}",
+		"{\"alg\":\"HS256\",\"kid\":\"b\"}", "{\"alg\":\"HS256\"}",
+		"{\"alg\":\"HS256\",\"kid\":\"a\"}",
 		"{\"alg\":\"HS256\",\"kid\":\"c\"}"
 	};
 	static const int expected[] = { 0, 0, -EKEYREJECTED, -ENOKEY };
@@ -219,7 +229,9 @@ static void test_kid(void **state)
 	size_t i;
 
 	(void)state;
-	assert_true(asprintf(&set, "{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"%s\"},{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"%s\"}",
+	assert_true(asprintf(&set,
+			     "{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"%s\"},"
+			     "{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"%s\"}",
 			     a, b) > 0);
 	keys = set_of_json(set);
 	for (i = 0; i < COUNT(headers); i++) {
@@ -277,9 +289,11 @@ static void test_confusion(void **state)
 static void test_unsigned(void **state)
 {
 	static const char *const headers[] = {
-		"{\"alg\":\"none\"}", "{\"alg\":\"None\"}", "{\"alg\":\"NONE\"}", "{\"alg\":\"nOnE\"}",
+		"{\"alg\":\"none\"}", "{\"alg\":\"None\"}", "{\"alg\":\"NONE\"}",
+		"{\"alg\":\"nOnE\"}",
 		"{\"alg\":\"\"}", "{\"alg\":null}", "{\"alg\":[\"none\"]}", "{\"alg\":0}",
-		"{\"alg\":\"hs256\"}", "{\"alg\":\"HS256 \"}", "{\"alg\":\"HS384\"}", "{\"alg\":\"HS512\"}",
+		"{\"alg\":\"hs256\"}", "{\"alg\":\"HS256 \"}", "{\"alg\":\"HS384\"}",
+		"{\"alg\":\"HS512\"}",
 		"{\"alg\":\"ES256K\"}", "{\"alg\":{\"alg\":\"HS256\"}}",
 	};
 	struct jwks *keys = set_of(NULL);
@@ -331,7 +345,8 @@ static void test_headers(void **state)
 		{ "{\"alg\":\"HS256\",\"x\":\"\xff\"}", -EINVAL },
 		{ "{\"alg\":\"HS256\",\"x\":1e999}", -EINVAL },
 		{ "{\"alg\":\"HS256\",\"x\":99999999999999999999}", -EINVAL },
-		{ "[\"HS256\"]", -EINVAL }, { "\"HS256\"", -EINVAL }, { "{}", -EINVAL }, { "", -EINVAL },
+		{ "[\"HS256\"]", -EINVAL }, { "\"HS256\"", -EINVAL }, { "{}", -EINVAL }, { "",
+		-EINVAL },
 	};
 	struct jwks *keys = set_of(NULL);
 	size_t i;
@@ -357,12 +372,14 @@ static void test_own_key(void **state)
 	size_t len;
 
 	(void)state;
-	assert_int_equal(EVP_PKEY_get_octet_string_param(own, "encoded-pub-key", point, 65, &len), 1);
+	assert_int_equal(EVP_PKEY_get_octet_string_param(own, "encoded-pub-key", point, 65, &len),
+			 1);
 	x = text64(point + 1, 32);
 	y = text64(point + 33, 32);
 	assert_true(asprintf(&header,
-			     "{\"alg\":\"ES256\",\"jwk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"},"
-			     "\"jku\":\"http://127.0.0.1:1/\",\"x5u\":\"http://127.0.0.1:1/\",\"x5c\":[\"\"]}",
+			     "{\"alg\":\"ES256\",\"jwk\":"
+			     "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"},"
+			     "\"jku\":\"http://[::1]:1/\",\"x5u\":\"http://[::1]:1/\",\"x5c\":[]}",
 			     x, y) > 0);
 	token = token_of(own, "ES256", header, "{}");
 	assert_int_equal(verify(token, keys, JWT_ALGS_ALL), -EKEYREJECTED);
@@ -385,7 +402,8 @@ static char *token_signed(const char *header, const u8 *signature, size_t len)
 /* Signatures of other lengths, of zeros, in DER, with something behind them */
 static void test_signatures(void **state)
 {
-	struct jwks *keys = set_of("P-256"), *edwards = set_of("ED25519"), *rsa = set_of("RSA2048");
+	struct jwks *keys = set_of("P-256"), *edwards = set_of("ED25519"),
+	*rsa = set_of("RSA2048");
 	static const char es[] = "{\"alg\":\"ES256\"}", ed[] = "{\"alg\":\"EdDSA\"}";
 	char *text = unsigned_token(es, "{\"sub\":\"ann\"}"), *token;
 	u8 zeros[1024] = {}, signature[1024], der[128] = {};
@@ -432,13 +450,17 @@ static void test_shapes(void **state)
 {
 	static const char *const others[] = {
 		"", ".", "..", "...", "secret", "a.b", "a.b.c", "eyes.are.blue", "e30.e30.e30",
-		"eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJIUzI1NiJ9.e30", "eyJhbGciOiJIUzI1NiJ9.e30.AA.AA",
-		"eyJhbGciOiJIUzI1NiJ9.a.b.c.d", "eyJhbGciOiJIUzI1NiJ9=.e30.AA", " eyJhbGciOiJIUzI1NiJ9.e30.AA",
+		"eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJIUzI1NiJ9.e30",
+		"eyJhbGciOiJIUzI1NiJ9.e30.AA.AA",
+		"eyJhbGciOiJIUzI1NiJ9.a.b.c.d", "eyJhbGciOiJIUzI1NiJ9=.e30.AA",
+		" eyJhbGciOiJIUzI1NiJ9.e30.AA",
 		"W10.e30.AA", "{\"alg\":\"HS256\"}.{}.x",
 	};
 	static const char *const bad[] = {
-		"eyJhbGciOiJIUzI1NiJ9..", "eyJhbGciOiJIUzI1NiJ9.e30.", "eyJhbGciOiJIUzI1NiJ9.e30.A",
-		"eyJhbGciOiJIUzI1NiJ9.e30.AA==", "eyJhbGciOiJIUzI1NiJ9.e30.A\n", "eyJhbGciOiJIUzI1NiJ9.e30.AB",
+		"eyJhbGciOiJIUzI1NiJ9..", "eyJhbGciOiJIUzI1NiJ9.e30.",
+		"eyJhbGciOiJIUzI1NiJ9.e30.A",
+		"eyJhbGciOiJIUzI1NiJ9.e30.AA==", "eyJhbGciOiJIUzI1NiJ9.e30.A\n",
+		"eyJhbGciOiJIUzI1NiJ9.e30.AB",
 		"eyJhbGciOiJIUzI1NiJ9.e30.+/",
 	};
 	struct jwks *keys = set_of(NULL);

@@ -18,7 +18,8 @@
 #include "websocket.h"
 #include "websocket_upgrade.h"
 
-#define BYTES	(300 << 10)
+#define BYTES	(4 << 20)
+#define PACKETS	100
 #define REQUEST	"GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" \
 		"Sec-WebSocket-Protocol: mqtt\r\n\r\n"
@@ -324,46 +325,88 @@ static void test_ping_without_end(void **state)
 		n = receive(f, buf, sizeof(buf));
 		if (n != -EAGAIN)
 			break;
-		assert_true(f->conn.websocket->unsent.len <= 64 << 10);
+		assert_true(f->conn.websocket->controls.len <= 64 << 10);
 	}
 	assert_int_equal(n, -ENOBUFS);
 }
 
-/* Everything arrives, in order, whatever the socket takes at a time. */
+/* PUBLISH of many sizes, one behind the other. Returns bytes. */
+static size_t make_packets(uint8_t *out, size_t *sizes, unsigned int *n)
+{
+	static const size_t bodies[] = { 2, 3, 127, 128, 200, 123, 124, 65531, 65532, 100000, 5, 16000 };
+	size_t len = 0, body, i;
+
+	for (*n = 0; *n < PACKETS; sizes[(*n)++] = len) {
+		body = bodies[*n % (sizeof(bodies) / sizeof(bodies[0]))];
+		out[len++] = 0x30;
+		for (i = body; i > 127; i >>= 7)
+			out[len++] = 0x80 | (i & 0x7f);
+		out[len++] = i;
+		for (i = 0; i < body; i++, len++)
+			out[len] = len * 2654435761u >> 24;
+	}
+	return len;
+}
+
+/* Each packet is a frame. @sizes: where packets end. */
+static void check_frames(const uint8_t *in, size_t got, const uint8_t *out, const size_t *sizes,
+			 unsigned int n)
+{
+	size_t at = 0, payload = 0, pongs = 0, head, len, i, j;
+
+	for (i = 0; i < n; i++, at += head + len, payload += len) {
+		for (; in[at] == 0x8a; pongs++, at += 6)
+			assert_memory_equal(in + at, "\x8a\x04ping", 6);
+		assert_true(at < got);
+		assert_int_equal(in[at], 0x82);
+		head = in[at + 1] == 126 ? 4 : in[at + 1] == 127 ? 10 : 2;
+		len = head == 2 ? in[at + 1] : 0;
+		for (j = 2; j < head; j++)
+			len = len << 8 | in[at + j];
+		assert_int_equal(len, sizes[i] - payload);
+		assert_memory_equal(in + at + head, out + payload, len);
+	}
+	assert_int_equal(at, got);
+	assert_true(pongs);
+}
+
+/*
+ * Everything arrives, in order, whatever the socket takes at a time, and wherever pieces
+ * begin. Also while PONGs are wanted.
+ */
 static void test_long(void **state)
 {
 	uint8_t *out = malloc(BYTES), *in = malloc(2 * BYTES);
-	size_t sent = 0, got = 0, at = 0, payload = 0, head;
+	size_t sent = 0, got = 0, total, sizes[PACKETS];
 	struct fixture *f = *state;
-	unsigned int i, full = 0;
+	unsigned int full = 0, n_packets;
 	struct iovec iov[3];
+	char none[16];
 	ssize_t n;
 
 	answer_yes(f);
-	for (i = 0; i < BYTES; i++)
-		out[i] = i * 2654435761u >> 24;
-	while (sent < BYTES || f->conn.unsent) {
-		size_t left = BYTES - sent, part = left / 2;
+	total = make_packets(out, sizes, &n_packets);
+	while (sent < total || f->conn.unsent) {
+		size_t left = total - sent, first = left % 7 % (left + !left), part = left / 2;
 
-		iov[0] = (struct iovec){ out + sent, part };
-		iov[1] = (struct iovec){ out + sent + part, left - part };
-		n = f->conn.transport->sendv(&f->conn, iov, left ? 2 : 0);
+		iov[0] = (struct iovec){ out + sent, 1 + first };
+		iov[1] = (struct iovec){ out + sent + 1 + first, part };
+		n = left < 10 ? 1 : 2;
+		if (left < 10)
+			iov[0].iov_len = left;
+		n = f->conn.transport->sendv(&f->conn, iov, left ? n : 0);
 		full += n == -EAGAIN || f->conn.unsent;
 		assert_true(n >= 0 || n == -EAGAIN);
 		sent += n > 0 ? n : 0;
-		got += hear(f, in + got, 5000);
+		if (full == 50)
+			say_frame(f, 0x89, "ping", 4);
+		receive(f, none, sizeof(none));
+		got += hear(f, in + got, full % 3 ? 997 : 5000);
 	}
-	assert_true(full > 3);
+	assert_true(full > 50);
 	while ((n = hear(f, in + got, 2 * BYTES - got)))
 		got += n;
-	for (; at < got; at += head + n, payload += n) {
-		assert_int_equal(in[at], 0x82);
-		head = in[at + 1] == 126 ? 4 : 2;
-		n = head == 4 ? in[at + 2] << 8 | in[at + 3] : in[at + 1];
-		assert_memory_equal(in + at + head, out + payload, n);
-	}
-	assert_int_equal(at, got);
-	assert_int_equal(payload, BYTES);
+	check_frames(in, got, out, sizes, n_packets);
 	free(out);
 	free(in);
 }

@@ -144,7 +144,8 @@ int config_set_jwt_algorithms(struct config *conf, const struct config_option *o
 	for (word = strtok_r(value, BLANKS, &rest); word; word = strtok_r(NULL, BLANKS, &rest)) {
 		alg = jwt_alg_find(word);
 		if (alg == JWT_ALGS)
-			return config_error(conf, "'%s' is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256",
+			return config_error(conf, "'%s' is not one of RS256, RS384, RS512, PS256, "
+					    "PS384, PS512, ES256, ES384, ES512, EdDSA, HS256",
 					    word);
 		algs |= JWT_ALG(alg);
 	}
@@ -191,7 +192,8 @@ static int check_url(struct config *conf, const struct listener_config *listener
 	if (why)
 		return complain(conf, listener, "jwt_jwks_url", why);
 	if (jwt->jwks_retry > jwt->jwks_refresh)
-		return complain(conf, listener, "jwt_jwks_retry", "is more than 'jwt_jwks_refresh'");
+		return complain(conf, listener, "jwt_jwks_retry",
+				"is more than 'jwt_jwks_refresh'");
 	if (jwt->jwks_max_age < jwt->jwks_refresh)
 		return complain(conf, listener, "jwt_jwks_max_age",
 				"is less than 'jwt_jwks_refresh'");

@@ -338,6 +338,16 @@ static bool check_bound(struct client *client)
 	return refuse(client, REASON_CLIENT_ID, "the client identifier is not the user name");
 }
 
+static void refuse_unknown(struct client *client)
+{
+	static const char why[] = "it cannot be found out who it is";
+	const char *more = client->auth_why;
+	char detail[256];
+
+	snprintf(detail, sizeof(detail), "%s%s%s", why, more ? ": " : "", more ? more : "");
+	connack_refuse_detail(client, REASON_UNAVAILABLE, why, detail);
+}
+
 void handler_connect_auth(struct client *client, enum auth_result result)
 {
 	switch (result) {
@@ -353,7 +363,7 @@ void handler_connect_auth(struct client *client, enum auth_result result)
 			    "bad user name or password, user");
 		break;
 	case AUTH_UNAVAILABLE:
-		connack_refuse(client, REASON_UNAVAILABLE, "it cannot be found out who it is");
+		refuse_unknown(client);
 		break;
 	case AUTH_BUSY:
 		connack_refuse(client, REASON_BUSY, "too many clients are being checked");

@@ -243,18 +243,18 @@ static int load(scmp_filter_ctx ctx, int err)
 static bool no_syslog;
 
 #ifdef __SANITIZE_ADDRESS__
-static const bool possible;
+bool sandbox_possible;
 #else
-static const bool possible = true;
+bool sandbox_possible = true;
 #endif
 
 int sandbox_daemon(bool syslog)
 {
-	scmp_filter_ctx ctx = possible ? begin() : NULL;
+	scmp_filter_ctx ctx = sandbox_possible ? begin() : NULL;
 	int err;
 
 	if (!ctx)
-		return possible ? -ENOMEM : 0;
+		return sandbox_possible ? -ENOMEM : 0;
 	err = load(ctx, allow_daemon(ctx, syslog));
 	no_syslog = !err && !syslog;
 	return err;
@@ -262,19 +262,19 @@ int sandbox_daemon(bool syslog)
 
 int sandbox_auth(bool network)
 {
-	scmp_filter_ctx ctx = possible ? begin() : NULL;
+	scmp_filter_ctx ctx = sandbox_possible ? begin() : NULL;
 
 	if (!ctx)
-		return possible ? -ENOMEM : 0;
+		return sandbox_possible ? -ENOMEM : 0;
 	return load(ctx, allow_auth(ctx, network));
 }
 
 int sandbox_router(void)
 {
-	scmp_filter_ctx ctx = possible ? begin() : NULL;
+	scmp_filter_ctx ctx = sandbox_possible ? begin() : NULL;
 
 	if (!ctx)
-		return possible ? -ENOMEM : 0;
+		return sandbox_possible ? -ENOMEM : 0;
 	return load(ctx, allow_router(ctx));
 }
 

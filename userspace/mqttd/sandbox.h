@@ -31,6 +31,9 @@ int sandbox_auth(bool network);
 /* Likewise for mqttd-router: netlink. */
 int sandbox_router(void);
 
+/* Not with sanitizers, whose run-time needs more: then all of these do nothing. */
+extern bool sandbox_possible;
+
 /* Has this process a filter that does not let it use syslog(3)? */
 bool sandbox_bars_syslog(void);
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <linux/minmax.h>
 
-#include "acl.h"
 #include "broker.h"
 #include "client.h"
 #include "client_roles.h"

@@ -3,15 +3,16 @@
  * Frames of WebSockets, as a transport on top of another.
  *
  *   recv()  <── in place ── wslay: headers, masks  <── below: recv()
- *   sendv() ──> a header, and the pieces as they are ──> below: sendv()
- *               keeps what is not taken of a frame: "unsent"
+ *   sendv() ──> pieces as they are, a header before each packet ──> below: sendv()
+ *               keeps what is not taken of a header: "unsent"
  *
  * What is received goes where the caller wants MQTT's bytes, and these overwrite it: they
  * are never more. So nothing is kept from call to call but half a header, and the
  * library's buffer is there while a frame is on its way only.
  *
- * A frame that was begun is sent, whatever becomes of the queue that it was made from, so
- * the rest of it is copied when it is not taken, as the rest of a record of TLS.
+ * Each packet is a frame. Nobody may rely on that (MQTT 5.0 6), but there are clients that
+ * do. Queues never lose the rest of a packet that was begun, and so of no frame. PONGs
+ * wait until one ends.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,16 +21,16 @@
 #include <wslay/wslay.h>
 
 #include <mqtt/utf8.h>
+#include <mqtt/wire.h>
 
 #include "timer.h"
 #include "websocket.h"
 
-/* Bytes in a frame that is sent */
-#define FRAME_MAX	(32 << 10)
-#define PIECES_MAX	64
-/* Above this who wants answers and reads nothing is closed: the rest of a frame, and PONGs. */
-#define UNSENT_MAX	(64 << 10)
-#define HEADER_MAX	4
+/* Given to the connection below at a time, half of them headers */
+#define PIECES_MAX	128
+/* With more PONGs than this who wants them and does not read is closed. */
+#define CONTROLS_MAX	(64 << 10)
+#define HEADER_MAX	10
 
 /* --- receiving --------------------------------------------------------------------- */
 
@@ -97,17 +98,15 @@ static int begin_frame(struct websocket *ws, const struct wslay_frame_iocb *fram
 	}
 }
 
-static size_t write_header(uint8_t header[HEADER_MAX], uint8_t opcode, size_t len)
+static size_t write_header(uint8_t header[HEADER_MAX], uint8_t opcode, uint64_t len)
 {
+	size_t more = len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8, i;
+
 	header[0] = 0x80 | opcode;
-	if (len < 126) {
-		header[1] = len;
-		return 2;
-	}
-	header[1] = 126;
-	header[2] = len >> 8;
-	header[3] = len;
-	return 4;
+	header[1] = !more ? len : more == 2 ? 126 : 127;
+	for (i = 0; i < more; i++)
+		header[2 + i] = len >> 8 * (more - 1 - i);
+	return 2 + more;
 }
 
 static int keep_control(struct websocket *ws, uint8_t opcode, const void *data, size_t len)
@@ -115,10 +114,10 @@ static int keep_control(struct websocket *ws, uint8_t opcode, const void *data, 
 	uint8_t frame[HEADER_MAX + WEBSOCKET_CONTROL_MAX];
 	size_t size = write_header(frame, opcode, len);
 
-	if (ws->unsent.len + size + len > UNSENT_MAX)
+	if (ws->controls.len + size + len > CONTROLS_MAX)
 		return -ENOBUFS;
 	memcpy(frame + size, data, len);
-	return buffer_append(&ws->unsent, frame, size + len);
+	return buffer_append(&ws->controls, frame, size + len);
 }
 
 static bool status_valid(unsigned int status)
@@ -222,6 +221,14 @@ static ssize_t discard(struct websocket *ws, void *buf, size_t len)
 	return ws->error;
 }
 
+/* Within a frame others have to wait, and its next bytes come from the queue. */
+static void note_unsent(struct conn *conn)
+{
+	const struct websocket *ws = conn->websocket;
+
+	conn->unsent = ws->below.unsent || ws->unsent.len || (ws->controls.len && !ws->sending);
+}
+
 static ssize_t websocket_recv(struct conn *conn, void *buf, size_t len)
 {
 	struct websocket *ws = conn->websocket;
@@ -232,11 +239,11 @@ static ssize_t websocket_recv(struct conn *conn, void *buf, size_t len)
 		return discard(ws, buf, len);
 	n = ws->below.transport->recv(&ws->below, buf, len);
 	conn->more = ws->below.more;
-	conn->unsent = ws->below.unsent || ws->unsent.len;
+	note_unsent(conn);
 	if (n <= 0)
 		return n;
 	got = unframe(ws, buf, n);
-	conn->unsent = ws->below.unsent || ws->unsent.len;
+	note_unsent(conn);
 	if (got) {
 		conn->heard = timer_now();
 		conn->more |= ws->error || ws->ended;
@@ -260,6 +267,12 @@ static int push(struct conn *conn)
 	struct conn *below = &ws->below;
 	ssize_t n = 0;
 
+	if (!ws->sending && ws->controls.len) {
+		n = buffer_append(&ws->unsent, buffer_head(&ws->controls), ws->controls.len);
+		if (n < 0)
+			return n;
+		buffer_free(&ws->controls);
+	}
 	while (n >= 0 && (ws->unsent.len || below->unsent)) {
 		struct iovec iov = { .iov_len = ws->unsent.len };
 
@@ -269,62 +282,132 @@ static int push(struct conn *conn)
 		if (n > 0)
 			buffer_consume(&ws->unsent, n);
 	}
-	conn->unsent = below->unsent || ws->unsent.len;
+	note_unsent(conn);
 	if (!ws->unsent.len)
 		buffer_free(&ws->unsent);
 	return n < 0 ? n : 0;
 }
 
-/* Of a frame that the connection below has taken @sent bytes of. */
-static int keep_rest(struct websocket *ws, const struct iovec *iov, int n, size_t sent)
-{
-	int err = 0;
+/**
+ * struct batch - what is given to the connection below at once
+ * @pieces: it
+ * @frame: of those that are headers: bytes behind them; of others 0
+ * @n: how many
+ * @headers: bytes of headers
+ */
+struct batch {
+	struct iovec pieces[PIECES_MAX];
+	size_t frame[PIECES_MAX];
+	int n;
+	uint8_t headers[PIECES_MAX][HEADER_MAX];
+};
 
-	for (; n && !err; iov++, n--) {
-		if (sent >= iov->iov_len) {
-			sent -= iov->iov_len;
-			continue;
-		}
-		err = buffer_append(&ws->unsent, (const uint8_t *)iov->iov_base + sent,
-				    iov->iov_len - sent);
-		sent = 0;
+/* Bytes of the packet that begins there; of all that is there if that cannot be seen. */
+static size_t packet_size(const struct iovec *iov, int n, size_t skip)
+{
+	u8 start[MQTT_FIXED_HEADER_MAX];
+	struct mqtt_fixed_header fh;
+	size_t len = 0, total = 0, part;
+
+	for (; n; iov++, n--, skip = 0) {
+		part = iov->iov_len - skip;
+		total += part;
+		if (part > sizeof(start) - len)
+			part = sizeof(start) - len;
+		memcpy(start + len, (const u8 *)iov->iov_base + skip, part);
+		len += part;
+		if (!mqtt_fixed_header_parse(start, len, &fh))
+			return fh.size + (size_t)fh.remaining;
 	}
+	return total;
+}
+
+static void add_piece(struct batch *batch, void *at, size_t len, size_t frame)
+{
+	batch->pieces[batch->n] = (struct iovec){ .iov_base = at, .iov_len = len };
+	batch->frame[batch->n++] = frame;
+}
+
+/* A frame for each packet, from @skip bytes behind @iov on. */
+static void fill(const struct websocket *ws, struct batch *batch, const struct iovec *iov, int n,
+		 size_t skip)
+{
+	size_t left = ws->sending, part;
+
+	batch->n = 0;
+	while (n && batch->n + 2 <= PIECES_MAX) {
+		if (!left) {
+			if (batch->n && ws->controls.len)
+				break;
+			left = packet_size(iov, n, skip);
+			add_piece(batch, batch->headers[batch->n],
+				  write_header(batch->headers[batch->n], WSLAY_BINARY_FRAME, left),
+				  left);
+		}
+		part = iov->iov_len - skip < left ? iov->iov_len - skip : left;
+		add_piece(batch, (uint8_t *)iov->iov_base + skip, part, 0);
+		left -= part;
+		skip += part;
+		if (skip == iov->iov_len) {
+			skip = 0;
+			iov++;
+			n--;
+		}
+	}
+}
+
+/*
+ * The connection below has taken the first @used bytes of a header, and nothing behind it.
+ * The first byte of the packet goes with the rest of it, so that the queue knows that it
+ * was begun.
+ */
+static int keep_header(struct websocket *ws, const struct iovec *header, size_t used)
+{
+	int err = buffer_append(&ws->unsent, (const uint8_t *)header->iov_base + used,
+				header->iov_len - used);
+
+	if (!err)
+		err = buffer_append(&ws->unsent, header[1].iov_base, 1);
+	ws->sending--;
 	return err;
 }
 
-/* Sends a frame of the first bytes that are @skip behind @iov. Returns how many or -errno. */
-static ssize_t write_frame(struct conn *conn, const struct iovec *iov, int n, size_t skip)
+/* The connection below has taken @sent bytes. Returns how many of MQTT, or -ENOMEM. */
+static ssize_t account(struct websocket *ws, const struct batch *batch, size_t sent)
+{
+	size_t total = 0, used;
+	int i;
+
+	for (i = 0; i < batch->n && sent; i++, sent -= used) {
+		used = batch->pieces[i].iov_len < sent ? batch->pieces[i].iov_len : sent;
+		if (!batch->frame[i]) {
+			ws->sending -= used;
+			total += used;
+			continue;
+		}
+		ws->sending = batch->frame[i];
+		if (used < sent)
+			continue;
+		if (keep_header(ws, &batch->pieces[i], used))
+			return -ENOMEM;
+		total++;
+	}
+	return total;
+}
+
+static ssize_t write_batch(struct conn *conn, const struct iovec *iov, int n, size_t skip)
 {
 	struct websocket *ws = conn->websocket;
-	struct iovec pieces[1 + PIECES_MAX];
-	uint8_t header[HEADER_MAX];
-	int count = 1, err = 0;
-	size_t len = 0, part;
-	ssize_t sent;
+	struct batch batch;
+	ssize_t sent, done;
 
-	for (; n && count <= PIECES_MAX && len < FRAME_MAX; iov++, n--, skip = 0) {
-		part = iov->iov_len - skip;
-		if (part > FRAME_MAX - len)
-			part = FRAME_MAX - len;
-		pieces[count++] = (struct iovec){
-			.iov_base = (uint8_t *)iov->iov_base + skip,
-			.iov_len = part,
-		};
-		len += part;
-	}
-	pieces[0] = (struct iovec){
-		.iov_base = header,
-		.iov_len = write_header(header, WSLAY_BINARY_FRAME, len),
-	};
-	sent = ws->below.transport->sendv(&ws->below, pieces, count);
+	fill(ws, &batch, iov, n, skip);
+	sent = ws->below.transport->sendv(&ws->below, batch.pieces, batch.n);
 	if (sent < 0)
 		return sent;
-	if ((size_t)sent < pieces[0].iov_len + len)
-		err = keep_rest(ws, pieces, count, sent);
-	/* Behind half a frame there is no place for another. */
-	ws->open = !err;
-	conn->unsent = ws->below.unsent || ws->unsent.len;
-	return err ? err : (ssize_t)len;
+	done = account(ws, &batch, sent);
+	note_unsent(conn);
+	return done;
 }
 
 static ssize_t websocket_sendv(struct conn *conn, const struct iovec *iov, int n)
@@ -336,12 +419,14 @@ static ssize_t websocket_sendv(struct conn *conn, const struct iovec *iov, int n
 	if (!done && conn->unsent)
 		done = push(conn);
 	while (done >= 0 && n && !conn->unsent) {
-		done = write_frame(conn, iov, n, skip);
+		done = write_batch(conn, iov, n, skip);
 		if (done < 0)
 			break;
 		total += done;
 		for (skip += done; n && skip >= iov->iov_len; iov++, n--)
 			skip -= iov->iov_len;
+		if (conn->unsent)
+			done = push(conn);
 	}
 	return total ? (ssize_t)total : done < 0 ? done : 0;
 }
@@ -359,18 +444,20 @@ void websocket_set_status(struct conn *conn, enum websocket_status status)
 		conn->websocket->status = status;
 }
 
-/* What was kept leaves if it can, or there is no saying why this is the end. */
+/* What was kept leaves if it can, or there is no saying why this is the end; nor within a frame. */
 static void websocket_close(struct conn *conn)
 {
 	struct websocket *ws = conn->websocket;
 	uint16_t status = htons(ws->status ? ws->status : WEBSOCKET_NORMAL);
 
-	if (!ws->open || !keep_control(ws, WSLAY_CONNECTION_CLOSE, &status, sizeof(status)))
-		push(conn);
+	if (ws->open)
+		keep_control(ws, WSLAY_CONNECTION_CLOSE, &status, sizeof(status));
+	push(conn);
 	ws->below.transport->close(&ws->below);
 	release_frames(ws);
 	buffer_free(&ws->head);
 	buffer_free(&ws->unsent);
+	buffer_free(&ws->controls);
 	free(ws);
 	conn->websocket = NULL;
 }

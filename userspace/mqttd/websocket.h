@@ -69,7 +69,9 @@ void websocket_set_status(struct conn *conn, enum websocket_status status);
  * struct websocket - of a connection
  * @below: what carries the frames
  * @head: of the request, until it is complete
- * @unsent: bytes that @below did not take
+ * @unsent: bytes that @below did not take, which come before all others
+ * @controls: frames to be sent behind the one that is being sent
+ * @sending: bytes of that which are not sent, of those that come from the queue
  * @frames: the library's state, NULL between frames
  * @held: bytes that were received of a header that is not complete
  * @left: bytes to come of the frame
@@ -89,6 +91,8 @@ struct websocket {
 	struct conn below;
 	struct buffer head;
 	struct buffer unsent;
+	struct buffer controls;
+	size_t sending;
 	struct wslay_frame_context *frames;
 	size_t held;
 	uint64_t left;

@@ -13,8 +13,11 @@ const topic = `mqttjs/${process.pid}`;
 const patience = setTimeout(() => { throw new Error('nothing happens'); }, 30000);
 
 const ca = process.env.MQTT_CAFILE;
+const path = process.env.MQTT_WEBSOCKET;
 const client = mqtt.connect({
-	...(ca ? { protocol: 'mqtts', ca: fs.readFileSync(ca) } : {}),
+	protocol: path ? (ca ? 'wss' : 'ws') : (ca ? 'mqtts' : 'mqtt'),
+	...(ca ? { ca: fs.readFileSync(ca) } : {}),
+	...(path ? { path } : {}),
 	host,
 	port: Number(port),
 	protocolVersion: level,

@@ -127,10 +127,12 @@ static MQTTAsync client(const char *host, const char *port)
 {
 	MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer;
 	char uri[128], id[24];
+	const char *path = getenv("MQTT_WEBSOCKET");
 	MQTTAsync m;
 
-	snprintf(uri, sizeof(uri), "%s://%s:%s", getenv("MQTT_CAFILE") ? "ssl" : "tcp", host,
-		 port);
+	snprintf(uri, sizeof(uri), "%s://%s:%s%s",
+		 getenv("MQTT_CAFILE") ? path ? "wss" : "ssl" : path ? "ws" : "tcp", host, port,
+		 path ? path : "");
 	snprintf(id, sizeof(id), "paho-c-%d", getpid());
 	create.MQTTVersion = level;
 	must(MQTTAsync_createWithOptions(&m, uri, id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &create),

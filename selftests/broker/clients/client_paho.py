@@ -19,8 +19,11 @@ class Scenario:
         self.seen = []
         self.steps = []
         name = f'paho-py-{os.getpid()}'
-        self.client = mqtt.Client(name, protocol=level, **({} if level == 5 else
-                                                           {'clean_session': True}))
+        path = os.environ.get('MQTT_WEBSOCKET')
+        self.client = mqtt.Client(name, protocol=level, transport='websockets' if path else 'tcp',
+                                  **({} if level == 5 else {'clean_session': True}))
+        if path:
+            self.client.ws_set_options(path)
         self.client.will_set(self.topic + '/will', b'x')
         self.client.on_connect = lambda *a: self.steps.append(('connected', int(
             getattr(a[3], 'value', a[3]))))

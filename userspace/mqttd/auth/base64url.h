@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 /* Bytes that @len characters stand for. */
-#define BASE64URL_BYTES(len) ((len) / 4 * 3 + ((len) % 4 ? (len) % 4 - 1 : 0))
+#define BASE64URL_BYTES(len) ((len) * 3 / 4)
 
 /**
  * base64url_decode() - bytes of a text

@@ -146,8 +146,9 @@ static EVP_PKEY *block_key(const char *name, const u8 *data, long len, const cha
 		return d2i_PublicKey(EVP_PKEY_RSA, NULL, &data, len);
 	if (!strcmp(name, PEM_STRING_X509) || !strcmp(name, PEM_STRING_X509_OLD))
 		return certificate_key(data, len);
-	*why = strstr(name, "PRIVATE KEY") ? "a private key is there: only the public one belongs there" :
-					     "something else than public keys is there";
+	*why = "something else than public keys is there";
+	if (strstr(name, "PRIVATE KEY"))
+		*why = "a private key is there: only the public one belongs there";
 	return NULL;
 }
 

@@ -18,7 +18,6 @@
 #include "auth/jwks_fetch.h"
 
 #define POLL_MS		1000
-#define CONNECT_S	10L
 
 /**
  * struct jwks_fetcher - see there
@@ -125,7 +124,6 @@ static int set_up(CURL *easy, const struct jwks_server *server, const char *url,
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_TIMEOUT, (long)server->timeout);
-	SET(CURLOPT_CONNECTTIMEOUT, server->timeout < CONNECT_S ? (long)server->timeout : CONNECT_S);
 	SET(CURLOPT_MAXFILESIZE, (long)JWKS_BYTES_MAX);
 	SET(CURLOPT_FORBID_REUSE, 1L);
 	SET(CURLOPT_USERAGENT, "mqttd");

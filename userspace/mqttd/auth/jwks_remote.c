@@ -117,7 +117,8 @@ static int parse(const struct jwks_reply *reply, struct jwks **keys, char why[JW
 
 	*keys = jwks_new();
 	if (*keys)
-		err = jwks_add_json(*keys, reply->text ? reply->text : "", reply->len, false, &text);
+		err = jwks_add_json(*keys, reply->text ? reply->text : "", reply->len, false,
+				    &text);
 	if (!err)
 		return 0;
 	snprintf(why, JWKS_WHY_MAX, "%s", text);
@@ -209,6 +210,8 @@ static void *run(void *arg)
 {
 	struct jwks_remote *remote = arg;
 
+	/* By itself: another thread's name is in a file, which nobody here may write to. */
+	pthread_setname_np(pthread_self(), "mqttd/jwks");
 	pthread_mutex_lock(&remote->lock);
 	while (!remote->stop) {
 		if (now_ms() >= remote->due)
@@ -232,7 +235,6 @@ static int thread_create(struct jwks_remote *remote)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		return -err;
-	pthread_setname_np(remote->thread, "mqttd/jwks");
 	remote->running = true;
 	return 0;
 }

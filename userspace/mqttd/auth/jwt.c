@@ -105,7 +105,7 @@ int jwt_parse(struct jwt *jwt, const u8 *text, size_t len, const char **why)
 	jwt->claims_len = second - first - 1;
 	jwt->header = load_part(jwt->text, first - jwt->text, JSON_REJECT_DUPLICATES);
 	if (!jwt->header)
-		return no(why, "the token's header is not base64url of JSON that says nothing twice");
+		return no(why, "the token's header is no JSON, or says something twice");
 	jwt->signature_len = jwt->text + len - second - 1;
 	if (!jwt->signature_len)
 		return no(why, "the token is not signed");
@@ -160,6 +160,6 @@ json_t *jwt_claims(const struct jwt *jwt, const char **why)
 	json_t *claims = load_part(jwt->claims, jwt->claims_len, JSON_REJECT_DUPLICATES);
 
 	if (!claims)
-		*why = "the token's claims are not base64url of JSON that says nothing twice";
+		*why = "the token's claims are no JSON, or say something twice";
 	return claims;
 }

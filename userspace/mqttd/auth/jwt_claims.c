@@ -155,8 +155,10 @@ static bool check_audience(const json_t *claims, const struct jwt_config *conf, 
 	if (!conf->audience)
 		return no(why, "the token says whom it is for, and there is no jwt_audience");
 	for (i = 0; i < n; i++) {
-		const json_t *one = json_is_array(audience) ? json_array_get(audience, i) : audience;
+		const json_t *one = audience;
 
+		if (json_is_array(audience))
+			one = json_array_get(audience, i);
 		if (!json_is_string(one))
 			return no(why, "the token's \"aud\" is no text");
 		found |= list_has(conf->audience, json_string_value(one));
@@ -177,7 +179,7 @@ bool jwt_claims_check(const json_t *claims, const struct jwt_config *conf, int64
 static int keep(char **copy, const char *text, size_t len, const char **why)
 {
 	if (!len || len > AUTH_TEXT_MAX || !mqtt_utf8_valid((const u8 *)text, len))
-		return refuse(why, "a name in the token is empty, longer than 1024 bytes, or not UTF-8 as MQTT has it");
+		return refuse(why, "a name in the token is empty or too long");
 	*copy = strndup(text, len);
 	return *copy ? 0 : no_memory(why);
 }
