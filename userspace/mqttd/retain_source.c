@@ -76,7 +76,8 @@ static int load(struct retain_source *source, struct broker *broker, const struc
 	source->roles = calloc(broker->n_endpoints, sizeof(struct client_roles *));
 	source->client_id = strdup(msg->client_id);
 	source->username = msg->username ? strdup(msg->username) : NULL;
-	if (!source->rules || !source->roles || !source->client_id || (msg->username && !source->username))
+	if (!source->rules || !source->roles || !source->client_id ||
+	    (msg->username && !source->username))
 		err = -ENOMEM;
 	for (i = 0; i < broker->n_endpoints && !err; i++)
 		err = compile(source, broker->endpoints[i].conf);
