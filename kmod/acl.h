@@ -108,9 +108,11 @@ struct mqtt_acl_chain {
  * @used: there is something in it; the caller clears it before the first question
  * @set: it was asked; never looked into
  * @says: its answer, enum mqtt_acl_action
+ * @steps: what the answers have taken, see mqtt_acl_rules_ask(); the caller clears it
  */
 struct mqtt_acl_memo {
 	bool used;
+	u32 steps;
 	u8 says[MQTT_ACL_MEMO];
 	const struct mqtt_acl *set[MQTT_ACL_MEMO];
 };
@@ -155,7 +157,7 @@ int mqtt_acl_stage(struct mqtt_router *router, const struct mqtt_acl_sender *sen
 		   const struct mqtt_acl_input *rules, u32 nr, struct netlink_ext_ack *extack);
 struct mqtt_acl_version *mqtt_acl_stage_end(struct mqtt_router *router,
 					    const struct mqtt_acl_sender *sender, u32 id,
-					    u8 fallback, const u32 *total,
+					    u8 fallback, u32 total,
 					    struct netlink_ext_ack *extack);
 void mqtt_acl_stage_drop(struct mqtt_router *router, const struct mqtt_acl_sender *sender);
 void mqtt_acl_stage_drop_all(struct mqtt_acls *acls);

@@ -10,17 +10,18 @@
 #include "trace.h"
 
 /* What a set says; RCU read lock. */
-static u8 mqtt_acl_ask(const struct mqtt_acl *acl, u8 access, const u8 *topic, u32 len)
+static u8 mqtt_acl_ask(const struct mqtt_acl *acl, u8 access, const u8 *topic, u32 len, u32 *steps)
 {
-	return mqtt_acl_rules_ask(&rcu_dereference(acl->version)->rules, access, topic, len);
+	return mqtt_acl_rules_ask(&rcu_dereference(acl->version)->rules, access, topic, len, steps);
 }
 
 static bool mqtt_acl_ask_chain(const struct mqtt_acl_chain *chain, const u8 *topic, u32 len)
 {
 	u8 i, says = MQTT_ACL_ACTION_PASS;
+	u32 steps = 0;
 
 	for (i = 0; i < chain->nr && says == MQTT_ACL_ACTION_PASS; i++)
-		says = mqtt_acl_ask(chain->sets[i], MQTT_ACL_ACCESS_PUBLISH, topic, len);
+		says = mqtt_acl_ask(chain->sets[i], MQTT_ACL_ACCESS_PUBLISH, topic, len, &steps);
 	return says == MQTT_ACL_ACTION_ALLOW;
 }
 
@@ -84,7 +85,8 @@ static u8 mqtt_acl_recall(struct mqtt_acl_memo *memo, const struct mqtt_acl *acl
 
 	if (memo->set[i] != acl) {
 		memo->set[i] = acl;
-		memo->says[i] = mqtt_acl_ask(acl, MQTT_ACL_ACCESS_RECEIVE, topic, len);
+		memo->says[i] = mqtt_acl_ask(acl, MQTT_ACL_ACCESS_RECEIVE, topic, len,
+					     &memo->steps);
 	}
 	return memo->says[i];
 }

@@ -118,22 +118,29 @@ static void found(void *ctx, const struct hlist_head *subs)
  * @access: one bit of MQTT_ACL_ACCESS_*
  * @topic: valid topic name
  * @len: bytes at @topic
+ * @steps: the work that it takes is added here: rules compared, or nodes visited
  *
  * A topic whose answer would take more than MQTT_ACL_BUDGET steps is denied.
  *
  * Context: any, RCU read lock held. Neither allocates nor sleeps.
  * Return: enum mqtt_acl_action.
  */
-u8 mqtt_acl_rules_ask(const struct mqtt_acl_rules *rules, u8 access, const u8 *topic, size_t len)
+u8 mqtt_acl_rules_ask(const struct mqtt_acl_rules *rules, u8 access, const u8 *topic, size_t len,
+		      u32 *steps)
 {
 	struct asker asker = { .access = access };
+	unsigned int budget = MQTT_ACL_BUDGET;
 	const struct mqtt_acl_rule *rule;
+	int err;
 
 	if (rules->indexed) {
-		if (mqtt_trie_match(&rules->trie, topic, len, MQTT_ACL_BUDGET, found, &asker))
+		err = mqtt_trie_match_within(&rules->trie, topic, len, &budget, found, &asker);
+		*steps += MQTT_ACL_BUDGET - budget;
+		if (err)
 			return MQTT_ACL_ACTION_DENY;
 		return asker.first ? asker.first->action : rules->fallback;
 	}
+	*steps += rules->nr;
 	for (rule = rules->first; rule; rule = rule->next)
 		if (rule->access & access &&
 		    mqtt_topic_matches(rule->filter, rule->len, topic, len))

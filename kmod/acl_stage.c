@@ -7,8 +7,9 @@
  * to begin anew. No peer can see any of this.
  *
  * A part may be dropped that its sender does not know of: a socket may have the port id
- * of one that has just been closed, and of which only that is told. So who sends a
- * set in several requests has to say with the last one how many rules it has.
+ * of one that has just been closed, and of which only that is told. So each request
+ * says how many rules the set has in all, the only one of a set too: what comes alone may
+ * be the last of several.
  */
 #include <linux/list.h>
 #include <linux/netlink.h>
@@ -22,7 +23,6 @@ struct mqtt_acl_stage {
 	struct list_head list;
 	struct mqtt_acl_sender sender;
 	u32 id;
-	bool parts;		/* it has come in more than one request */
 	struct mqtt_acl_version *version;
 };
 
@@ -93,10 +93,8 @@ static struct mqtt_acl_stage *mqtt_acl_stage_get(struct mqtt_acls *acls,
 {
 	struct mqtt_acl_stage *stage = mqtt_acl_stage_of(acls, sender);
 
-	if (stage && stage->id == id) {
-		stage->parts = true;
+	if (stage && stage->id == id)
 		return stage;
-	}
 	if (stage)
 		mqtt_acl_stage_free(acls, stage);
 	if (mqtt_acl_stage_busy(acls, sender, id)) {
@@ -165,7 +163,7 @@ int mqtt_acl_stage(struct mqtt_router *router, const struct mqtt_acl_sender *sen
  * @sender: from this socket, by mqtt_acl_stage() just before
  * @id: the set's
  * @fallback: enum mqtt_acl_action
- * @total: how many rules there have to be, or NULL if all have come in one request
+ * @total: how many rules there have to be
  * @extack: is told what is wrong
  *
  * Context: may sleep.
@@ -175,13 +173,12 @@ int mqtt_acl_stage(struct mqtt_router *router, const struct mqtt_acl_sender *sen
  */
 struct mqtt_acl_version *mqtt_acl_stage_end(struct mqtt_router *router,
 					    const struct mqtt_acl_sender *sender, u32 id,
-					    u8 fallback, const u32 *total,
+					    u8 fallback, u32 total,
 					    struct netlink_ext_ack *extack)
 {
 	struct mqtt_acl_version *version = NULL;
 	struct mqtt_acls *acls = &router->acls;
 	struct mqtt_acl_stage *stage;
-	bool parts = false;
 	int err = -EINVAL;
 
 	mutex_lock(&acls->stage_lock);
@@ -189,17 +186,12 @@ struct mqtt_acl_version *mqtt_acl_stage_end(struct mqtt_router *router,
 	/* Another thread may use the socket, too, or the router has ended. */
 	if (stage && stage->id == id) {
 		version = stage->version;
-		parts = stage->parts;
 		stage->version = NULL;
 		mqtt_acl_stage_free(acls, stage);
 	}
 	mutex_unlock(&acls->stage_lock);
 
-	if (parts && !total) {
-		NL_SET_ERR_MSG(extack, "rules is needed: how many there have to be in all");
-		goto err_version;
-	}
-	if (!version || (total && *total != version->rules.nr)) {
+	if (!version || total != version->rules.nr) {
 		NL_SET_ERR_MSG(extack, "not as many rules as there have to be; begin anew");
 		goto err_version;
 	}

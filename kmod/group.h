@@ -56,6 +56,8 @@ void mqtt_group_leave(struct mqtt_peer_sub *sub);
 
 /* Members of all groups that a message may ask beyond the first few for each of its parts. */
 #define MQTT_GROUP_PROBES_MORE	4096
+/* Steps that their sets of rules may take; then one member is asked for each part. */
+#define MQTT_GROUP_STEPS	65536
 
 /* group_deliver.c */
 void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group);

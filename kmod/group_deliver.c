@@ -8,7 +8,9 @@
  * to go on with it would give the same member each message if two groups take turns.
  *
  * Whether a member can take a message is asked of a few, and then, if none of them can,
- * of many more: see MQTT_GROUP_PROBES_MORE.
+ * of many more: see MQTT_GROUP_PROBES_MORE. Where all of these were full, no more than the
+ * few are asked again before the clock's next tick. To find out whether a member may get
+ * the message can be more work than that: see MQTT_GROUP_STEPS.
  *
  * The packets of a train are dealt out like cards: what a publisher sends in one
  * go may be work for hours. Each member gets its share of them as one message.
@@ -28,11 +30,20 @@
 #define MQTT_GROUP_PROBES	16
 #define MQTT_GROUP_TURNS	128
 
+/**
+ * struct mqtt_group_turn - whose turn it is on a CPU
+ * @group: number of the group
+ * @next: the member that is asked first
+ * @full: when nobody who was asked had room, in jiffies
+ */
+struct mqtt_group_turn {
+	u32 group;
+	u32 next;
+	unsigned long full;
+};
+
 struct mqtt_group_turns {
-	struct {
-		u32 group;
-		u32 next;
-	} turn[MQTT_GROUP_TURNS];
+	struct mqtt_group_turn turn[MQTT_GROUP_TURNS];
 };
 
 static DEFINE_PER_CPU(struct mqtt_group_turns, mqtt_group_turns);
@@ -52,7 +63,7 @@ static bool mqtt_group_has_room(const struct mqtt_peer *peer, const struct mqtt_
 	       (!most || mqtt_queue_hint(tx->queue.packets) + msg->packets <= most);
 }
 
-/* How good a choice a member is. */
+/* How good a choice a member is */
 enum mqtt_group_rank {
 	MQTT_GROUP_NEVER,	/* it is on its way out, or may not get it */
 	MQTT_GROUP_IF_NEEDED,	/* its queue does as its policy says */
@@ -77,50 +88,70 @@ static enum mqtt_group_rank mqtt_group_rank(struct mqtt_route *route, struct mqt
 	return rank;
 }
 
-static u32 *mqtt_group_turn(const struct mqtt_group *group)
+static struct mqtt_group_turn *mqtt_group_turn(const struct mqtt_group *group)
 {
 	struct mqtt_group_turns *turns = this_cpu_ptr(&mqtt_group_turns);
-	unsigned int i = group->number % MQTT_GROUP_TURNS;
+	struct mqtt_group_turn *turn = &turns->turn[group->number % MQTT_GROUP_TURNS];
 
-	if (unlikely(turns->turn[i].group != group->number)) {
-		turns->turn[i].group = group->number;
-		turns->turn[i].next = get_random_u32();
+	if (unlikely(turn->group != group->number)) {
+		turn->group = group->number;
+		turn->next = get_random_u32();
+		turn->full = jiffies - 1;
 	}
-	return &turns->turn[i].next;
+	return turn;
 }
 
-/*
- * NULL if there is nobody. @all_full: of those that were asked for another part nobody has
- * had room, so that more than the first few would be asked in vain.
- */
+/* May another member be asked? @full: there is no use in asking more than a few. */
+static bool mqtt_group_goes_on(struct mqtt_route *route, u32 asked, bool full)
+{
+	if (asked && !route->group_steps)
+		return false;
+	if (asked < MQTT_GROUP_PROBES)
+		return true;
+	if (full || !route->group_more)
+		return false;
+	route->group_more--;
+	return true;
+}
+
+/* Counts what it takes to find out how good a choice a member is. */
+static enum mqtt_group_rank mqtt_group_ask(struct mqtt_route *route, struct mqtt_peer *peer)
+{
+	u32 before = route->acl.steps;
+	enum mqtt_group_rank rank = mqtt_group_rank(route, peer);
+
+	route->group_steps -= min(route->group_steps, route->acl.steps - before);
+	route->cost++;
+	return rank;
+}
+
+/* NULL if there is nobody. */
 static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 					     const struct mqtt_group *group,
-					     struct mqtt_group_members *members, u32 n,
-					     bool *all_full)
+					     struct mqtt_group_members *members, u32 n)
 {
-	u32 more = *all_full ? 0 : route->group_more;
-	u32 i, most = min(n, MQTT_GROUP_PROBES + more);
 	enum mqtt_group_rank best_rank = MQTT_GROUP_NEVER, rank;
+	struct mqtt_group_turn *turn = mqtt_group_turn(group);
 	struct mqtt_peer_sub *best = NULL, *sub;
-	u32 *next = mqtt_group_turn(group);
-	u32 turn = *next;
+	bool full = turn->full == jiffies;
+	u32 i, next = turn->next;
 
-	for (i = 0; i < most && best_rank < MQTT_GROUP_GOOD; i++) {
-		sub = READ_ONCE(members->at[turn++ % n]);
-		rank = mqtt_group_rank(route, sub->peer);
-		route->cost++;
+	for (i = 0; i < n && best_rank < MQTT_GROUP_GOOD; i++) {
+		if (!mqtt_group_goes_on(route, i, full && best))
+			break;
+		sub = READ_ONCE(members->at[next++ % n]);
+		rank = mqtt_group_ask(route, sub->peer);
 		if (rank <= best_rank)
 			continue;
 		best_rank = rank;
 		best = sub;
-		*next = turn;
+		turn->next = next;
 	}
-	if (i > MQTT_GROUP_PROBES)
-		route->group_more -= i - MQTT_GROUP_PROBES;
-	*all_full = best_rank < MQTT_GROUP_GOOD;
+	if (best_rank < MQTT_GROUP_GOOD)
+		turn->full = jiffies;
 	/* Or the next message would ask the same ones. */
 	if (unlikely(!best))
-		*next = turn;
+		turn->next = next;
 	return best;
 }
 
@@ -142,7 +173,6 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 	u32 packets = route->in->msg->packets, part, parts;
 	struct mqtt_group_members *members;
 	struct mqtt_peer_sub *sub;
-	bool all_full = false;
 	u32 n;
 
 	/* pairs with smp_store_release() in mqtt_group_join() */
@@ -156,7 +186,7 @@ void mqtt_group_deliver(struct mqtt_route *route, struct mqtt_group *group)
 	for (part = 0; part < parts; part++) {
 		u32 share = (packets - part + parts - 1) / parts;
 
-		sub = mqtt_group_pick(route, group, members, n, &all_full);
+		sub = mqtt_group_pick(route, group, members, n);
 		if (!sub)
 			mqtt_group_nobody(route, share);
 		else if (mqtt_copy_give_part(route, sub->peer, READ_ONCE(sub->how), part, parts))

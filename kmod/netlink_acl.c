@@ -64,6 +64,21 @@ static int mqtt_nl_acl_parse(struct nlattr **tb, struct nlattr **attrs,
 
 /* --- acl-set ------------------------------------------------------------------ */
 
+/* Likewise; how many rules the set has in all is there, too. */
+static int mqtt_nl_acl_set_parse(struct nlattr **tb, struct genl_info *info)
+{
+	int err = mqtt_nl_acl_parse(tb, info->attrs, mqtt_nl_acl_set_nest, info->extack);
+
+	if (err)
+		return err;
+	if (!tb[MQTT_A_ACL_RULES]) {
+		NL_SET_ERR_ATTR_MISS(info->extack, info->attrs[MQTT_A_ACL], MQTT_A_ACL_RULES);
+		NL_SET_ERR_MSG(info->extack, "rules is missing: how many the set has in all");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static bool mqtt_nl_acl_filter_check(const struct nlattr *nest, const struct nlattr *filter,
 				     struct netlink_ext_ack *extack)
 {
@@ -145,13 +160,12 @@ static int mqtt_nl_acl_finish(struct mqtt_router *router, const struct mqtt_acl_
 {
 	u8 fallback = tb[MQTT_A_ACL_FALLBACK] ? nla_get_u8(tb[MQTT_A_ACL_FALLBACK]) :
 						MQTT_ACL_ACTION_PASS;
-	u32 total = tb[MQTT_A_ACL_RULES] ? nla_get_u32(tb[MQTT_A_ACL_RULES]) : 0;
+	u32 total = nla_get_u32(tb[MQTT_A_ACL_RULES]);
 	u32 id = nla_get_u32(tb[MQTT_A_ACL_ID]);
 	struct mqtt_acl_version *version;
 	int err;
 
-	version = mqtt_acl_stage_end(router, sender, id, fallback,
-				     tb[MQTT_A_ACL_RULES] ? &total : NULL, extack);
+	version = mqtt_acl_stage_end(router, sender, id, fallback, total, extack);
 	if (IS_ERR(version))
 		return PTR_ERR(version);
 	err = mqtt_acl_install(router, id, version, extack);
@@ -167,7 +181,7 @@ static int mqtt_nl_acl_take(struct mqtt_router *router, const struct mqtt_acl_se
 	struct nlattr *tb[MQTT_A_ACL_MAX + 1];
 	int n, err;
 
-	err = mqtt_nl_acl_parse(tb, info->attrs, mqtt_nl_acl_set_nest, info->extack);
+	err = mqtt_nl_acl_set_parse(tb, info);
 	if (err)
 		return err;
 	n = mqtt_nl_acl_rules(info, NULL);

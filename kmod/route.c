@@ -213,7 +213,9 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	route.receivers = 0;
 	route.cost = 0;
 	route.group_more = MQTT_GROUP_PROBES_MORE;
+	route.group_steps = MQTT_GROUP_STEPS;
 	route.acl.used = false;
+	route.acl.steps = 0;
 	route.copies.n = 0;
 	route.copies.nr_kept = 0;
 	route.copies.next = 0;
@@ -246,5 +248,5 @@ unsigned int mqtt_route(struct mqtt_router *router, const struct mqtt_publicatio
 	mqtt_stats_add(router->stats,
 		       route.receivers ? MQTT_A_STATS_MATCHED : MQTT_A_STATS_UNMATCHED,
 		       in->msg->packets);
-	return route.receivers + route.cost;
+	return route.receivers + route.cost + route.acl.steps / MQTT_ROUTE_STEPS;
 }

@@ -13,6 +13,8 @@
 #define MQTT_ROUTE_LISTS	16
 /* To write a message anew, in receivers. */
 #define MQTT_ROUTE_WRITE_COST	16
+/* Steps of sets of rules that are as much work as a receiver. */
+#define MQTT_ROUTE_STEPS	4
 
 /**
  * struct mqtt_route - a message and what has become of it
@@ -30,6 +32,7 @@
  * @receivers: how many it was for; a group counts for each member that has a share
  * @cost: work beside them, each as much as for one
  * @group_more: members that groups may ask still, beyond the first few
+ * @group_steps: of sets of rules, that members of groups may take still
  * @acl: what the receivers' sets of rules have said
  * @copies: receivers whose copy is not as others'
  * @nr_lists: length of @lists
@@ -49,6 +52,7 @@ struct mqtt_route {
 	unsigned int receivers;
 	unsigned int cost;
 	u32 group_more;
+	u32 group_steps;
 	struct mqtt_acl_memo acl;
 	struct mqtt_copies copies;
 	unsigned int nr_lists;

@@ -97,12 +97,12 @@ static void report(const struct mqtt_trie_node *node,
 }
 
 /**
- * mqtt_trie_match() - find the subscriptions to a topic
+ * mqtt_trie_match_within() - find the subscriptions to a topic
  * @trie: topic table
  * @topic: valid topic name (mqtt_topic_name_valid())
  * @len: bytes at @topic
  * @budget: how many nodes may be visited, the root included. A level counts as
- *	    one more for each full 256 bytes
+ *	    one more for each full 256 bytes. Result: what is left of it
  * @found: called once for each filter that matches and has subscriptions, to
  *	   walk @subs with hlist_for_each_entry_rcu(sub, subs, link). It must
  *	   not sleep
@@ -118,18 +118,19 @@ static void report(const struct mqtt_trie_node *node,
  * Return: 0, or -E2BIG when @budget ended the search early: @found was called
  * for what had been found till then.
  */
-int mqtt_trie_match(const struct mqtt_trie *trie, const u8 *topic, size_t len,
-		    unsigned int budget,
-		    void (*found)(void *ctx, const struct hlist_head *subs), void *ctx)
+int mqtt_trie_match_within(const struct mqtt_trie *trie, const u8 *topic, size_t len,
+			   unsigned int *budget,
+			   void (*found)(void *ctx, const struct hlist_head *subs), void *ctx)
 {
 	const struct mqtt_trie_node *node = trie->root, *child, *plus;
-	unsigned int depth = 0, fork = NO_FORK, below, visits;
+	unsigned int depth = 0, fork = NO_FORK, left = *budget, below, visits;
 	struct level *level;
 	struct walk walk;
 
 	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "topic match without rcu_read_lock()");
 	walk_split(&walk, topic, len);
-	if (!budget--)
+	*budget = 0;
+	if (!left--)
 		return -E2BIG;
 	below = READ_ONCE(node->below);
 	if (topic[0] == '$')
@@ -145,9 +146,9 @@ int mqtt_trie_match(const struct mqtt_trie *trie, const u8 *topic, size_t len,
 			level = walk_level(&walk, depth);
 			visits = level->len / BYTES_PER_VISIT;
 			if (unlikely(visits)) {
-				if (budget < visits)
+				if (left < visits)
 					return -E2BIG;
-				budget -= visits;
+				left -= visits;
 			}
 			if (below & BELOW_NEAR)
 				child = near_child(node, level);
@@ -164,15 +165,17 @@ int mqtt_trie_match(const struct mqtt_trie *trie, const u8 *topic, size_t len,
 
 		/* back to where a "+" was left for later */
 		while (!child) {
-			if (fork == NO_FORK)
+			if (fork == NO_FORK) {
+				*budget = left;
 				return 0;
+			}
 			if (node->kind != NODE_PLUS)
 				child = wild_child(node->parent, NODE_PLUS);
 			node = node->parent;
 			if (--depth == fork)
 				fork = NO_FORK;
 		}
-		if (!budget--)
+		if (!left--)
 			return -E2BIG;
 		node = child;
 		depth++;

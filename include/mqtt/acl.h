@@ -61,6 +61,7 @@ int mqtt_acl_rules_add(struct mqtt_acl_rules *rules, const u8 *filter, size_t le
 		       u8 access);
 int mqtt_acl_rules_finish(struct mqtt_acl_rules *rules);
 void mqtt_acl_rules_clear(struct mqtt_acl_rules *rules);
-u8 mqtt_acl_rules_ask(const struct mqtt_acl_rules *rules, u8 access, const u8 *topic, size_t len);
+u8 mqtt_acl_rules_ask(const struct mqtt_acl_rules *rules, u8 access, const u8 *topic, size_t len,
+		      u32 *steps);
 
 #endif /* _MQTT_ACL_RULES_H */

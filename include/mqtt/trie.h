@@ -77,8 +77,17 @@ unsigned int mqtt_trie_node_subs(const struct mqtt_trie_node *node);
 int mqtt_trie_add(struct mqtt_trie *trie, const u8 *filter, size_t len, struct mqtt_sub *sub);
 void mqtt_trie_del(struct mqtt_trie *trie, struct mqtt_sub *sub);
 size_t mqtt_trie_filter(const struct mqtt_sub *sub, u8 *buf, size_t size);
-int mqtt_trie_match(const struct mqtt_trie *trie, const u8 *topic, size_t len,
-		    unsigned int budget,
-		    void (*found)(void *ctx, const struct hlist_head *subs), void *ctx);
+int mqtt_trie_match_within(const struct mqtt_trie *trie, const u8 *topic, size_t len,
+			   unsigned int *budget,
+			   void (*found)(void *ctx, const struct hlist_head *subs), void *ctx);
+
+/* The same for who does not want to know what it has taken. */
+static inline int mqtt_trie_match(const struct mqtt_trie *trie, const u8 *topic, size_t len,
+				  unsigned int budget,
+				  void (*found)(void *ctx, const struct hlist_head *subs),
+				  void *ctx)
+{
+	return mqtt_trie_match_within(trie, topic, len, &budget, found, ctx);
+}
 
 #endif /* _MQTT_TRIE_H */

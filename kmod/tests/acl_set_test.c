@@ -95,7 +95,7 @@ static int stage_end(struct kunit *test, const struct mqtt_acl_sender *from, u32
 	struct mqtt_acl_version *version;
 	int nr;
 
-	version = mqtt_acl_stage_end(test->priv, from, id, MQTT_ACL_ACTION_PASS, &total, &extack);
+	version = mqtt_acl_stage_end(test->priv, from, id, MQTT_ACL_ACTION_PASS, total, &extack);
 	if (IS_ERR(version))
 		return PTR_ERR(version);
 	nr = version->rules.nr;

@@ -39,10 +39,11 @@ static int add(struct mqtt_acl_rules *rules, const char *filter, u8 action, u8 a
 
 static u8 ask(const struct mqtt_acl_rules *rules, u8 access, const char *topic)
 {
+	u32 steps = 0;
 	u8 says;
 
 	rcu_read_lock();
-	says = mqtt_acl_rules_ask(rules, access, topic, strlen(topic));
+	says = mqtt_acl_rules_ask(rules, access, topic, strlen(topic), &steps);
 	rcu_read_unlock();
 	return says;
 }
@@ -157,12 +158,13 @@ struct replaced {
 static int reader(void *arg)
 {
 	struct replaced *replaced = arg;
+	u32 steps = 0;
 	u8 a, b;
 
 	while (!kthread_should_stop()) {
 		rcu_read_lock();
-		a = mqtt_acl_rules_ask(rcu_dereference(replaced->rules), PUB, "a/1", 3);
-		b = mqtt_acl_rules_ask(rcu_dereference(replaced->rules), PUB, "none", 4);
+		a = mqtt_acl_rules_ask(rcu_dereference(replaced->rules), PUB, "a/1", 3, &steps);
+		b = mqtt_acl_rules_ask(rcu_dereference(replaced->rules), PUB, "none", 4, &steps);
 		rcu_read_unlock();
 		/* every set allows these two, by a rule or by its fallback */
 		WRITE_ONCE(replaced->wrong, replaced->wrong + (a != ALLOW) + (b != ALLOW));

@@ -23,15 +23,14 @@ what it is for. Names without ``t_`` or ``own_`` are no tests of their own: thro
 ``Packet`` and ``Client`` goes everything that the broker sends in any test.
 
 Of {total} statements {broker} are about what can be seen of a broker that has no
-WebSockets and no exchange of AUTH packets; {tested} of these have tests. What holds
-for MQTT 3.1 and 3.1.1 too is tried with each version.
+exchange of AUTH packets; {tested} of these have tests. What holds for MQTT 3.1 and 3.1.1
+too is tried with each version.
 '''
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.realpath(__file__)),
                         '../../Documentation/conformance.rst')
 
-WHY = {'c': 'of clients', 'a': 'there is no exchange of AUTH packets',
-       'w': 'there are no WebSockets'}
+WHY = {'c': 'of clients', 'a': 'there is no exchange of AUTH packets'}
 
 
 def cited(doc):

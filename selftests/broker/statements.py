@@ -6,7 +6,6 @@ The number, who has to follow it, and what it says. Who:
   b  the broker
   c  clients, and nothing of it can be seen in the broker
   a  a broker with an exchange of AUTH packets, which ours does not have
-  w  whoever speaks MQTT over WebSockets
 """
 
 SECTIONS = {
@@ -289,10 +288,10 @@ TEXT = '''
 4.12.1-2 a the connection ends when it fails
 4.13.1-1 b malformed packets and protocol errors end the connection
 4.13.2-1 b so does each reason code of 0x80 or more in CONNACK and DISCONNECT
-6.0.0-1 w packets come in binary frames
-6.0.0-2 w frames and packets need not have the same borders
-6.0.0-3 w a client offers the subprotocol mqtt
-6.0.0-4 w the server selects mqtt
+6.0.0-1 b packets come in binary frames, and text ends the connection
+6.0.0-2 b frames and packets need not have the same borders
+6.0.0-3 b a client offers the subprotocol mqtt
+6.0.0-4 b the server selects mqtt
 '''
 
 # Number: (who, what), in the order of the standard

@@ -135,6 +135,8 @@ def own_events_certificates(broker):
         b = s.broker
         event, = wait_for(b, event='certificate', why="a listener's certificate expires")
         check((event['listener'], event['subject']), (s.ports[0], '/CN=server'), 'event')
+        s.said(f'the certificate of listener {s.ports[0]} 127.0.0.1 expires in ')
+        check(f'listener {s.ports[1]} 127.0.0.1 expires' in b.text(), False, 'the other one')
         with s.client(name='long') as client, s.client(name='short') as short:
             client.connected('long')
             short.connected('short')
@@ -145,9 +147,6 @@ def own_events_certificates(broker):
         wait_for(b, event='tls-failed', why='peer did not return a certificate')
         s.reload()
         wait_for(b, 2, event='certificate', listener=s.ports[0], subject='/CN=server')
-        # What is said at the start may be lost behind the line that the tests wait for
-        s.said(f'the certificate of listener {s.ports[0]} 127.0.0.1 expires in ')
-        check(f'listener {s.ports[1]} 127.0.0.1 expires' in b.text(), False, 'the other one')
         check([e['client'] for e in events(b) if 'client' in e and e['event'] == 'certificate'],
               ['short'], 'clients')
 

@@ -11,6 +11,7 @@ from broker import daemon_only, program
 from connection import LEVELS, Client
 from test_9_3_access import reload, until
 from test_9_4_permissions import SOCKET, session_of, settled
+from tokens import Key
 from wire import PUBLISH, SUBACK, Failure, check, connect, publish, subscribe
 
 CONTROL = os.path.join(os.path.dirname(program()), 'mqttctl')
@@ -294,6 +295,32 @@ def own_roles_file(broker):
         reload(b, 'acl', '')
         until('the file', lambda: 'The configuration is in force.' in b.text())
         says(file_no=True, role_a=True, own_c=False)
+
+
+def own_roles_tokens(broker):
+    """Roles and claims of a token count beside what the user name has, as long as it is connected."""
+    key = Key('EdDSA')
+    settings = (f'{ROLES}auth_methods jwt\njwt_key_file DIR/keys\n'
+                'jwt_roles_claim roles\njwt_claims site\n')
+    with broker(settings, {'keys': key.pem()}) as b:
+        ctl(b, 'role add t', 'grant add t allow publish %{site}/+', 'role add u',
+            'grant add u allow publish u/%u', 'user add ann role u')
+
+        def client_of(client_id, **claims):
+            return Client(b.address, 5).connected(client_id, user='ann', password=key.token(**claims))
+
+        with client_of('c', roles=['t', 'unknown'], site='berlin') as client, \
+                client_of('d', site='berlin') as without, \
+                client_of('e', roles=['t'], site='a/b') as odd:
+            settled(b, 'c', 'd', 'e')
+            for topic, wanted in (('berlin/x', (0, 0x87, 0x87)), ('a/b/x', (0x87,) * 3),
+                                  ('u/ann', (0, 0, 0)), ('oslo/x', (0x87,) * 3)):
+                check(tuple(code(c, topic) for c in (client, without, odd)), wanted, topic)
+            done = explain(b, 'c', 'publish', 'berlin/x')
+            check([(r['filter'], r['result'], r.get('made-out')) for r in done['rules']],
+                  [('%{site}/+', 'decides', 'berlin/+')], 'why')
+            ctl(b, 'grant add t deny publish %{site}/x')
+            check((code(client, 'berlin/x'), code(client, 'berlin/y')), (0x87, 0), 'changed')
 
 
 def own_roles_parts(broker):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Tokens instead of passwords: jwt_*."""
+import itertools
 import json
 import ssl
 import subprocess
@@ -17,17 +18,19 @@ from wire import check
 
 IN = 'allow_anonymous false\n'
 ACL = 'pattern readwrite of/%u/#\n'
+numbers = itertools.count()
 
 
 def bad(level):
     return 0x86 if level == 5 else 4
 
 
-def let_in(address, password, user=None, client_id='id', level=5):
-    """The code of CONNACK."""
+def let_in(address, password, user=None, client_id=None, level=5):
+    """The code of CONNACK; for a new session, so that it does not matter whose the last one was."""
+    client_id = client_id or f'id{next(numbers)}'
     with Client(address, level) as client:
         try:
-            client.connected(client_id, user=user, password=password).ping().leave()
+            client.connected(client_id, user=user, password=password).ping()
         except Exception:
             if client.connack is None:
                 raise

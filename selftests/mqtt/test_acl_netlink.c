@@ -42,14 +42,22 @@ static void refused(const char *what, int error, const char *text, unsigned int 
 		     a.offset, error, text, at);
 }
 
-static void put_set(struct bytes *b, unsigned int id, bool more)
+/* Of @total rules in all, -1: nothing is said of that */
+static void put_set_of(struct bytes *b, unsigned int id, bool more, int total)
 {
 	size_t nest = rawnl_nest(b, MQTT_A_ACL);
 
 	rawnl_put_u32(b, MQTT_A_ACL_ID, id);
 	if (more)
 		rawnl_put(b, MQTT_A_ACL_MORE, NULL, 0);
+	if (total >= 0)
+		rawnl_put_u32(b, MQTT_A_ACL_RULES, total);
 	rawnl_nest_end(b, nest);
+}
+
+static void put_set(struct bytes *b, unsigned int id, bool more)
+{
+	put_set_of(b, id, more, 1);
 }
 
 /* What is negative is left out. Returns where the filter is. */
@@ -135,11 +143,21 @@ static size_t access_4(struct bytes *b)
 
 static size_t wrong_total(struct bytes *b)
 {
-	size_t nest = rawnl_nest(b, MQTT_A_ACL);
+	put_set_of(b, 1, false, 2);
+	put_rule(b, "a", ALLOW, PUB);
+	return 0;
+}
 
-	rawnl_put_u32(b, MQTT_A_ACL_ID, 1);
-	rawnl_put_u32(b, MQTT_A_ACL_RULES, 2);
-	rawnl_nest_end(b, nest);
+static size_t no_total(struct bytes *b)
+{
+	put_set_of(b, 1, false, -1);
+	put_rule(b, "a", ALLOW, PUB);
+	return 0;
+}
+
+static size_t no_total_yet(struct bytes *b)
+{
+	put_set_of(b, 1, true, -1);
 	put_rule(b, "a", ALLOW, PUB);
 	return 0;
 }
@@ -148,7 +166,7 @@ static size_t unknown(struct bytes *b)
 {
 	size_t at = b->len + 4;
 
-	put_set(b, 77, false);
+	put_set_of(b, 77, false, -1);
 	return at;
 }
 
@@ -217,6 +235,8 @@ static void errors(void)
 	refused("no access", EINVAL, "access is missing", MQTT_CMD_ACL_SET, no_access);
 	refused("access 4", ERANGE, "", MQTT_CMD_ACL_SET, access_4);
 	refused("wrong total", EINVAL, "begin anew", MQTT_CMD_ACL_SET, wrong_total);
+	refused("no total", EINVAL, "rules is missing", MQTT_CMD_ACL_SET, no_total);
+	refused("no total yet", EINVAL, "rules is missing", MQTT_CMD_ACL_SET, no_total_yet);
 	refused("unknown set", ENOENT, "no set of rules", MQTT_CMD_ACL_DEL, unknown);
 	refused("del without set", EINVAL, "missing", MQTT_CMD_ACL_DEL, nothing);
 	refused("peer: unknown set", ENOENT, "no set of rules", MQTT_CMD_PEER_SET, peer_unknown);
@@ -329,19 +349,14 @@ static void dumps(void)
 	free(longest);
 }
 
-/* Sends one rule by @from, the last of @total, 0: of which nothing is said; returns the errno. */
+/* Sends one rule by @from, the last of @total; returns the errno. */
 static int send_last(struct rawnl *from, unsigned int id, unsigned int total)
 {
 	struct rawnl_answer a;
 	struct bytes b = { 0 };
-	size_t nest;
 
 	rawnl_begin(from, &b, MQTT_CMD_ACL_SET, 0);
-	nest = rawnl_nest(&b, MQTT_A_ACL);
-	rawnl_put_u32(&b, MQTT_A_ACL_ID, id);
-	if (total)
-		rawnl_put_u32(&b, MQTT_A_ACL_RULES, total);
-	rawnl_nest_end(&b, nest);
+	put_set_of(&b, id, false, total);
 	put_rule(&b, "last", ALLOW, PUB);
 	rawnl_call(from, &b, &a);
 	bytes_free(&b);
@@ -410,8 +425,8 @@ static void lost_part(void)
 
 	start();
 	rawnl_open(&raw);
-	CHECK_EQ(send_part(&raw, 1, true), 0);
-	CHECK_EQ(send_last(&raw, 1, 0), EINVAL);
+	/* what comes first and alone may be the last of several */
+	CHECK_EQ(send_last(&raw, 1, 2), EINVAL);
 	CHECK_EQ(rules_of(1), 0);
 	CHECK_EQ(send_part(&raw, 1, true), 0);
 	CHECK_EQ(send_last(&raw, 1, 3), EINVAL);

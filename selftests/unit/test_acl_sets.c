@@ -62,11 +62,14 @@ static u8 ask_naively(const struct random_rule *rules, unsigned int n, u8 fallba
 
 static u8 ask_set(const struct mqtt_acl_rules *rules, u8 access, const char *topic, size_t len)
 {
+	u32 steps = 3;
 	u8 says;
 
 	rcu_read_lock();
-	says = mqtt_acl_rules_ask(rules, access, (const u8 *)topic, len);
+	says = mqtt_acl_rules_ask(rules, access, (const u8 *)topic, len, &steps);
 	rcu_read_unlock();
+	assert_in_range(steps, 3 + (rules->indexed ? 1 : rules->nr),
+			3 + (rules->indexed ? MQTT_ACL_BUDGET : rules->nr));
 	return says;
 }
 

@@ -235,7 +235,7 @@ int put_acl(struct nl_msg *msg, uint32_t id, uint8_t fallback, uint32_t total, b
 		err = nla_put_flag(msg, MQTT_A_ACL_MORE);
 	if (!err && !more)
 		err = nla_put_u8(msg, MQTT_A_ACL_FALLBACK, fallback);
-	if (!err && !more)
+	if (!err)
 		err = nla_put_u32(msg, MQTT_A_ACL_RULES, total);
 	return err ? err : nla_nest_end(msg, nest);
 }

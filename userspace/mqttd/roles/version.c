@@ -190,19 +190,20 @@ u8 role_version_ask(const struct role_version *version, struct role_own *own,
 		    const struct role_who *who, u8 access, const u8 *topic, size_t len)
 {
 	u8 says = MQTT_ACL_ACTION_PASS;
+	u32 steps = 0;
 
 	if (!(version->access & access))
 		return says;
 	if (version->before.nr)
-		says = mqtt_acl_rules_ask(&version->before, access, topic, len);
+		says = mqtt_acl_rules_ask(&version->before, access, topic, len, &steps);
 	if (says != MQTT_ACL_ACTION_PASS || !role_version_varies(version))
 		return says;
 	/* Without memory nobody knows what it would say */
 	if (own->serial != version->serial && role_own_make(own, version, who))
 		return MQTT_ACL_ACTION_DENY;
-	says = mqtt_acl_rules_ask(&own->rules, access, topic, len);
+	says = mqtt_acl_rules_ask(&own->rules, access, topic, len, &steps);
 	if (says == MQTT_ACL_ACTION_PASS && version->after.nr)
-		says = mqtt_acl_rules_ask(&version->after, access, topic, len);
+		says = mqtt_acl_rules_ask(&version->after, access, topic, len, &steps);
 	return says;
 }
 
