@@ -131,7 +131,7 @@ static void check_secret(const char *option, const char *path)
 {
 	struct stat st;
 
-	if (path && !stat(path, &st) && st.st_mode & S_IROTH)
+	if (path && !stat(path, &st) && st.st_mode & 0004)
 		log_printf(LOG_TYPE_WARNING, "Warning: %s '%s' can be read by anybody: chmod o-r.",
 			   option, path);
 }
