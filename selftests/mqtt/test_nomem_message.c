@@ -276,7 +276,7 @@ static void topic_alias(void)
  * An alias that could not be learnt makes what uses it the daemon's: nothing is lost.
  */
 
-static struct bytes told, used;
+static struct bytes earlier, told, used;
 static unsigned int by_daemon;
 
 static void learn_prepare(void *arg)
@@ -284,6 +284,10 @@ static void learn_prepare(void *arg)
 	(void)arg;
 	rig_detach(&publisher);
 	rig_attach_as(&publisher, MQTT_PROTOCOL_V5, 5);
+	/* so far it is that of a topic that nobody has subscribed to */
+	rig_send_bytes(&publisher, &earlier);
+	rig_daemon_expect(&publisher, &earlier);
+	tcp_expect_again(publisher.fd);
 }
 
 static void learn_run(void *arg)
@@ -321,6 +325,7 @@ static void aliases_are_learnt(void)
 	unsigned int i, n;
 
 	receivers_open(MQTT_PROTOCOL_V5, 5);
+	wire5_alias(&earlier, 0x30, "another", 1, "told earlier");
 	wire5_alias(&used, 0x30, "", 1, "used");
 	for (i = 0; i < ARRAY_LEN(ways); i++) {
 		told.len = 0;
