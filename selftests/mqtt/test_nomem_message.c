@@ -284,7 +284,9 @@ static void learn_prepare(void *arg)
 	(void)arg;
 	rig_detach(&publisher);
 	rig_attach_as(&publisher, MQTT_PROTOCOL_V5, 5);
-	/* so far it is that of a topic that nobody has subscribed to */
+	if (!earlier.len)
+		return;
+	/* So far it is that of a topic that nobody has subscribed to. */
 	rig_send_bytes(&publisher, &earlier);
 	rig_daemon_expect(&publisher, &earlier);
 	tcp_expect_again(publisher.fd);
@@ -325,15 +327,16 @@ static void aliases_are_learnt(void)
 	unsigned int i, n;
 
 	receivers_open(MQTT_PROTOCOL_V5, 5);
-	wire5_alias(&earlier, 0x30, "another", 1, "told earlier");
 	wire5_alias(&used, 0x30, "", 1, "used");
-	for (i = 0; i < ARRAY_LEN(ways); i++) {
+	for (i = 0; i < 2 * ARRAY_LEN(ways); i++) {
+		if (i == ARRAY_LEN(ways))
+			wire5_alias(&earlier, 0x30, "another", 1, "told earlier");
 		told.len = 0;
-		wire5_alias(&told, ways[i], "t/u", 1, "told");
+		wire5_alias(&told, ways[i % 2], "t/u", 1, "told");
 		by_daemon = 0;
 		n = faults_walk(&try);
 		ksft_note("learnt at QoS %u: failed at %u places and times, used by the daemon %u",
-			  i, n, by_daemon);
+			  i % 2, n, by_daemon);
 		/* Each allocation is needed to learn it; with all of them it has been learnt. */
 		CHECK(by_daemon && by_daemon <= n);
 	}
