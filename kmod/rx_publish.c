@@ -155,6 +155,17 @@ static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *
 	return mqtt_route(peer->router, in);
 }
 
+/*
+ * Without its header nobody knows. If such a packet was dropped the daemon would not
+ * learn the alias, and here it would go on to be that of another topic.
+ */
+static bool mqtt_rx_may_set_alias(const struct mqtt_peer *peer, const struct mqtt_frame *frame)
+{
+	const u8 *topic_len = frame->head + frame->header.size;
+
+	return peer->aliases.max && (topic_len[0] || topic_len[1]);
+}
+
 /**
  * mqtt_rx_publish() - forward a packet
  * @peer: its publisher
@@ -185,6 +196,10 @@ int mqtt_rx_publish(struct mqtt_peer *peer, const struct mqtt_frame *frame,
 		return -EAGAIN;
 	msg = mqtt_rx_msg(peer, frame, cur, &shared);
 	if (unlikely(!msg)) {
+		if (mqtt_rx_may_set_alias(peer, frame)) {
+			mqtt_alias_forget(&peer->aliases);
+			return -ENOENT;
+		}
 		mqtt_rx_no_memory(peer, 1);
 		return 0;
 	}
