@@ -133,7 +133,7 @@ static struct mqtt_peer_sub *mqtt_group_pick(struct mqtt_route *route,
 	enum mqtt_group_rank best_rank = MQTT_GROUP_NEVER, rank;
 	struct mqtt_group_turn *turn = mqtt_group_turn(group);
 	struct mqtt_peer_sub *best = NULL, *sub;
-	bool full = turn->full == jiffies;
+	bool full = time_in_range(jiffies, turn->full, turn->full);
 	u32 i, next = turn->next;
 
 	for (i = 0; i < n && best_rank < MQTT_GROUP_GOOD; i++) {

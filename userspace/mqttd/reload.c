@@ -25,25 +25,27 @@
  * among them are those that decide whether a client may be there.
  */
 static const char *const live[] = {
-	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "certificate_warning", "check_retain_source", "connect_timeout", "connection_messages",
-	"connection_rate", "flapping_connects", "max_connect_packet", "max_connections", "max_connections_total",
+	"auth_delay", "ban_after", "ban_for", "ban_within", "byte_rate", "certificate_warning",
+	"check_retain_source", "connect_timeout", "connection_messages", "connection_rate",
+	"flapping_connects", "max_connect_packet", "max_connections", "max_connections_total",
 	"max_inflight_bytes", "max_inflight_messages", "max_keepalive", "max_queued_bytes",
-	"max_queued_bytes_total",
-	"max_queued_messages", "max_queued_messages_total", "max_topic_alias", "memory_limit",
-	"message_rate", "persistent_client_expiration", "rate_policy", "set_tcp_nodelay",
-	"slow_consumer_messages", "slow_consumer_pause", "slow_consumer_policy", "sys_interval",
-	"tls_handshake_timeout", "tls_max_handshakes", "websockets_headers_size",
+	"max_queued_bytes_total", "max_queued_messages", "max_queued_messages_total",
+	"max_topic_alias", "memory_limit", "message_rate", "persistent_client_expiration",
+	"rate_policy", "set_tcp_nodelay", "slow_consumer_messages", "slow_consumer_pause",
+	"slow_consumer_policy", "sys_interval", "tls_handshake_timeout", "tls_max_handshakes",
+	"websockets_headers_size",
 	NULL
 };
 
 /* These are applied to the log, or looked at listener by listener. */
 static const char *const applied[] = {
-	"acl_file", "allow_anonymous", "allow_unencrypted_passwords", "allow_zero_length_clientid", "auto_id_prefix", "cafile",
-	"capath", "certfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile",
-	"log_dest", "log_facility", "log_timestamp", "log_timestamp_format", "password_file",
-	"psk_file", "psk_hint", "require_certificate", "require_username_as_clientid", "roles",
-	"tls_version", "use_identity_as_username", "use_subject_as_username",
-	"use_username_as_clientid", NULL
+	"acl_file", "allow_anonymous", "allow_unencrypted_passwords",
+	"allow_zero_length_clientid", "auto_id_prefix", "cafile", "capath", "certfile", "ciphers",
+	"ciphers_tls1.3", "crlfile", "dhparamfile", "keyfile", "log_dest", "log_facility",
+	"log_timestamp", "log_timestamp_format", "password_file", "psk_file", "psk_hint",
+	"require_certificate", "require_username_as_clientid", "roles", "tls_version",
+	"use_identity_as_username", "use_subject_as_username", "use_username_as_clientid",
+	NULL
 };
 
 /**
