@@ -108,16 +108,16 @@ def t_authentication_methods(address):
 
 
 def t_credentials(address):
-    """[MQTT-3.1.2-17] [MQTT-3.1.2-19] Without a password file."""
+    """[MQTT-3.1.2-17] [MQTT-3.1.2-19] Without a password file. A session is one user's."""
     for level in LEVELS:
         client = Client(address, level)
         client.connected('cred', flags=0xc0, tail=string('user') + string(b'\0\xff'))
-        client.sock.close()
+        client.leave()
     # MQTT 3.1: what the flags say may be missing. 5.0: no user name is fine
     for level, flags, tail in ((3, 0xc0, b''), (3, 0xc0, string('user')), (5, 0x40, string('p'))):
         client = Client(address, level)
         client.connected('cred', flags=flags, tail=tail)
-        client.sock.close()
+        client.leave()
 
 
 # Those of all versions, and what MQTT 5.0 says to them
