@@ -28,7 +28,7 @@
 
 /* Given to the connection below at a time, half of them headers */
 #define PIECES_MAX	128
-/* With more PONGs than this who wants them and does not read is closed. */
+/* With more PONGs than this who wants them and does not read is closed, bytes. */
 #define CONTROLS_MAX	(64 << 10)
 #define HEADER_MAX	10
 
@@ -112,12 +112,13 @@ static size_t write_header(uint8_t header[HEADER_MAX], uint8_t opcode, uint64_t 
 	return 2 + more;
 }
 
+/* Those that wait in "unsent" count as well: push() puts them there whenever it is called. */
 static int keep_control(struct websocket *ws, uint8_t opcode, const void *data, size_t len)
 {
 	uint8_t frame[HEADER_MAX + WEBSOCKET_CONTROL_MAX];
 	size_t size = write_header(frame, opcode, len);
 
-	if (ws->controls.len + size + len > CONTROLS_MAX)
+	if (ws->unsent.len + ws->controls.len + size + len > CONTROLS_MAX)
 		return -ENOBUFS;
 	memcpy(frame + size, data, len);
 	return buffer_append(&ws->controls, frame, size + len);
