@@ -376,7 +376,10 @@ static int keep_header(struct websocket *ws, const struct iovec *header, size_t 
 	return err;
 }
 
-/* The connection below has taken @sent bytes. Returns how many of MQTT, or -ENOMEM. */
+/*
+ * The connection below has taken @sent bytes. Returns how many of MQTT, or -ENOMEM: then
+ * part of a header is lost, and nothing can follow it.
+ */
 static ssize_t account(struct websocket *ws, const struct batch *batch, size_t sent)
 {
 	size_t total = 0, used;
@@ -392,8 +395,11 @@ static ssize_t account(struct websocket *ws, const struct batch *batch, size_t s
 		ws->sending = batch->frame[i];
 		if (used < sent)
 			continue;
-		if (keep_header(ws, &batch->pieces[i], used))
-			return -ENOMEM;
+		if (keep_header(ws, &batch->pieces[i], used)) {
+			ws->open = false;
+			ws->error = -ENOMEM;
+			return ws->error;
+		}
 		total++;
 	}
 	return total;
@@ -417,7 +423,7 @@ static ssize_t write_batch(struct conn *conn, const struct iovec *iov, int n, si
 static ssize_t websocket_sendv(struct conn *conn, const struct iovec *iov, int n)
 {
 	struct websocket *ws = conn->websocket;
-	ssize_t done = ws->open ? 0 : -EPIPE;
+	ssize_t done = ws->open ? 0 : ws->error ? ws->error : -EPIPE;
 	size_t total = 0, skip = 0;
 
 	if (!done && conn->unsent)
