@@ -15,20 +15,20 @@ static u8 mqtt_acl_ask(const struct mqtt_acl *acl, u8 access, const u8 *topic, u
 	return mqtt_acl_rules_ask(&rcu_dereference(acl->version)->rules, access, topic, len, steps);
 }
 
-static bool mqtt_acl_ask_chain(const struct mqtt_acl_chain *chain, const u8 *topic, u32 len)
+static bool mqtt_acl_ask_chain(const struct mqtt_acl_chain *chain, const u8 *topic, u32 len,
+			       u32 *steps)
 {
 	u8 i, says = MQTT_ACL_ACTION_PASS;
-	u32 steps = 0;
 
 	for (i = 0; i < chain->nr && says == MQTT_ACL_ACTION_PASS; i++)
-		says = mqtt_acl_ask(chain->sets[i], MQTT_ACL_ACCESS_PUBLISH, topic, len, &steps);
+		says = mqtt_acl_ask(chain->sets[i], MQTT_ACL_ACCESS_PUBLISH, topic, len, steps);
 	return says == MQTT_ACL_ACTION_ALLOW;
 }
 
 static bool mqtt_acl_ask_and_keep(struct mqtt_acl_chain *chain, unsigned long generation,
-				  const u8 *topic, u32 len)
+				  const u8 *topic, u32 len, u32 *steps)
 {
-	bool allowed = mqtt_acl_ask_chain(chain, topic, len);
+	bool allowed = mqtt_acl_ask_chain(chain, topic, len, steps);
 
 	chain->known = len <= MQTT_ACL_TOPIC_MAX;
 	if (chain->known) {
@@ -54,7 +54,8 @@ static void mqtt_acl_denied(struct mqtt_peer *peer, struct mqtt_acl_chain *chain
 }
 
 /* mqtt_acl_may_publish() of a peer that has, or had just now, sets */
-bool mqtt_acl_ask_publish(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 packets)
+bool mqtt_acl_ask_publish(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 packets,
+			  u32 *steps)
 {
 	struct mqtt_acl_chain *chain;
 	unsigned long generation;
@@ -69,7 +70,7 @@ bool mqtt_acl_ask_publish(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 
 		    chain->topic_len == len && mqtt_word_equal(chain->topic, topic, len))
 			allowed = chain->allowed;
 		else
-			allowed = mqtt_acl_ask_and_keep(chain, generation, topic, len);
+			allowed = mqtt_acl_ask_and_keep(chain, generation, topic, len, steps);
 		if (!allowed)
 			mqtt_acl_denied(peer, chain, topic, len, packets);
 	}

@@ -8,7 +8,8 @@
 #include "acl.h"
 #include "peer.h"
 
-bool mqtt_acl_ask_publish(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 packets);
+bool mqtt_acl_ask_publish(struct mqtt_peer *peer, const u8 *topic, u32 len, u32 packets,
+			  u32 *steps);
 bool mqtt_acl_ask_receive(const struct mqtt_peer *peer, struct mqtt_acl_memo *memo,
 			  const u8 *topic, u32 len);
 
@@ -18,14 +19,15 @@ bool mqtt_acl_ask_receive(const struct mqtt_peer *peer, struct mqtt_acl_memo *me
  * @topic: valid topic name
  * @len: bytes at @topic
  * @packets: how many are to be published, and are counted if it may not
+ * @steps: what it takes is added here, see mqtt_acl_rules_ask()
  *
  * Context: bottom halves off.
  */
 static inline bool mqtt_acl_may_publish(struct mqtt_peer *peer, const u8 *topic, u32 len,
-					u32 packets)
+					u32 packets, u32 *steps)
 {
 	return likely(!rcu_access_pointer(peer->acls)) ||
-	       mqtt_acl_ask_publish(peer, topic, len, packets);
+	       mqtt_acl_ask_publish(peer, topic, len, packets, steps);
 }
 
 /**

@@ -16,6 +16,9 @@
 #include <mqtt/acl.h>
 #include <mqtt/topic.h>
 
+/* Of a long topic, which any rule may have to be compared with up to its end */
+#define BYTES_PER_STEP	256u
+
 /* Looks for the first rule that matches. */
 struct asker {
 	const struct mqtt_acl_rule *first;
@@ -118,7 +121,8 @@ static void found(void *ctx, const struct hlist_head *subs)
  * @access: one bit of MQTT_ACL_ACCESS_*
  * @topic: valid topic name
  * @len: bytes at @topic
- * @steps: the work that it takes is added here: rules compared, or nodes visited
+ * @steps: the work that it takes is added here: rules compared, each as much again for
+ *	   each full 256 bytes of @topic, or nodes visited, and so much once
  *
  * A topic whose answer would take more than MQTT_ACL_BUDGET steps is denied.
  *
@@ -131,16 +135,17 @@ u8 mqtt_acl_rules_ask(const struct mqtt_acl_rules *rules, u8 access, const u8 *t
 	struct asker asker = { .access = access };
 	unsigned int budget = MQTT_ACL_BUDGET;
 	const struct mqtt_acl_rule *rule;
+	u32 more = len / BYTES_PER_STEP;
 	int err;
 
 	if (rules->indexed) {
 		err = mqtt_trie_match_within(&rules->trie, topic, len, &budget, found, &asker);
-		*steps += MQTT_ACL_BUDGET - budget;
+		*steps += MQTT_ACL_BUDGET - budget + more;
 		if (err)
 			return MQTT_ACL_ACTION_DENY;
 		return asker.first ? asker.first->action : rules->fallback;
 	}
-	*steps += rules->nr;
+	*steps += rules->nr * (1 + more);
 	for (rule = rules->first; rule; rule = rule->next)
 		if (rule->access & access &&
 		    mqtt_topic_matches(rule->filter, rule->len, topic, len))

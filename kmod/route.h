@@ -10,6 +10,9 @@ struct mqtt_peer;
 struct mqtt_publish;
 struct mqtt_router;
 
+/* Steps of sets of rules that are as much work as a receiver. */
+#define MQTT_ROUTE_STEPS	4
+
 /**
  * struct mqtt_publication - a message to be routed
  * @msg: the packet or train, QoS 0 with clean flags and no topic alias; its

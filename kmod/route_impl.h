@@ -13,8 +13,6 @@
 #define MQTT_ROUTE_LISTS	16
 /* To write a message anew, in receivers. */
 #define MQTT_ROUTE_WRITE_COST	16
-/* Steps of sets of rules that are as much work as a receiver. */
-#define MQTT_ROUTE_STEPS	4
 
 /**
  * struct mqtt_route - a message and what has become of it

@@ -121,6 +121,7 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 			       struct mqtt_publish *pub)
 {
 	int ret = mqtt_alias_apply(&peer->aliases, pub);
+	u32 steps = 0;
 
 	if (ret)
 		return ret;
@@ -129,8 +130,8 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 	ret = mqtt_rx_limit(peer, in->msg->len);
 	if (ret <= 0)
 		return ret;
-	if (!mqtt_acl_may_publish(peer, pub->topic, pub->topic_len, 1))
-		return 0;
+	if (!mqtt_acl_may_publish(peer, pub->topic, pub->topic_len, 1, &steps))
+		return steps / MQTT_ROUTE_STEPS;
 	in->msg = mqtt_translate(in->msg, pub, in->msg->protocol, MQTT_RX_GFP);
 	if (!in->msg) {
 		mqtt_rx_no_memory(peer, 1);
@@ -138,11 +139,12 @@ static int mqtt_rx_route_alias(struct mqtt_peer *peer, struct mqtt_publication *
 	}
 	ret = mqtt_route(peer->router, in);
 	mqtt_msg_put(in->msg);
-	return ret;
+	return ret + steps / MQTT_ROUTE_STEPS;
 }
 
 static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *in)
 {
+	u32 steps = 0;
 	int ret;
 
 	if (unlikely(mqtt_rx_topic_is_daemons(in->pub->topic, in->pub->topic_len)))
@@ -150,9 +152,10 @@ static int mqtt_rx_route(struct mqtt_peer *peer, const struct mqtt_publication *
 	ret = mqtt_rx_limit(peer, in->msg->len);
 	if (ret <= 0)
 		return ret;
-	if (!mqtt_acl_may_publish(peer, in->pub->topic, in->pub->topic_len, in->msg->packets))
-		return 0;
-	return mqtt_route(peer->router, in);
+	if (!mqtt_acl_may_publish(peer, in->pub->topic, in->pub->topic_len, in->msg->packets,
+				  &steps))
+		return steps / MQTT_ROUTE_STEPS;
+	return mqtt_route(peer->router, in) + steps / MQTT_ROUTE_STEPS;
 }
 
 /*
@@ -173,8 +176,9 @@ static bool mqtt_rx_may_set_alias(const struct mqtt_peer *peer, const struct mqt
  * @cur: where it begins
  *
  * Context: softirq or process; the socket is locked and bottom halves are off.
- * Return: how many receivers it was for, as a measure of the work done, 0 if
- * there was no memory or it was dropped because of the publisher's rate, too;
+ * Return: how many receivers it was for, as a measure of the work done, to which the
+ * publisher's sets of rules belong; 0 if there was no memory or it was dropped because of
+ * the publisher's rate, too;
  * -EAGAIN if it is not whole; -EBUSY if it has to wait for its rate; -ENOENT if it is
  * the daemon's, because of its topic alias or topic name; -EBADMSG or -EPROTO if it is
  * malformed.

@@ -171,11 +171,12 @@ static int mqtt_train_route(struct mqtt_peer *peer, struct mqtt_train *train)
 		.publisher = peer,
 		.last = &peer->match,
 	};
+	u32 steps = 0;
 	int receivers;
 
 	if (!mqtt_acl_may_publish(peer, train->first.topic, train->first.topic_len,
-				  train->packets))
-		return 0;
+				  train->packets, &steps))
+		return steps / MQTT_ROUTE_STEPS;
 	in.msg = mqtt_msg_alloc(train->len, train->len, peer->protocol, MQTT_RX_GFP);
 	if (unlikely(!in.msg)) {
 		mqtt_rx_no_memory(peer, train->packets);
@@ -188,7 +189,7 @@ static int mqtt_train_route(struct mqtt_peer *peer, struct mqtt_train *train)
 	in.pub = &train->first;
 	receivers = mqtt_route(peer->router, &in);
 	mqtt_msg_put(in.msg);
-	return receivers;
+	return receivers + steps / MQTT_ROUTE_STEPS;
 }
 
 /**

@@ -313,7 +313,7 @@ int mqtt_socket_hook(struct mqtt_peer *peer, struct mqtt_hook *hook)
  * to close the peer's queue or let it go on elsewhere, and to call
  * mqtt_socket_forget().
  *
- * Context: process, the socket locked by lock_sock().
+ * Context: process, the socket locked by lock_sock() or mqtt_socket_lock().
  */
 void mqtt_socket_unhook_locked(struct mqtt_peer *peer)
 {

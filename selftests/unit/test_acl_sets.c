@@ -102,6 +102,36 @@ static void test_random_rules(void **state)
 	assert_true(seen[0] > 1000 && seen[1] > 1000 && seen[2] > 1000);
 }
 
+/* A long topic is work for each rule, and once for a table of them. */
+static void test_long_topic(void **state)
+{
+	static const u8 none[] = "+/+/x";
+	static u8 topic[65535];
+	unsigned int n;
+
+	(void)state;
+	memset(topic, 'a', sizeof(topic));
+	for (n = 1; n <= MQTT_ACL_FEW + 1; n++) {
+		struct mqtt_acl_rules rules = { .fallback = MQTT_ACL_ACTION_PASS };
+		u32 steps = 0;
+		unsigned int i;
+
+		for (i = 0; i < n; i++)
+			assert_int_equal(mqtt_acl_rules_add(&rules, none, sizeof(none) - 1,
+							    MQTT_ACL_ACTION_ALLOW, 3), 0);
+		assert_int_equal(mqtt_acl_rules_finish(&rules), 0);
+		rcu_read_lock();
+		assert_int_equal(mqtt_acl_rules_ask(&rules, 1, topic, sizeof(topic), &steps),
+				 MQTT_ACL_ACTION_PASS);
+		rcu_read_unlock();
+		if (rules.indexed)
+			assert_in_range(steps, 256, 2 * 256 + 4);
+		else
+			assert_int_equal(steps, n * 256);
+		mqtt_acl_rules_clear(&rules);
+	}
+}
+
 /* Each allocation fails once; what is there is freed. */
 static void test_rules_memory(void **state)
 {
@@ -594,6 +624,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_rules),
+		cmocka_unit_test(test_long_topic),
 		cmocka_unit_test(test_rules_memory),
 		cmocka_unit_test_setup_teardown(test_random_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),

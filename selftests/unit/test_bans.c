@@ -136,6 +136,27 @@ static void test_many(void **state)
 	assert_false(is_banned("10.64.0.1"));
 }
 
+/* Those that are over give their places back, some at a time. */
+static void test_many_end(void **state)
+{
+	uint64_t now = stored_now();
+	char network[64];
+	int i;
+
+	(void)state;
+	assert_int_equal(ban("192.0.2.1", 0, true), 0);
+	for (i = 0; i < 1000; i++) {
+		snprintf(network, sizeof(network), "10.%d.%d.0/24", i >> 8, i & 255);
+		assert_int_equal(ban(network, now - 1, true), 0);
+	}
+	for (i = 0; bans_expire(bans); i++)
+		assert_true(i < 1000);
+	assert_true(i > 1);
+	assert_int_equal(unban("10.0.0.0/24"), -ENOENT);
+	assert_int_equal(unban("10.3.231.0/24"), -ENOENT);
+	assert_true(is_banned("192.0.2.1"));
+}
+
 static void test_loaded(void **state)
 {
 	struct store_ban row = { .network = "192.0.2.0/24", .why = BAN_BY_OPERATOR };
@@ -156,6 +177,7 @@ int main(void)
 		TEST(test_ends),
 		TEST(test_replaced),
 		TEST(test_many),
+		TEST(test_many_end),
 		TEST(test_loaded),
 	};
 

@@ -336,6 +336,28 @@ static void test_ping_without_end(void **state)
 	assert_int_equal(n, -ENOBUFS);
 }
 
+/* Nor who has others sent to it meanwhile, each of which tries to send what was kept. */
+static void test_ping_while_sending(void **state)
+{
+	struct fixture *f = *state;
+	char data[125] = "", buf[4096];
+	struct websocket *ws;
+	ssize_t n;
+	int i;
+
+	answer_yes(f);
+	ws = f->conn.websocket;
+	for (i = 0; i < 10000; i++) {
+		say_frame(f, 0x89, data, sizeof(data));
+		n = receive(f, buf, sizeof(buf));
+		if (n != -EAGAIN)
+			break;
+		f->conn.transport->sendv(&f->conn, NULL, 0);
+		assert_true(ws->unsent.len + ws->controls.len <= 64 << 10);
+	}
+	assert_int_equal(n, -ENOBUFS);
+}
+
 /* PUBLISH of many sizes, one behind the other. Returns bytes. */
 static size_t make_packets(uint8_t *out, size_t *sizes, unsigned int *n)
 {
@@ -433,6 +455,7 @@ int main(void)
 		TEST(test_status),
 		TEST(test_ping),
 		TEST(test_ping_without_end),
+		TEST(test_ping_while_sending),
 		TEST(test_long),
 	};
 

@@ -20,6 +20,8 @@
 #include "stored.h"
 
 #define LENGTHS 129
+/* So many end at a time. */
+#define ENDING_MAX 64
 
 /**
  * struct ban - one of them
@@ -298,13 +300,15 @@ unsigned int bans_generation(const struct bans *bans)
 }
 
 /**
- * struct ending - looking for one whose time has come
+ * struct ending - looking for those whose time has come
  * @now: milliseconds of CLOCK_REALTIME
- * @found: it
+ * @n: how many there are
+ * @found: them
  */
 struct ending {
 	uint64_t now;
-	struct ban *found;
+	size_t n;
+	struct ban *found[ENDING_MAX];
 };
 
 static int find_over(struct hash_node *node, void *ctx)
@@ -313,29 +317,30 @@ static int find_over(struct hash_node *node, void *ctx)
 	struct ending *ending = ctx;
 
 	if (is_over(ban, ending->now))
-		ending->found = ban;
-	return !!ending->found;
+		ending->found[ending->n++] = ban;
+	return ending->n == ENDING_MAX;
 }
 
-/* One at a time, a few at once: none of those that are over refuses anybody. */
-void bans_expire(struct bans *bans)
+/* None of those that are over refuses anybody, but others may want their places. */
+bool bans_expire(struct bans *bans)
 {
 	struct ending ending = { .now = stored_now() };
-	int i;
+	size_t i;
 
-	for (i = 0; i < 16 && bans && __atomic_load_n(&bans->count, __ATOMIC_RELAXED); i++) {
-		ending.found = NULL;
-		pthread_rwlock_wrlock(&bans->lock);
-		if (hash_visit(&bans->table, find_over, &ending)) {
-			remove_locked(bans, ending.found);
-			store_locked(bans, &ending.found->info, true);
-		}
-		pthread_rwlock_unlock(&bans->lock);
-		if (!ending.found)
-			return;
-		tell(bans, &ending.found->info, "is no longer banned");
-		free(ending.found);
+	if (!bans || !__atomic_load_n(&bans->count, __ATOMIC_RELAXED))
+		return false;
+	pthread_rwlock_wrlock(&bans->lock);
+	hash_visit(&bans->table, find_over, &ending);
+	for (i = 0; i < ending.n; i++) {
+		remove_locked(bans, ending.found[i]);
+		store_locked(bans, &ending.found[i]->info, true);
 	}
+	pthread_rwlock_unlock(&bans->lock);
+	for (i = 0; i < ending.n; i++) {
+		tell(bans, &ending.found[i]->info, "is no longer banned");
+		free(ending.found[i]);
+	}
+	return ending.n == ENDING_MAX;
 }
 
 /* --- all of them ----------------------------------------------------------------------- */

@@ -91,8 +91,8 @@ int bans_del(struct bans *bans, const struct prefix *prefix);	/* 0 or -ENOENT */
 /* Grows with each one that is added. */
 unsigned int bans_generation(const struct bans *bans);
 
-/* Ends those whose time has come. */
-void bans_expire(struct bans *bans);
+/* Ends some of those whose time has come. Returns whether there may be more. */
+bool bans_expire(struct bans *bans);
 
 /* As session_scan(). */
 size_t bans_scan(struct bans *bans, size_t cursor,

@@ -29,8 +29,8 @@
 #define SLOTS		1024
 /* How long after a flood its size is said, at most, seconds. */
 #define TELL_AFTER	5
-/* Bytes of a topic that are written. */
-#define TOPIC_MAX	512
+/* Bytes of a text that are written: names and topics may have 64 KiB, of others' choice. */
+#define TEXT_MAX	512
 
 /**
  * struct kind - of one kind of event
@@ -130,23 +130,23 @@ static void put(json_t *object, const char *name, json_t *value)
 		json_object_set_new(object, name, value);
 }
 
+/* Cut where a character of UTF-8 ends. */
+static void put_cut(json_t *object, const char *name, const char *text, size_t len)
+{
+	if (len > TEXT_MAX)
+		for (len = TEXT_MAX; len && (text[len] & 0xc0) == 0x80;)
+			len--;
+	put(object, name, text ? json_stringn(text, len) : NULL);
+}
+
 static void put_text(json_t *object, const char *name, const char *text)
 {
-	put(object, name, text ? json_string(text) : NULL);
+	put_cut(object, name, text, text ? strlen(text) : 0);
 }
 
 static void put_number(json_t *object, const char *name, json_int_t number)
 {
 	put(object, name, number ? json_integer(number) : NULL);
-}
-
-/* Cut where a character of UTF-8 ends. */
-static void put_topic(json_t *object, const char *topic, size_t len)
-{
-	if (len > TOPIC_MAX)
-		for (len = TOPIC_MAX; len && (topic[len] & 0xc0) == 0x80;)
-			len--;
-	put(object, "topic", topic ? json_stringn(topic, len) : NULL);
 }
 
 /* To be freed; NULL without memory. Whatever is no ASCII is escaped. */
@@ -165,7 +165,7 @@ static char *make_line(const struct security_event *event, uint64_t suppressed)
 	put_number(object, "listener", event->port);
 	put_text(object, "method", event->method);
 	put_text(object, "access", event->access);
-	put_topic(object, event->topic, event->topic_len);
+	put_cut(object, "topic", event->topic, event->topic_len);
 	put_text(object, "subject", event->subject);
 	put_number(object, "at", event->at);
 	put_number(object, "count", event->count);

@@ -28,7 +28,7 @@
 
 /* Given to the connection below at a time, half of them headers */
 #define PIECES_MAX	128
-/* With more PONGs than this who wants them and does not read is closed. */
+/* With more PONGs than this who wants them and does not read is closed, bytes. */
 #define CONTROLS_MAX	(64 << 10)
 #define HEADER_MAX	10
 
@@ -112,12 +112,13 @@ static size_t write_header(uint8_t header[HEADER_MAX], uint8_t opcode, uint64_t 
 	return 2 + more;
 }
 
+/* Those that wait in "unsent" count as well: push() puts them there whenever it is called. */
 static int keep_control(struct websocket *ws, uint8_t opcode, const void *data, size_t len)
 {
 	uint8_t frame[HEADER_MAX + WEBSOCKET_CONTROL_MAX];
 	size_t size = write_header(frame, opcode, len);
 
-	if (ws->controls.len + size + len > CONTROLS_MAX)
+	if (ws->unsent.len + ws->controls.len + size + len > CONTROLS_MAX)
 		return -ENOBUFS;
 	memcpy(frame + size, data, len);
 	return buffer_append(&ws->controls, frame, size + len);
@@ -375,7 +376,10 @@ static int keep_header(struct websocket *ws, const struct iovec *header, size_t 
 	return err;
 }
 
-/* The connection below has taken @sent bytes. Returns how many of MQTT, or -ENOMEM. */
+/*
+ * The connection below has taken @sent bytes. Returns how many of MQTT, or -ENOMEM: then
+ * part of a header is lost, and nothing can follow it.
+ */
 static ssize_t account(struct websocket *ws, const struct batch *batch, size_t sent)
 {
 	size_t total = 0, used;
@@ -391,8 +395,11 @@ static ssize_t account(struct websocket *ws, const struct batch *batch, size_t s
 		ws->sending = batch->frame[i];
 		if (used < sent)
 			continue;
-		if (keep_header(ws, &batch->pieces[i], used))
-			return -ENOMEM;
+		if (keep_header(ws, &batch->pieces[i], used)) {
+			ws->open = false;
+			ws->error = -ENOMEM;
+			return ws->error;
+		}
 		total++;
 	}
 	return total;
@@ -416,7 +423,7 @@ static ssize_t write_batch(struct conn *conn, const struct iovec *iov, int n, si
 static ssize_t websocket_sendv(struct conn *conn, const struct iovec *iov, int n)
 {
 	struct websocket *ws = conn->websocket;
-	ssize_t done = ws->open ? 0 : -EPIPE;
+	ssize_t done = ws->open ? 0 : ws->error ? ws->error : -EPIPE;
 	size_t total = 0, skip = 0;
 
 	if (!done && conn->unsent)

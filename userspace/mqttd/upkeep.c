@@ -21,7 +21,7 @@ static void fire(struct timer *timer)
 	struct worker *worker = &upkeep->broker->workers[0];
 	bool more = retained_expire(&upkeep->broker->retained);
 
-	bans_expire(upkeep->broker->bans);
+	more |= bans_expire(upkeep->broker->bans);
 	if (timer_set(&worker->timers, timer, worker->now + (more ? SOON_MS : EVERY_MS)))
 		log_printf(LOG_TYPE_ERROR,
 			   "Error: out of memory, retained messages that expire are not deleted any more.");

@@ -76,11 +76,11 @@ void websocket_set_status(struct conn *conn, enum websocket_status status);
  * @held: bytes that were received of a header that is not complete
  * @left: bytes to come of the frame
  * @opcode: its kind
- * @open: the request was answered with yes
+ * @open: the request was answered with yes, and frames are whole
  * @fragmented: the last frame's message goes on
  * @ended: the other side has closed
  * @status: to be sent when we close, 0: none
- * @error: what recv() and sendv() return from now on, -errno
+ * @error: what recv() returns from now on, -errno; unless @open also sendv()
  * @why: for -EBADMSG
  * @raw: bytes that @frames is to see
  * @raw_len: of them
