@@ -53,6 +53,9 @@ int prefix_parse(struct prefix *prefix, const char *text, unsigned int len6)
 		if (!slash && IN6_IS_ADDR_V4MAPPED(&prefix->address))
 			len6 = 128;
 		bits = slash ? parse_length(slash + 1, 128) : (int)len6;
+		/* It would be all of IPv4, and more; who means that writes ::/0 */
+		if (bits < V4_BITS && IN6_IS_ADDR_V4MAPPED(&prefix->address))
+			return -EINVAL;
 	} else {
 		return -EINVAL;
 	}
