@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "acl.h"
+#include "acl_name.h"
 #include "file_fixture.h"
 
 static struct acl *load(const char *text)

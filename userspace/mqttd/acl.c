@@ -14,6 +14,7 @@
 
 #include "acl.h"
 #include "acl_list.h"
+#include "acl_name.h"
 #include "acl_set.h"
 #include "hash.h"
 
@@ -229,11 +230,6 @@ static char *make_out(const char *filter, const char *client_id, const char *use
 	if (text)
 		*to = '\0';
 	return text;
-}
-
-bool acl_name_is_plain(const char *name)
-{
-	return !strpbrk(name, "+#/");
 }
 
 /* Would it allow something on levels that a name brings along? */

@@ -37,12 +37,6 @@ enum acl_access {
 
 #define ACL_WHY_MAX 512
 
-/*
- * Can the name take the place of "%c", "%u" or another such word in a filter, as one level
- * or a part of one? Nothing but itself is meant then.
- */
-bool acl_name_is_plain(const char *name);
-
 /**
  * acl_load() - read a file
  * @acl: result, with one reference

@@ -106,7 +106,7 @@ static enum grant_made part_value(const struct role_who *who, const struct part 
 	if (!*value || !**value)
 		return GRANT_NO_VALUE;
 	*len = strlen(*value);
-	return acl_name_dangerous(*value) ? GRANT_BAD_VALUE : GRANT_MADE;
+	return acl_name_is_plain(*value) ? GRANT_MADE : GRANT_BAD_VALUE;
 }
 
 /* Into @to, or only its size. */
