@@ -256,7 +256,8 @@ static int add_own(struct acl_rules *rules, const struct acl_pattern *pattern,
 		return -ENOMEM;
 	len = strlen(filter);
 	/* empty, or too long to be the filter of any topic */
-	if (mqtt_topic_filter_valid((const u8 *)filter, len))
+	if (mqtt_topic_filter_valid((const u8 *)filter, len) &&
+	    (pattern->bits & ACL_DENY || !acl_name_reserves(pattern->filter, filter)))
 		err = acl_set_add(&rules->own, filter, len, pattern->bits);
 	free(filter);
 	return err;

@@ -18,4 +18,13 @@ static inline bool acl_name_is_plain(const char *name)
 	return !strpbrk(name, "+#/");
 }
 
+/*
+ * Has a name at the beginning of @filter made it one for topics that begin with '$', which
+ * no wildcard there would match (MQTT 4.7.2)? Such a rule allows nothing either.
+ */
+static inline bool acl_name_reserves(const char *filter, const char *made_out)
+{
+	return *made_out == '$' && *filter != '$';
+}
+
 #endif /* MQTTD_ACL_NAME_H */

@@ -148,7 +148,11 @@ enum grant_made grant_make_out(const struct role_grant *grant, const struct role
 		return GRANT_NO_MEMORY;
 	put_parts(grant, who, *text, &size);
 	(*text)[size] = '\0';
-	return GRANT_MADE;
+	if (!acl_name_reserves(grant->filter, *text))
+		return GRANT_MADE;
+	free(*text);
+	*text = NULL;
+	return GRANT_BAD_VALUE;
 }
 
 /* --- filters ------------------------------------------------------------------ */
