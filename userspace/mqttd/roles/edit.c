@@ -12,6 +12,7 @@
 #include <mqtt/utf8.h>
 
 #include "roles/edit.h"
+#include "sentence.h"
 #include "store.h"
 
 int role_refuse(struct role_edit *edit, int err, const char *fmt, ...)
@@ -21,6 +22,7 @@ int role_refuse(struct role_edit *edit, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(edit->why, sizeof(edit->why), fmt, args);
 	va_end(args);
+	sentence_mend(edit->why);
 	return err;
 }
 
