@@ -458,6 +458,7 @@ def own_roles_memory(broker):
                         {'command': 'user-add', 'name': 'u', 'steps': [['role', 7]]},
                         {'command': 'role-set', 'name': 'r', 'priority': '7'},
                         {'command': 'role-del', 'name': ['r']},
+                        {'command': 'ban-add', 'network': '192.0.2.1', 'seconds': '60'},
                         {'command': 'acl-test', 'access': 'publish', 'topic': 'x', 'roles': 'r'},
                         {'command': 'acl-test', 'access': 'publish', 'topic': 'x', 'claims': [1]}):
             check(ask(b, **request)['ok'], False, request)
