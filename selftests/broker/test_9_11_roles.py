@@ -4,6 +4,7 @@ kernel, where there is one, is what the daemon would have said."""
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 
@@ -37,6 +38,16 @@ def ctl(broker, *commands):
 def says_no(broker, command, sentence):
     done = run(broker, *command.split())
     check((done.returncode, sentence in done.stderr), (1, True), f'{command}: {done.stderr!r}')
+
+
+def ask(broker, **request):
+    """What mqttctl would not say."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(os.path.join(broker.dir.name, 'control'))
+        s.sendall(json.dumps(request).encode() + b'\n')
+        with s.makefile() as f:
+            return json.loads(f.readline())
 
 
 def explain(broker, *words):
@@ -423,11 +434,17 @@ def own_roles_audit(broker):
         check((os.path.getsize(f'{path}.1'), os.path.getsize(path) < 1000), (64 << 20, True), 'sizes')
         with open(path, encoding='utf-8') as f:
             check([json.loads(line)['change']['name'] for line in f], ['s'], 'the new file')
+        # Somebody else has moved it away, and has not said so yet
+        os.rename(path, f'{path}.moved')
+        os.truncate(f'{path}.moved', 64 << 20)
+        ctl(b, 'role del s')
+        with open(path, encoding='utf-8') as f:
+            check([json.loads(line)['change']['command'] for line in f], ['role-del'], 'the next file')
         os.truncate(path, 64 << 20)
         os.unlink(f'{path}.1')
         os.mkdir(f'{path}.1')
         says_no(b, 'role add t', 'cannot be renamed, and is too long: Is a directory')
-        check(len(json.loads(ctl(b, '-j role list'))), 2, 'roles')
+        check(len(json.loads(ctl(b, '-j role list'))), 1, 'roles')
 
 
 @daemon_only
@@ -437,6 +454,16 @@ def own_roles_memory(broker):
         done = run(b, 'role', 'add', 'r')
         check((done.returncode, 'this is lost when it ends' in done.stderr), (0, True), done.stderr)
         check(json.loads(ctl(b, '-j role list'))[0]['name'], 'r', 'it is there')
+        for request in ({'command': 'user-add', 'name': 'u', 'steps': 'role r'},
+                        {'command': 'user-add', 'name': 'u', 'steps': [['role', 7]]},
+                        {'command': 'role-set', 'name': 'r', 'priority': '7'},
+                        {'command': 'role-del', 'name': ['r']},
+                        {'command': 'ban-add', 'network': '192.0.2.1', 'seconds': '60'},
+                        {'command': 'acl-test', 'access': 'publish', 'topic': 'x', 'roles': 'r'},
+                        {'command': 'acl-test', 'access': 'publish', 'topic': 'x', 'claims': [1]}):
+            check(ask(b, **request)['ok'], False, request)
+        check((json.loads(ctl(b, '-j role list'))[0]['priority'], json.loads(ctl(b, '-j user list'))),
+              (0, []), 'roles and users')
         b.restart()
         check(json.loads(ctl(b, '-j role list')), [], 'and no more')
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "acl.h"
+#include "acl_name.h"
 #include "file_fixture.h"
 
 static struct acl *load(const char *text)
@@ -177,6 +178,16 @@ static void test_slashes(void **state)
 	assert_true(ask(acl, "x", "a/b", ACL_WRITE, "c/x/1"));
 	assert_false(ask(acl, "x/y", "a/b", ACL_WRITE, "all/x/y/no"));
 	assert_false(ask(acl, "x/y", "a/b", ACL_WRITE, "all/a/b/no"));
+	acl_put(acl);
+
+	/* Nor do they lead to topics that a wildcard would not match */
+	acl = load("pattern read %c/#\npattern read %u/#\npattern read x/%c/#\n"
+		   "pattern read $x/#\npattern deny %u/no\n");
+	assert_false(ask(acl, "$SYS", "y", ACL_READ, "$SYS/broker/uptime"));
+	assert_false(ask(acl, "x", "$SYS", ACL_READ, "$SYS/broker/uptime"));
+	assert_true(ask(acl, "$SYS", "y", ACL_READ, "x/$SYS/1"));
+	assert_true(ask(acl, "x", "$x", ACL_READ, "$x/yes"));
+	assert_false(ask(acl, "x", "$x", ACL_READ, "$x/no"));
 	acl_put(acl);
 	assert_true(acl_name_is_plain("a b$%"));
 	assert_false(acl_name_is_plain("a/b"));

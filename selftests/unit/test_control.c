@@ -58,7 +58,9 @@ static void run_long(struct control_request *request)
 
 static void run_refuse(struct control_request *request)
 {
-	control_refuse(request, "no, %s", "never");
+	const char *quoted = json_string_value(json_object_get(request->arguments, "text"));
+
+	control_refuse(request, "no, %.8s", quoted ? quoted : "never");
 }
 
 const struct control_command control_commands[] = {
@@ -205,6 +207,9 @@ static void test_mistakes(void **state)
 	}
 	say_bytes(fd, "{\"command\":\0}\n", 14);
 	assert_int_equal(strncmp(hear(fd), "{\"ok\":false", 11), 0);
+	/* A quotation that ends within a character */
+	say(fd, "{\"command\":\"refuse\",\"text\":\"a\xc3\xa4\xe2\x82\xac\xe2\x82\xac.\"}\n");
+	assert_string_equal(hear(fd), ERROR("no, a\xc3\xa4\xe2\x82\xac??"));
 	say(fd, "{\"command\":\"echo\",\"text\":0}\n");
 	assert_string_equal(hear(fd), OK("0"));
 	close(fd);

@@ -88,6 +88,7 @@ static void assert_made(const char *filter, const struct role_who *who, enum gra
 static void test_names(void **state)
 {
 	const struct role_who dangerous = { .client_id = "a/b", .username = "u#" };
+	const struct role_who reserved = { .client_id = "$SYS", .username = "u" };
 	const struct role_who twisted = { .client_id = "%u", .username = "%{site}" };
 	char *name = malloc(40000);
 	const struct role_who endless = { .client_id = name };
@@ -108,6 +109,11 @@ static void test_names(void **state)
 	assert_made("x%{other}", &somebody, GRANT_NO_VALUE, NULL);
 	assert_made("%c", &dangerous, GRANT_BAD_VALUE, NULL);
 	assert_made("x/%u", &dangerous, GRANT_BAD_VALUE, NULL);
+	/* Not to topics that a wildcard would not match */
+	assert_made("%c/#", &reserved, GRANT_BAD_VALUE, NULL);
+	assert_made("%c%u", &reserved, GRANT_BAD_VALUE, NULL);
+	assert_made("%u/%c/#", &reserved, GRANT_MADE, "u/$SYS/#");
+	assert_made("$%u/#", &reserved, GRANT_MADE, "$u/#");
 	assert_made("x/%u", &(struct role_who){ .client_id = "c" }, GRANT_NO_VALUE, NULL);
 	memset(name, 'x', 39999);
 	name[39999] = '\0';

@@ -335,7 +335,7 @@ static void test_events(void **state)
 {
 	struct role_event events[ROLE_EVENTS];
 	u64 ann = roles_user_hash(&all, "ann");
-	u32 seen = 0;
+	u32 seen = 0, id;
 	unsigned int i;
 
 	(void)state;
@@ -371,6 +371,18 @@ static void test_events(void **state)
 		must(step_one(false, ROLE_USER, "ann", false, i % 2, "r"));
 	assert_int_equal(roles_take_events(&all, &seen, events), 1);
 	assert_int_equal(events[0].kind, ROLE_EVENT_ALL);
+	must(role_add(&all, &edit, "s", 0));
+	must(role_add(&all, &edit, ROLE_DEFAULT, 0));
+	must(role_set(&all, &edit, "s", 1));
+	id = roles_find(&all, "s")->id;
+	must(role_del(&all, &edit, "s"));
+	assert_int_equal(roles_take_events(&all, &seen, events), 4);
+	assert_int_equal(events[0].kind, ROLE_EVENT_NAMED);
+	assert_int_equal(events[1].kind, ROLE_EVENT_ALL);
+	for (i = 2; i < 4; i++) {
+		assert_int_equal(events[i].kind, ROLE_EVENT_ROLE);
+		assert_int_equal(events[i].role, id);
+	}
 	roles_count(&all, ann, -1);
 	must(role_holder_del(&all, &edit, ROLE_USER, "ann"));
 	assert_int_equal(roles_take_events(&all, &seen, events), 0);

@@ -14,6 +14,7 @@
 
 #include "acl.h"
 #include "acl_list.h"
+#include "acl_name.h"
 #include "acl_set.h"
 #include "hash.h"
 
@@ -231,11 +232,6 @@ static char *make_out(const char *filter, const char *client_id, const char *use
 	return text;
 }
 
-bool acl_name_is_plain(const char *name)
-{
-	return !strpbrk(name, "+#/");
-}
-
 /* Would it allow something on levels that a name brings along? */
 static bool is_wider(const struct acl_pattern *pattern, const char *client_id,
 		     const char *username)
@@ -260,7 +256,8 @@ static int add_own(struct acl_rules *rules, const struct acl_pattern *pattern,
 		return -ENOMEM;
 	len = strlen(filter);
 	/* empty, or too long to be the filter of any topic */
-	if (mqtt_topic_filter_valid((const u8 *)filter, len))
+	if (mqtt_topic_filter_valid((const u8 *)filter, len) &&
+	    (pattern->bits & ACL_DENY || !acl_name_reserves(pattern->filter, filter)))
 		err = acl_set_add(&rules->own, filter, len, pattern->bits);
 	free(filter);
 	return err;

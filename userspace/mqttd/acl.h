@@ -9,7 +9,8 @@
  * A client whose user name or client id has a '+' or '#' could be meant by a
  * pattern that is for others, so patterns forbid it everything. One whose name has a '/',
  * which would be other levels than the pattern's, is allowed nothing by a pattern that has
- * it; what such a pattern denies stays denied.
+ * it; what such a pattern denies stays denied. So it is with a name at the beginning of a
+ * pattern that begins with '$'.
  *
  * Topics that begin with "$SYS" or "$share" are nobody's to publish to, whatever
  * a list says and also without one, except what bridges tell about themselves.
@@ -36,12 +37,6 @@ enum acl_access {
 /* In place of a list where none is configured: NULL allows everything. */
 
 #define ACL_WHY_MAX 512
-
-/*
- * Can the name take the place of "%c", "%u" or another such word in a filter, as one level
- * or a part of one? Nothing but itself is meant then.
- */
-bool acl_name_is_plain(const char *name);
 
 /**
  * acl_load() - read a file

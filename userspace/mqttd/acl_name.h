@@ -9,12 +9,22 @@
 #include <string.h>
 
 /*
- * Could it be meant for more than itself: for other clients, or for topics of more levels?
- * A rule with such a name in it matches nothing.
+ * Can the name take the place of "%c", "%u" or another such word in a filter, as one level
+ * or a part of one? Nothing but itself is meant then: not other clients, and no topics of
+ * more levels. A rule that a name like that is not for allows nothing.
  */
-static inline bool acl_name_dangerous(const char *name)
+static inline bool acl_name_is_plain(const char *name)
 {
-	return strpbrk(name, "+#/");
+	return !strpbrk(name, "+#/");
+}
+
+/*
+ * Has a name at the beginning of @filter made it one for topics that begin with '$', which
+ * no wildcard there would match (MQTT 4.7.2)? Such a rule allows nothing either.
+ */
+static inline bool acl_name_reserves(const char *filter, const char *made_out)
+{
+	return *made_out == '$' && *filter != '$';
 }
 
 #endif /* MQTTD_ACL_NAME_H */

@@ -72,7 +72,7 @@ void audit_reopen(void)
 	audit.fd = fd;
 }
 
-/* A file that is too long becomes FILE.1. */
+/* A file that is too long becomes FILE.1, unless somebody else has moved it away. */
 static int turn(const char **what)
 {
 	char *old;
@@ -81,7 +81,7 @@ static int turn(const char **what)
 	*what = "be renamed, and is too long";
 	if (asprintf(&old, "%s.1", audit.path) < 0)
 		return -ENOMEM;
-	if (rename(audit.path, old) < 0)
+	if (rename(audit.path, old) < 0 && errno != ENOENT)
 		err = -errno;
 	free(old);
 	if (err)

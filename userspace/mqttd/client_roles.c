@@ -240,6 +240,7 @@ struct client_roles *client_roles_new(struct broker *broker, const struct role_p
 	}
 	roles->profile = profile;
 	roles->user = user;
+	roles->named = person->n_named;
 	init_own(roles, person);
 	return roles;
 }
@@ -317,6 +318,7 @@ static bool concerns(const struct client_roles *roles, const struct role_event *
 
 	for (i = 0; i < n; i++)
 		if (events[i].kind == ROLE_EVENT_ALL ||
+		    (events[i].kind == ROLE_EVENT_NAMED && roles->named) ||
 		    (events[i].kind == ROLE_EVENT_USER && events[i].user == roles->user) ||
 		    (events[i].kind == ROLE_EVENT_ROLE &&
 		     role_profile_has(roles->profile, events[i].role)))

@@ -23,6 +23,7 @@ struct worker;
  * @profile: which
  * @who: for filters with names in them; what it points to is the caller's
  * @user: for struct role_event
+ * @named: a token has named roles, those that there are not as well
  * @slots: what acl_sets.c keeps with @own
  * @own: one for each role
  */
@@ -30,6 +31,7 @@ struct client_roles {
 	struct role_profile *profile;
 	struct role_who who;
 	u64 user;
+	bool named;
 	struct acl_slot *slots;
 	struct role_own own[];
 };

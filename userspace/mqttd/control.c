@@ -18,6 +18,7 @@
 #include "control_path.h"
 #include "log.h"
 #include "mainloop.h"
+#include "sentence.h"
 #include "timer.h"
 #include "unix_socket.h"
 
@@ -312,6 +313,7 @@ void control_refuse(struct control_request *request, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
+	sentence_mend(sentence);
 	line = json_pack("{s:b, s:s}", "ok", 0, "error", sentence);
 	finish(request, line);
 	json_decref(line);

@@ -355,6 +355,10 @@ static bool put_claims(struct control_request *request, struct question *questio
 	json_t *object = json_object_get(request->arguments, "claims"), *value;
 	const char *name;
 
+	if (object && !json_is_object(object)) {
+		control_refuse(request, "\"claims\" has to be an object");
+		return false;
+	}
 	if (json_object_size(object) > AUTH_CLAIMS_MAX) {
 		control_refuse(request, "there are at most %d claims", AUTH_CLAIMS_MAX);
 		return false;
@@ -388,6 +392,10 @@ static void test_described(struct control_request *request, struct question *que
 		question->person.who.client_id = "";
 	question->person.who.username = json_string_value(json_object_get(arguments, "username"));
 	question->person.named = named;
+	if (list && !json_is_array(list)) {
+		control_refuse(request, "\"roles\" is up to %d strings", AUTH_ROLES_MAX);
+		return;
+	}
 	json_array_foreach(list, i, role) {
 		if (i == AUTH_ROLES_MAX || !json_is_string(role)) {
 			control_refuse(request, "\"roles\" is up to %d strings", AUTH_ROLES_MAX);

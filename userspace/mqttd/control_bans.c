@@ -51,14 +51,15 @@ static void answer(struct control_request *request, int err)
 
 void control_ban_add(struct control_request *request)
 {
-	json_int_t seconds = json_integer_value(json_object_get(request->arguments, "seconds"));
+	const json_t *value = json_object_get(request->arguments, "seconds");
+	json_int_t seconds = json_integer_value(value);
 	struct broker *broker = request->broker;
 	struct prefix prefix;
 	int err;
 
 	if (!get_network(request, &prefix))
 		return;
-	if (seconds < 0 || seconds > SECONDS_MAX) {
+	if ((value && !json_is_integer(value)) || seconds < 0 || seconds > SECONDS_MAX) {
 		control_refuse(request, "\"seconds\" has to be from 0 to %lld", SECONDS_MAX);
 		return;
 	}

@@ -138,6 +138,10 @@ static bool parse(struct control_request *request, struct change *change)
 	change->name = control_text(request, "name");
 	if (!change->name)
 		return false;
+	if (steps && !json_is_array(steps)) {
+		control_refuse(request, "\"steps\" has to be a list");
+		return false;
+	}
 	if (json_array_size(steps) > ROLE_STEPS_MAX) {
 		control_refuse(request, "more than %d roles and groups at once", ROLE_STEPS_MAX);
 		return false;

@@ -6,6 +6,7 @@
  * and its will's delay begin now.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/container_of.h>
@@ -278,8 +279,12 @@ int broker_restore(struct broker *broker)
 	if (!store_durable(broker->store))
 		return 0;
 	err = store_load(broker->store, &loader, &restore, why);
-	if (!err)
+	if (!err) {
 		err = roles_load_end(&broker->roles);
+		if (err)
+			snprintf(why, sizeof(why), "the roles cannot be loaded: %s",
+				 strerror(-err));
+	}
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: %s.", why);
 		hash_visit(&restore.messages, keep_in_store, NULL);

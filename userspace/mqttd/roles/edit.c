@@ -12,6 +12,7 @@
 #include <mqtt/utf8.h>
 
 #include "roles/edit.h"
+#include "sentence.h"
 #include "store.h"
 
 int role_refuse(struct role_edit *edit, int err, const char *fmt, ...)
@@ -21,6 +22,7 @@ int role_refuse(struct role_edit *edit, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(edit->why, sizeof(edit->why), fmt, args);
 	va_end(args);
+	sentence_mend(edit->why);
 	return err;
 }
 
@@ -151,7 +153,8 @@ int role_add(struct roles *roles, struct role_edit *edit, const char *name, u32 
 	if (err)
 		role_remove(roles, role);
 	else
-		role_tell(roles, edit, (struct role_event){ .kind = ROLE_EVENT_ALL });
+		role_tell(roles, edit, (struct role_event){
+			.kind = strcmp(name, ROLE_DEFAULT) ? ROLE_EVENT_NAMED : ROLE_EVENT_ALL });
 	return err;
 }
 
@@ -173,7 +176,7 @@ int role_set(struct roles *roles, struct role_edit *edit, const char *name, u32 
 	role->priority = priority;
 	role->id = ++roles->last_role;
 	pthread_mutex_unlock(&roles->lock);
-	role_tell(roles, edit, (struct role_event){ .kind = ROLE_EVENT_ALL });
+	role_tell(roles, edit, (struct role_event){ .kind = ROLE_EVENT_ROLE, .role = role->id });
 	return 0;
 }
 
@@ -184,10 +187,12 @@ int role_del(struct roles *roles, struct role_edit *edit, const char *name)
 		{ .op = STORE_ACCESS_CLEAR, .kind = STORE_GRANT, .name = name },
 	};
 	struct role *role = find(roles, edit, name);
+	struct role_event event = { .kind = ROLE_EVENT_ROLE };
 	int err;
 
 	if (!role)
 		return -ENOENT;
+	event.role = role->id;
 	if (role->holders)
 		return role_refuse(edit, -EBUSY,
 				   "%u users and groups have role '%s': take it from them first",
@@ -196,7 +201,7 @@ int role_del(struct roles *roles, struct role_edit *edit, const char *name)
 	if (err)
 		return err;
 	role_remove(roles, role);
-	role_tell(roles, edit, (struct role_event){ .kind = ROLE_EVENT_ALL });
+	role_tell(roles, edit, event);
 	return 0;
 }
 

@@ -106,7 +106,7 @@ static enum grant_made part_value(const struct role_who *who, const struct part 
 	if (!*value || !**value)
 		return GRANT_NO_VALUE;
 	*len = strlen(*value);
-	return acl_name_dangerous(*value) ? GRANT_BAD_VALUE : GRANT_MADE;
+	return acl_name_is_plain(*value) ? GRANT_MADE : GRANT_BAD_VALUE;
 }
 
 /* Into @to, or only its size. */
@@ -148,7 +148,11 @@ enum grant_made grant_make_out(const struct role_grant *grant, const struct role
 		return GRANT_NO_MEMORY;
 	put_parts(grant, who, *text, &size);
 	(*text)[size] = '\0';
-	return GRANT_MADE;
+	if (!acl_name_reserves(grant->filter, *text))
+		return GRANT_MADE;
+	free(*text);
+	*text = NULL;
+	return GRANT_BAD_VALUE;
 }
 
 /* --- filters ------------------------------------------------------------------ */

@@ -64,7 +64,7 @@ bool grant_filter_valid(const char *filter, size_t len, bool *varies, const char
 enum grant_made {
 	GRANT_MADE,
 	GRANT_NO_VALUE,		/* there is no such name, or it is empty */
-	GRANT_BAD_VALUE,	/* it has a '+', '#' or '/' */
+	GRANT_BAD_VALUE,	/* it has a '+', '#' or '/', or begins the filter with '$' */
 	GRANT_TOO_LONG,
 	GRANT_NO_MEMORY,
 };

@@ -352,7 +352,7 @@ bool role_profile_has(const struct role_profile *profile, u32 role)
 	for (i = 0; i < profile->n; i++)
 		if (profile->roles[i]->id == role)
 			return true;
-	return false;
+	return profile->overfull;
 }
 
 /* --- who is concerned --------------------------------------------------------------------- */

@@ -103,6 +103,7 @@ struct role_profile {
 
 enum role_event_kind {
 	ROLE_EVENT_ROLE,	/* what clients that have @role keep is out of date */
+	ROLE_EVENT_NAMED,	/* who has roles named by a token may have others */
 	ROLE_EVENT_USER,	/* a user has other roles */
 	ROLE_EVENT_ALL,		/* anybody may have */
 };
@@ -209,6 +210,7 @@ u8 role_profile_ask_subscribe(const struct role_profile *profile, const struct r
 
 /* Bits of enum role_access that any grant of these roles is about. Likewise. */
 u8 role_profile_access(const struct role_profile *profile);
+/* Or might, if they were not too many. */
 bool role_profile_has(const struct role_profile *profile, u32 role);
 
 /* A client that has roles has come or gone. @user: from roles_user_hash(). Any thread. */
