@@ -35,9 +35,13 @@ static int check_user(const char *user)
 	return -ENOENT;
 }
 
-static int check_group(const char *group)
+/* Without being asked for a socket the broker does without, whatever the reason. */
+static int check_control_group(const struct config *conf)
 {
-	if (!group || getgrnam(group))
+	const char *group = conf->control_socket_group;
+
+	if (!group || !conf->control_socket_set || !strcmp(conf->control_socket_path, "none") ||
+	    getgrnam(group))
 		return 0;
 	log_printf(LOG_TYPE_ERROR, "Error: there is no control_socket_group '%s'.", group);
 	return -ENOENT;
@@ -176,7 +180,7 @@ int config_check(const struct config *conf)
 		check_parent("pid_file", conf->pid_file),
 		check_parent("audit_log", conf->audit_log),
 		check_security_log(conf->security_log),
-		check_group(conf->control_socket_set ? conf->control_socket_group : NULL),
+		check_control_group(conf),
 		check_access_files(conf),
 		check_tls(conf),
 	};
