@@ -267,7 +267,7 @@ def t_seccomp_syslog():
 
 def t_auth_methods():
     """What cannot be asked is said with its place."""
-    for setting, words in (('nonsense', "auth_methods: 'nonsense' is not a method"),
+    for setting, words in (('nonsense', "auth_methods: 'nonsense' is not one of password, jwt"),
                            ('password password', "auth_methods: 'password' is there twice"),
                            ('password', "has 'password', for which there is no option")):
         port = free_port()

@@ -283,10 +283,15 @@ def t_test_config():
         check(test('\ufefflistener 1883\n'), (0, ''), 'nothing wrong, behind a byte order mark')
         status, said = test('user nobody-at-all\npersistence true\n'
                             'persistence_location /nonexistent/db\n'
-                            'log_dest file /nonexistent/log\npassword_file /nonexistent/users\n')
+                            'log_dest file /nonexistent/log\npassword_file /nonexistent/users\n'
+                            'security_log /nonexistent/events\n'
+                            'control_socket_path /run/mqttd/other\n'
+                            'control_socket_group nobodies-at-all\n')
         check(status, 1, 'exit status')
         for text in ("there is no user 'nobody-at-all'", "persistence_location: '/nonexistent/db'",
-                     "log_dest: '/nonexistent'", 'password_file /nonexistent/users'):
+                     "log_dest: '/nonexistent'", 'password_file /nonexistent/users',
+                     "security_log: '/nonexistent'",
+                     "there is no control_socket_group 'nobodies-at-all'"):
             check(text in said, True, text)
         for text in ('listener 1883\nlistener 1883\n', 'listener 1883\nlistener 1883 # again\n'):
             status, said = test(text)

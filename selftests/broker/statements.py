@@ -262,7 +262,7 @@ TEXT = '''
 4.6.0-6 b each topic is ordered, but for shared subscriptions
 4.7.0-1 b wildcards are for filters only
 4.7.1-1 b # is a whole level and the last
-4.7.1-2 b + is a whole level, anywhere
+4.7.1-2 b \\+ is a whole level, anywhere
 4.7.2-1 b a wildcard at the beginning does not match topics that begin with $
 4.7.3-1 b names and filters are not empty
 4.7.3-2 b names and filters do not contain U+0000

@@ -19,7 +19,7 @@ int config_set_auth_methods(struct config *conf, const struct config_option *opt
 	for (word = value + strspn(value, " \t"); *word; word += len + strspn(word + len, " \t")) {
 		len = strcspn(word, " \t");
 		if (!auth_method_find(word, len))
-			return config_error(conf, "'%.*s' is not a method that is known", (int)len,
+			return config_error(conf, "'%.*s' is not one of password, jwt", (int)len,
 					    word);
 		n++;
 	}

@@ -3,6 +3,7 @@
  * Looking for what a configuration names.
  */
 #include <errno.h>
+#include <grp.h>
 #include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -31,6 +32,18 @@ static int check_user(const char *user)
 	if (!user || getpwnam(user))
 		return 0;
 	log_printf(LOG_TYPE_ERROR, "Error: there is no user '%s'.", user);
+	return -ENOENT;
+}
+
+/* Without being asked for a socket the broker does without, whatever the reason. */
+static int check_control_group(const struct config *conf)
+{
+	const char *group = conf->control_socket_group;
+
+	if (!group || !conf->control_socket_set || !strcmp(conf->control_socket_path, "none") ||
+	    getgrnam(group))
+		return 0;
+	log_printf(LOG_TYPE_ERROR, "Error: there is no control_socket_group '%s'.", group);
 	return -ENOENT;
 }
 
@@ -63,6 +76,13 @@ static int check_parent(const char *option, const char *path)
 	err = check_directory(option, dirname(copy));
 	free(copy);
 	return err;
+}
+
+static int check_security_log(const char *where)
+{
+	if (!where || !strcmp(where, "syslog") || !strcmp(where, "none"))
+		return 0;
+	return check_parent("security_log", where);
 }
 
 /* They are read as who is asked to test, not as the one who will read them. */
@@ -159,6 +179,8 @@ int config_check(const struct config *conf)
 		check_parent("log_dest", log_file),
 		check_parent("pid_file", conf->pid_file),
 		check_parent("audit_log", conf->audit_log),
+		check_security_log(conf->security_log),
+		check_control_group(conf),
 		check_access_files(conf),
 		check_tls(conf),
 	};

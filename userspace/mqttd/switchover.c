@@ -117,6 +117,16 @@ static int make_router(struct switchover *switchover, char *why)
 	return err;
 }
 
+/* What it takes we gave up at the start: without mqttd-router nobody can. */
+static int get_router(struct switchover *switchover, char *why)
+{
+	if (switchover->broker->helpers.router_fd >= 0)
+		return make_router(switchover, why);
+	snprintf(why, DATAPLANE_WHY_MAX,
+		 "there is no mqttd-router: at the start CAP_NET_ADMIN was missing, or all listeners had 'dataplane user'");
+	return -EPERM;
+}
+
 /* To the daemon, when all clients are hosted, or there is nothing left to save. */
 static void end_router(struct switchover *switchover)
 {
@@ -156,7 +166,7 @@ int switchover_begin(struct switchover *switchover, enum dataplane_mode target,
 	}
 	switchover->result = (struct switchover_result){ .plane = target };
 	if (target == DATAPLANE_KERNEL && !broker->dataplane)
-		err = make_router(switchover, why);
+		err = get_router(switchover, why);
 	if (err) {
 		log_printf(LOG_TYPE_ERROR, "Error: cannot move clients to the kernel: %s.", why);
 		return err;
