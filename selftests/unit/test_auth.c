@@ -164,7 +164,7 @@ static enum auth_result check(struct fixture *f, const char *user, const char *s
 static void reload(struct fixture *f)
 {
 	assert_int_equal(auth_prepare(f->auth), 0);
-	auth_commit(f->auth);
+	assert_int_equal(auth_commit(f->auth), 0);
 }
 
 static void test_passwords(void **state)
@@ -207,14 +207,14 @@ static void test_reload(void **state)
 	assert_int_equal(auth_prepare(f.auth), 0);
 	assert_int_equal(check(&f, "alice", "secret"), AUTH_OK);
 	auth_cancel(f.auth);
-	auth_commit(f.auth);
+	assert_int_equal(auth_commit(f.auth), 0);
 	assert_int_equal(check(&f, "alice", "secret"), AUTH_OK);
 	reload(&f);
 	assert_int_equal(check(&f, "alice", "secret"), AUTH_DENIED);
 	assert_int_equal(check(&f, "dave", "secret"), AUTH_OK);
 	unlink(path);
 	assert_int_equal(auth_prepare(f.auth), -EINVAL);
-	auth_commit(f.auth);
+	assert_int_equal(auth_commit(f.auth), 0);
 	assert_int_equal(check(&f, "dave", "secret"), AUTH_OK);
 	write_text("");
 	reload(&f);

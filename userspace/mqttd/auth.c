@@ -17,6 +17,7 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/minmax.h>
 #include <linux/rcupdate.h>
 
 #include "auth.h"
@@ -27,11 +28,16 @@
 #include "listener.h"
 #include "log.h"
 #include "mailbox.h"
+#include "timer.h"
 
 /* Questions that have no answer: a power of two. mqttd-auth lets fewer wait. */
 #define QUESTIONS_MAX	1024
 /* Reading files at the start, which nobody waits for but the operator. */
 #define START_SECONDS	60
+/* What a reload waits at most, whatever auth_timeout is: the watchdog is patient for 30. */
+#define RELOAD_SECONDS	10
+/* How long it is waited for room for an order before it is tried anyway. */
+#define ORDER_AGAIN_MS	100
 
 /**
  * struct question - who is that?
@@ -450,13 +456,18 @@ void auth_close(struct auth *auth)
 
 /* --- reload ----------------------------------------------------------------------- */
 
+static unsigned int reload_seconds(const struct auth *auth)
+{
+	return min_t(int64_t, auth->conf->auth_timeout, RELOAD_SECONDS);
+}
+
 static int await_prepared(struct auth *auth)
 {
 	struct timespec limit;
 	int err = 0;
 
 	clock_gettime(CLOCK_REALTIME, &limit);
-	limit.tv_sec += auth->conf->auth_timeout;
+	limit.tv_sec += reload_seconds(auth);
 	while (auth->preparing && !err)
 		err = pthread_cond_timedwait(&auth->prepared, &auth->lock, &limit);
 	if (!auth->preparing)
@@ -492,20 +503,35 @@ int auth_prepare(struct auth *auth)
 	return err;
 }
 
-/* Should it not go out mqttd-auth has lost nothing: its next reload is to do it. */
-void auth_commit(struct auth *auth)
+/* While it read files questions may have filled the socket; now it reads that again. */
+static int order_when_read(struct auth *auth, u8 type)
 {
-	int err = auth->fd < 0 ? 0 : order(auth, WIRE_COMMIT, 0);
+	const uint64_t limit = timer_now() + reload_seconds(auth) * 1000;
+	struct pollfd room = { .fd = auth->fd, .events = POLLOUT };
+	int err;
+
+	for (;;) {
+		err = order(auth, type, 0);
+		if (err != -EAGAIN || timer_now() >= limit)
+			return err;
+		poll(&room, 1, ORDER_AGAIN_MS);
+	}
+}
+
+int auth_commit(struct auth *auth)
+{
+	int err = auth->fd < 0 ? 0 : order_when_read(auth, WIRE_COMMIT);
 
 	if (err)
 		log_printf(LOG_TYPE_ERROR, "Error: mqttd-auth keeps its files as they were: %s.",
 			   strerror(-err));
+	return err;
 }
 
 void auth_cancel(struct auth *auth)
 {
 	if (auth->fd >= 0)
-		order(auth, WIRE_CANCEL, 0);
+		order_when_read(auth, WIRE_CANCEL);
 }
 
 /* --- questions ------------------------------------------------------------------- */

@@ -47,10 +47,10 @@ void auth_stop(struct auth *auth);
 /*
  * A reload: mqttd-auth reads its files again, and uses what it has read, or not. Without
  * success all stays as it was, and the log says why. Main thread, which waits for
- * auth_timeout at most.
+ * auth_timeout at most, and no longer than ten seconds.
  */
 int auth_prepare(struct auth *auth);	/* 0 or -errno */
-void auth_commit(struct auth *auth);
+int auth_commit(struct auth *auth);	/* likewise */
 void auth_cancel(struct auth *auth);
 
 /**

@@ -483,7 +483,6 @@ void broker_wait_for_rounds(struct broker *broker)
 void broker_reload(struct broker *broker)
 {
 	audit_reopen();
-	auth_commit(broker->auth);
 	permissions_reload(&broker->permissions);
 	security_reopen(broker->security);
 	client_plane_settle_all(broker);

@@ -140,8 +140,8 @@ void broker_stop(struct broker *broker);
 void broker_close(struct broker *broker);
 
 /*
- * Reads permissions again, and uses what mqttd-auth has prepared. Clients stay; what they
- * may do from now on is what is written there now. Main thread.
+ * Reads permissions again. Clients stay; what they may do from now on is what is written
+ * there now. Main thread.
  */
 void broker_reload(struct broker *broker);
 

@@ -405,6 +405,8 @@ void reload(struct broker *broker, const struct arguments *args)
 		err = auth_prepare(broker->auth);
 	if (!err)
 		err = reload_log(&fresh, args);
+	if (!err)
+		err = auth_commit(broker->auth);
 	if (err) {
 		auth_cancel(broker->auth);
 		log_printf(LOG_TYPE_ERROR, "Error: the configuration stays as it was.");
