@@ -46,10 +46,10 @@ def with_users(settings='', rounds=101, owner=None, **kwargs):
                   fill=users(line_of('ann', b'secret', rounds), owner=owner), **kwargs).running()
 
 
-def begin(d, level=5, user='ann', password=b'secret', client_id='c'):
-    """A connection that has asked to be let in."""
+def begin(d, level=5, user='ann', password=b'secret', client_id=None):
+    """A connection that has asked to be let in; each user has a client id of its own."""
     client = Client(d.address, level)
-    client.send(wire.connect(level, client_id, user=user, password=password))
+    client.send(wire.connect(level, client_id or f'of {user}', user=user, password=password))
     return client
 
 

@@ -17,7 +17,7 @@ SETTINGS = 'allow_anonymous false\npassword_file DIR/users\nsecurity_log DIR/eve
 def attempt(broker, source, user, password, level=5):
     """The reason code."""
     with Client(broker.address, level, source=source) as client:
-        client.send(connect(level, 'x', user=user, password=password))
+        client.send(connect(level, f'of {user}', user=user, password=password))
         return client.expect(CONNACK).code
 
 

@@ -35,7 +35,7 @@ def own_passwords(broker):
                     if code:
                         client.refused('id', code, user=user, password=password)
                     else:
-                        client.connected('id', user=user, password=password).ping()
+                        client.connected('id', user=user, password=password).leave()
         # What comes while the password is checked waits for it
         with Client(b.address, 5) as client:
             client.send(publish(5, 'x', b''))
